@@ -1,0 +1,3 @@
+//! The warm host: one Python process that imports once and forks the rest.
+
+pub mod protocol;

@@ -1,0 +1,10 @@
+//! daglab: continuous integration for Dagster repositories and their marimo notebooks.
+//!
+//! The main job flows one way through these rooms: [`config`] says what the user wants,
+//! [`project`] what is there, [`ci`] plans and executes through [`host`] and [`dagster`],
+//! [`marimo`] reads what the notebooks came to, [`publish`] stores the files, and [`report`] shows
+//! the one value that is left, a [`report::model::CiReport`].
+
+pub mod error;
+pub mod host;
+pub mod report;
