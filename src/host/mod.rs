@@ -1,3 +1,262 @@
-//! The warm host: one Python process that imports once and forks the rest.
+//! Where Python runs: the warm host that imports once and forks, or plain command lines.
+//!
+//! [`Host::start`] takes a [`Task`] and gives a [`Running`]; which of the two ways it went is only
+//! visible in [`Host::isolation`] and in the findings. Nothing here knows what a notebook or a run
+//! is worth: timeouts, order and retries are the caller's.
 
+pub mod instance;
+pub mod launcher;
 pub mod protocol;
+pub mod writes;
+mod plain;
+mod running;
+mod warm;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::error::{Diagnose, ExitStatus};
+pub use protocol::{Entry, Task};
+pub use running::{Exit, Running};
+
+/// Why Python could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The interpreter could not be started.
+    #[error("could not start `{}`", python.display())]
+    Start {
+        /// The interpreter.
+        python: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The host ended or spoke nonsense before it was ready.
+    #[error("the Python host {what}")]
+    Host {
+        /// What it did.
+        what: String,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// A file or socket of the host could not be made.
+    #[error("could not prepare `{}`", path.display())]
+    Prepare {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The web server or a code server did not start.
+    #[error("{what}")]
+    Server {
+        /// Which one, and what became of it.
+        what: String,
+        /// The end of its log.
+        output: String,
+    },
+    /// A directory that was to hold the instance already holds something else.
+    #[error("`{}` is not empty and was not made by daglab", dir.display())]
+    InstanceDir {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// `--instance existing` without an instance.
+    #[error("there is no existing Dagster instance to use: `DAGSTER_HOME` is not set")]
+    NoInstance,
+}
+
+impl Diagnose for Error {
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::InstanceDir { .. } => ExitStatus::Conflict,
+            _ => ExitStatus::Environment,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::InstanceDir { .. } => {
+                Some("give `--keep-instance` a new or an empty directory".to_owned())
+            }
+            Self::NoInstance => Some(
+                "set `DAGSTER_HOME` to the instance's directory, or leave out `--instance existing`"
+                    .to_owned(),
+            ),
+            Self::Host { .. } => {
+                Some("`--isolation spawn` starts every process by its plain command line".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Host { output, .. } | Self::Server { output, .. } if !output.trim().is_empty() => {
+                Some(output.trim_end().to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How children are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Forked from one process that has imported the libraries.
+    Fork,
+    /// Each by its own command line.
+    Spawn,
+}
+
+impl Isolation {
+    /// The name in flags and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fork => "fork",
+            Self::Spawn => "spawn",
+        }
+    }
+}
+
+/// How Python is called in this project.
+#[derive(Debug, Clone)]
+pub struct Interpreter {
+    /// The program.
+    pub python: PathBuf,
+    /// All variables that children see.
+    pub env: BTreeMap<String, String>,
+    /// Where the host itself stands: the project's root.
+    pub cwd: PathBuf,
+}
+
+/// One environment's Python.
+#[derive(Clone)]
+pub struct Host(Rc<Inner>);
+
+struct Inner {
+    interpreter: Interpreter,
+    warm: RefCell<Option<warm::Warm>>,
+    next_id: Cell<protocol::TaskId>,
+    /// Why tasks that should have been forked were not, each reason once.
+    degraded: RefCell<Vec<String>>,
+}
+
+impl Host {
+    /// Starts the warm host, or gets ready to spawn. `log` receives what the host itself prints.
+    ///
+    /// With [`Isolation::Fork`] a host that does not come up is an error; [`Host::degrade`] is the
+    /// way on for a caller that may spawn instead.
+    pub async fn start_up(
+        interpreter: Interpreter,
+        isolation: Isolation,
+        log: &Path,
+    ) -> Result<Self, Error> {
+        let warm = match isolation {
+            Isolation::Fork => Some(warm::Warm::start(&interpreter, log).await?),
+            Isolation::Spawn => None,
+        };
+        Ok(Self(Rc::new(Inner {
+            interpreter,
+            warm: RefCell::new(warm),
+            next_id: Cell::new(1),
+            degraded: RefCell::default(),
+        })))
+    }
+
+    /// How children are started now.
+    pub fn isolation(&self) -> Isolation {
+        if self.0.warm.borrow().is_some() { Isolation::Fork } else { Isolation::Spawn }
+    }
+
+    /// The interpreter and its environment.
+    pub fn interpreter(&self) -> &Interpreter {
+        &self.0.interpreter
+    }
+
+    /// Why tasks were spawned that should have been forked.
+    pub fn degraded(&self) -> Vec<String> {
+        self.0.degraded.borrow().clone()
+    }
+
+    /// Notes that something went the slow way.
+    pub fn note_degraded(&self, reason: impl Into<String>) {
+        let reason = reason.into();
+        let mut all = self.0.degraded.borrow_mut();
+        if !all.contains(&reason) {
+            tracing::debug!("degraded: {reason}");
+            all.push(reason);
+        }
+    }
+
+    /// Imports modules in the host so that later forks have them. Does nothing when spawning.
+    pub async fn preload(&self, modules: Vec<String>) {
+        let warm = self.0.warm.borrow().clone();
+        let Some(warm) = warm else { return };
+        match warm.preload(modules).await {
+            Ok(preloaded) => {
+                for (module, why) in &preloaded.skipped {
+                    tracing::debug!("`{module}` is not preloaded: {why}");
+                }
+                if preloaded.threads > 0 {
+                    tracing::debug!("the host has {} native threads", preloaded.threads);
+                }
+            }
+            Err(reason) => self.lose_warm(&reason),
+        }
+    }
+
+    /// Starts a task: by a fork if the host is warm, else, or if the host refuses, by its command
+    /// line.
+    pub async fn start(&self, task: &Task) -> Result<Running, Error> {
+        let warm = self.0.warm.borrow().clone();
+        if let Some(warm) = warm {
+            let id = self.0.next_id.replace(self.0.next_id.get() + 1);
+            match warm.fork(id, task.clone()).await {
+                Ok(running) => return Ok(running),
+                Err(warm::ForkError::Refused(reason)) => self.note_degraded(reason),
+                Err(warm::ForkError::Lost(reason)) => self.lose_warm(&reason),
+            }
+        }
+        self.spawn(task)
+    }
+
+    /// Starts a task by its command line, whatever the host can do.
+    pub fn spawn(&self, task: &Task) -> Result<Running, Error> {
+        plain::spawn(&self.0.interpreter, task)
+    }
+
+    fn lose_warm(&self, reason: &str) {
+        self.0.warm.borrow_mut().take();
+        self.note_degraded(format!("the Python host ended: {reason}"));
+    }
+
+    /// Ends the host and everything it forked.
+    pub async fn shut_down(&self) {
+        let warm = self.0.warm.borrow_mut().take();
+        if let Some(warm) = warm {
+            warm.shut_down().await;
+        }
+    }
+}
+
+/// The last lines of a log, for an error message.
+pub fn tail(path: &Path, lines: usize) -> String {
+    use std::io::{Read, Seek, SeekFrom};
+    // Enough for any traceback; a log may be large.
+    const WINDOW: u64 = 64 * 1024;
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = std::fs::File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(WINDOW)))?;
+        let mut bytes = Vec::new();
+        file.take(WINDOW).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let text = String::from_utf8_lossy(&read().unwrap_or_default()).into_owned();
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}

@@ -1,0 +1,316 @@
+//! The Dagster instance of one command: its home, its code servers and its web server.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::launcher::{self, Launcher, LauncherConfig};
+use super::{Entry, Error, Host, Running, Task, tail};
+use crate::supervise::workdir::Workdir;
+
+/// A file that marks an instance directory as made by daglab.
+const MARKER: &str = ".daglab-instance";
+
+/// Which instance to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A fresh one that is removed in the end.
+    Ephemeral,
+    /// A fresh one in this directory that stays.
+    Kept(PathBuf),
+    /// The one in the user's `DAGSTER_HOME`, with its own launcher and storage.
+    Existing(PathBuf),
+}
+
+/// One code location to serve.
+#[derive(Debug, Clone)]
+pub struct CodeServer {
+    /// The location's name.
+    pub name: String,
+    /// Arguments for `dagster api grpc` that say what to load.
+    pub load: Vec<String>,
+}
+
+/// A code location's entry in the workspace that daglab writes.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// Served by daglab.
+    Code(CodeServer),
+    /// Served by somebody else: its entry of `workspace.yaml`, as it was.
+    Remote(serde_json::Value),
+}
+
+/// What an instance needs to start.
+#[derive(Debug)]
+pub struct Setup<'a> {
+    /// The private directory.
+    pub workdir: &'a Workdir,
+    /// Which instance.
+    pub kind: Kind,
+    /// The code locations.
+    pub locations: &'a [Location],
+    /// How many runs go at once.
+    pub concurrency: usize,
+}
+
+/// A Dagster instance whose servers are up, or coming up.
+pub struct Instance {
+    /// The web server's address, without a slash at the end.
+    pub url: String,
+    /// `DAGSTER_HOME`.
+    pub home: PathBuf,
+    /// The queue of runs; an existing instance has a launcher of its own.
+    pub launcher: Option<Launcher>,
+    /// A private directory for requests to the instance.
+    pub scratch: PathBuf,
+    kind: Kind,
+    web: Server,
+    code: Vec<Server>,
+}
+
+struct Server {
+    name: String,
+    log: PathBuf,
+    running: Running,
+}
+
+/// Chooses the port before anything is started, so that children can be told the address.
+pub fn free_port() -> Result<u16, Error> {
+    let path = PathBuf::from("127.0.0.1");
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| Ok(listener.local_addr()?.port()))
+        .map_err(|source| Error::Prepare { path, source })
+}
+
+impl Instance {
+    /// Starts the servers and returns at once; whether they answer is the GraphQL client's to say.
+    pub async fn start(host: &Host, setup: Setup<'_>, port: u16) -> Result<Self, Error> {
+        let home = match &setup.kind {
+            Kind::Ephemeral => private_dir(setup.workdir, "home")?,
+            Kind::Kept(dir) => {
+                claim(dir)?;
+                dir.clone()
+            }
+            Kind::Existing(dir) => dir.clone(),
+        };
+        let logs = private_dir(setup.workdir, "logs")?;
+        let scratch = private_dir(setup.workdir, "scratch")?;
+        let env = BTreeMap::from([
+            ("DAGSTER_HOME".to_owned(), Some(home.display().to_string())),
+            // Dagster's own switch; the instance's file says it too, where it is ours.
+            ("DAGSTER_DISABLE_TELEMETRY".to_owned(), Some("1".to_owned())),
+        ]);
+
+        let launcher = if matches!(setup.kind, Kind::Existing(_)) {
+            None
+        } else {
+            let socket = setup.workdir.path().join("launch.sock");
+            write(&home.join("dagster.yaml"), &dagster_yaml(Some(&socket)))?;
+            let config = LauncherConfig {
+                socket,
+                logs: private_dir(setup.workdir, "runs")?,
+                home: home.clone(),
+                scratch: scratch.clone(),
+                env: env.clone(),
+                concurrency: setup.concurrency,
+            };
+            Some(Launcher::listen(host.clone(), config)?)
+        };
+
+        let mut entries = Vec::new();
+        let mut code = Vec::new();
+        for (index, location) in setup.locations.iter().enumerate() {
+            match location {
+                Location::Remote(entry) => entries.push(entry.clone()),
+                Location::Code(server) => {
+                    let socket = setup.workdir.path().join(format!("code{index}.sock"));
+                    entries.push(json!({ "grpc_server": {
+                        "host": "localhost", "socket": socket, "location_name": server.name,
+                    }}));
+                    let log = logs.join(format!("code{index}.log"));
+                    let running =
+                        host.start(&code_server(host, server, &socket, &log, &env)).await?;
+                    code.push(Server { name: server.name.clone(), log, running });
+                }
+            }
+        }
+        let workspace = setup.workdir.path().join("workspace.yaml");
+        write(&workspace, &json!({ "load_from": entries }))?;
+        let log = logs.join("webserver.log");
+        let running = host.start(&web_server(host, &workspace, port, &log, &env)).await?;
+        let web = Server { name: "the web server".to_owned(), log, running };
+        Ok(Self {
+            url: format!("http://127.0.0.1:{port}"),
+            home,
+            launcher,
+            scratch,
+            kind: setup.kind,
+            web,
+            code,
+        })
+    }
+
+    /// Waits until a server ends, which none should.
+    pub async fn server_ended(&mut self) -> Error {
+        let ended = futures_any(
+            std::iter::once(&mut self.web).chain(self.code.iter_mut()).map(|server| {
+                Box::pin(async move {
+                    let exit = server.running.wait().await;
+                    Error::Server {
+                        what: format!("{} {}", server.name, exit.describe()),
+                        output: tail(&server.log, 30),
+                    }
+                })
+            }),
+        );
+        ended.await
+    }
+
+    /// The end of the web server's log, for an error message.
+    pub fn web_log(&self) -> String {
+        tail(&self.web.log, 30)
+    }
+
+    /// Ends the servers. A kept instance loses what only made sense while daglab ran.
+    pub async fn stop(&mut self) {
+        let begun = Instant::now();
+        self.web.running.signal_group(rustix::process::Signal::TERM);
+        for server in &self.code {
+            server.running.signal_group(rustix::process::Signal::TERM);
+        }
+        let all = std::iter::once(&mut self.web).chain(self.code.iter_mut());
+        for server in all {
+            let left = Duration::from_millis(700).saturating_sub(begun.elapsed());
+            server.running.end(left).await;
+        }
+        if let Kind::Kept(dir) = &self.kind
+            && let Err(error) = write(&dir.join("dagster.yaml"), &dagster_yaml(None))
+        {
+            tracing::warn!("the kept instance still names daglab's run launcher: {error}");
+        }
+    }
+}
+
+/// Resolves with the first of some futures. There are a handful: a web server and the locations.
+async fn futures_any<T>(
+    futures: impl Iterator<Item = std::pin::Pin<Box<impl Future<Output = T>>>>,
+) -> T {
+    let mut futures: Vec<_> = futures.collect();
+    std::future::poll_fn(|context| {
+        for future in &mut futures {
+            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
+                return std::task::Poll::Ready(value);
+            }
+        }
+        std::task::Poll::Pending
+    })
+    .await
+}
+
+fn code_server(
+    host: &Host,
+    server: &CodeServer,
+    socket: &Path,
+    log: &Path,
+    env: &BTreeMap<String, Option<String>>,
+) -> Task {
+    // Lazily: a location that does not load is served with its error, which GraphQL then shows.
+    let mut argv: Vec<String> = ["api", "grpc", "--lazy-load-user-code", "--socket"]
+        .map(str::to_owned)
+        .to_vec();
+    argv.push(socket.display().to_string());
+    argv.extend(server.load.iter().cloned());
+    task(host, Entry::Dagster, argv, log, env)
+}
+
+fn web_server(
+    host: &Host,
+    workspace: &Path,
+    port: u16,
+    log: &Path,
+    env: &BTreeMap<String, Option<String>>,
+) -> Task {
+    let argv = vec![
+        "-h".to_owned(),
+        "127.0.0.1".to_owned(),
+        "-p".to_owned(),
+        port.to_string(),
+        "-w".to_owned(),
+        workspace.display().to_string(),
+    ];
+    task(host, Entry::Webserver, argv, log, env)
+}
+
+fn task(
+    host: &Host,
+    entry: Entry,
+    argv: Vec<String>,
+    log: &Path,
+    env: &BTreeMap<String, Option<String>>,
+) -> Task {
+    Task {
+        entry,
+        argv,
+        env: env.clone(),
+        cwd: host.interpreter().cwd.clone(),
+        stdout: log.to_owned(),
+        stderr: log.to_owned(),
+    }
+}
+
+/// The instance's settings. No daemon is needed: runs are launched as they come.
+fn dagster_yaml(socket: Option<&Path>) -> serde_json::Value {
+    let mut settings = json!({ "telemetry": { "enabled": false } });
+    if let Some(socket) = socket {
+        settings["run_coordinator"] = json!({
+            "module": "dagster._core.run_coordinator",
+            "class": "DefaultRunCoordinator",
+        });
+        settings["run_launcher"] = launcher::dagster_yaml(socket);
+    }
+    settings
+}
+
+/// Writes JSON, which is YAML, too.
+fn write(path: &Path, value: &serde_json::Value) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value).expect("settings are plain data");
+    std::fs::write(path, text + "\n")
+        .map_err(|source| Error::Prepare { path: path.to_owned(), source })
+}
+
+fn private_dir(workdir: &Workdir, name: &str) -> Result<PathBuf, Error> {
+    workdir.subdir(name).map_err(|error| Error::Prepare {
+        path: workdir.path().join(name),
+        source: std::io::Error::other(error),
+    })
+}
+
+/// Takes a directory for an instance that stays: a new one, an empty one, or one of ours.
+fn claim(dir: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Prepare { path: dir.to_owned(), source };
+    std::fs::create_dir_all(dir).map_err(failed)?;
+    let marker = dir.join(MARKER);
+    let empty = std::fs::read_dir(dir).map_err(failed)?.next().is_none();
+    if !empty && !marker.is_file() {
+        return Err(Error::InstanceDir { dir: dir.to_owned() });
+    }
+    std::fs::write(&marker, "made by `daglab ci --keep-instance`\n").map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_with_foreign_files_is_not_claimed() {
+        let dir = tempfile::tempdir().unwrap();
+        claim(&dir.path().join("new")).unwrap();
+        claim(&dir.path().join("new")).unwrap();
+        std::fs::write(dir.path().join("theirs"), "x").unwrap();
+        assert!(matches!(claim(dir.path()), Err(Error::InstanceDir { .. })));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+}

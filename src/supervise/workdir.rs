@@ -1,0 +1,128 @@
+//! The private directory of one command: sockets, the ephemeral instance, unfinished files.
+
+use std::fs::File;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+use super::Error;
+
+/// What its name begins with.
+const PREFIX: &str = "daglab-";
+
+/// A Unix socket's address has 108 bytes; this many are left for names inside the directory.
+const LONGEST_PATH: usize = 70;
+
+/// A directory that only this user may enter. A lock on it tells the living from the dead: a
+/// directory whose lock is free was left by a machine crash or by a kill of guard and worker at
+/// once, and the next command removes it.
+#[derive(Debug)]
+pub struct Workdir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Workdir {
+    /// Makes a fresh one in the system's temporary directory.
+    pub fn create() -> Result<Self, Error> {
+        let mut parent = std::env::temp_dir();
+        if parent.as_os_str().len() > LONGEST_PATH && Path::new("/tmp").is_dir() {
+            parent = PathBuf::from("/tmp");
+        }
+        sweep(&parent);
+        let failed = |source| Error::Workdir { dir: parent.clone(), source };
+        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent).map_err(failed)?;
+        Self::open(made.keep())
+    }
+
+    /// Enters one that the guard has made.
+    pub fn open(path: PathBuf) -> Result<Self, Error> {
+        let lock = lock_file(&path)
+            .and_then(|file| {
+                rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)?;
+                Ok(file)
+            })
+            .map_err(|source| Error::Workdir { dir: path.clone(), source })?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a private directory inside it.
+    pub fn subdir(&self, name: &str) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|source| Error::Workdir { dir: path.clone(), source })?;
+        Ok(path)
+    }
+
+    /// Removes it with all it holds. Whoever is second finds nothing, which is fine.
+    pub fn remove(&self) {
+        remove_tree(&self.path);
+    }
+}
+
+fn lock_file(dir: &Path) -> std::io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(dir.join(".lock"))
+}
+
+/// Removes a tree, trying again when a process that is just ending adds a file.
+fn remove_tree(path: &Path) {
+    for _ in 0..20 {
+        match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            _ => return,
+        }
+    }
+    tracing::warn!("could not remove `{}`", path.display());
+}
+
+/// Removes what earlier commands of this user had to leave behind.
+fn sweep(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        let path = entry.path();
+        let Ok(meta) = path.symlink_metadata() else { continue };
+        if !meta.is_dir() || meta.uid() != rustix::process::getuid().as_raw() {
+            continue;
+        }
+        // Without the lock file it is not, or not yet, one of ours.
+        let Ok(lock) = File::open(path.join(".lock")) else { continue };
+        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            tracing::debug!("removing `{}`, left by an earlier command", path.display());
+            remove_tree(&path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_in_use_survives_the_sweep_and_an_abandoned_one_does_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("daglab-one");
+        std::fs::create_dir(&path).unwrap();
+        let workdir = Workdir::open(path.clone()).unwrap();
+        let foreign = parent.path().join("daglab-foreign");
+        std::fs::create_dir(&foreign).unwrap();
+        sweep(parent.path());
+        assert!(path.exists() && foreign.exists());
+        drop(workdir);
+        sweep(parent.path());
+        assert!(!path.exists() && foreign.exists());
+    }
+}
