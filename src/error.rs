@@ -3,7 +3,6 @@
 //! Every room has its own error enum; it implements [`Diagnose`] and joins [`Error`] here, so that
 //! the binary prints all of them in one way and nothing but this file knows about all rooms.
 
-
 /// The exit codes that scripts may rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -7,5 +7,7 @@
 
 pub mod error;
 pub mod host;
+pub mod publish;
+pub mod redact;
 pub mod report;
 pub mod supervise;

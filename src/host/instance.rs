@@ -131,17 +131,28 @@ impl Instance {
                         "host": "localhost", "socket": socket, "location_name": server.name,
                     }}));
                     let log = logs.join(format!("code{index}.log"));
-                    let running =
-                        host.start(&code_server(host, server, &socket, &log, &env)).await?;
-                    code.push(Server { name: server.name.clone(), log, running });
+                    let running = host
+                        .start(&code_server(host, server, &socket, &log, &env))
+                        .await?;
+                    code.push(Server {
+                        name: server.name.clone(),
+                        log,
+                        running,
+                    });
                 }
             }
         }
         let workspace = setup.workdir.path().join("workspace.yaml");
         write(&workspace, &json!({ "load_from": entries }))?;
         let log = logs.join("webserver.log");
-        let running = host.start(&web_server(host, &workspace, port, &log, &env)).await?;
-        let web = Server { name: "the web server".to_owned(), log, running };
+        let running = host
+            .start(&web_server(host, &workspace, port, &log, &env))
+            .await?;
+        let web = Server {
+            name: "the web server".to_owned(),
+            log,
+            running,
+        };
         Ok(Self {
             url: format!("http://127.0.0.1:{port}"),
             home,
@@ -156,15 +167,17 @@ impl Instance {
     /// Waits until a server ends, which none should.
     pub async fn server_ended(&mut self) -> Error {
         let ended = futures_any(
-            std::iter::once(&mut self.web).chain(self.code.iter_mut()).map(|server| {
-                Box::pin(async move {
-                    let exit = server.running.wait().await;
-                    Error::Server {
-                        what: format!("{} {}", server.name, exit.describe()),
-                        output: tail(&server.log, 30),
-                    }
-                })
-            }),
+            std::iter::once(&mut self.web)
+                .chain(self.code.iter_mut())
+                .map(|server| {
+                    Box::pin(async move {
+                        let exit = server.running.wait().await;
+                        Error::Server {
+                            what: format!("{} {}", server.name, exit.describe()),
+                            output: tail(&server.log, 30),
+                        }
+                    })
+                }),
         );
         ended.await
     }
@@ -277,8 +290,10 @@ fn dagster_yaml(socket: Option<&Path>) -> serde_json::Value {
 /// Writes JSON, which is YAML, too.
 fn write(path: &Path, value: &serde_json::Value) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).expect("settings are plain data");
-    std::fs::write(path, text + "\n")
-        .map_err(|source| Error::Prepare { path: path.to_owned(), source })
+    std::fs::write(path, text + "\n").map_err(|source| Error::Prepare {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn private_dir(workdir: &Workdir, name: &str) -> Result<PathBuf, Error> {
@@ -290,12 +305,17 @@ fn private_dir(workdir: &Workdir, name: &str) -> Result<PathBuf, Error> {
 
 /// Takes a directory for an instance that stays: a new one, an empty one, or one of ours.
 fn claim(dir: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Prepare { path: dir.to_owned(), source };
+    let failed = |source| Error::Prepare {
+        path: dir.to_owned(),
+        source,
+    };
     std::fs::create_dir_all(dir).map_err(failed)?;
     let marker = dir.join(MARKER);
     let empty = std::fs::read_dir(dir).map_err(failed)?.next().is_none();
     if !empty && !marker.is_file() {
-        return Err(Error::InstanceDir { dir: dir.to_owned() });
+        return Err(Error::InstanceDir {
+            dir: dir.to_owned(),
+        });
     }
     std::fs::write(&marker, "made by `daglab ci --keep-instance`\n").map_err(failed)
 }

@@ -76,8 +76,10 @@ struct Run {
 impl Launcher {
     /// Listens from now on, as a task of the current [`tokio::task::LocalSet`].
     pub fn listen(host: Host, config: LauncherConfig) -> Result<Self, Error> {
-        let listener = UnixListener::bind(&config.socket)
-            .map_err(|source| Error::Prepare { path: config.socket.clone(), source })?;
+        let listener = UnixListener::bind(&config.socket).map_err(|source| Error::Prepare {
+            path: config.socket.clone(),
+            source,
+        })?;
         let launcher = Self(Rc::new(Inner {
             host,
             places: Semaphore::new(config.concurrency.max(1)),
@@ -100,7 +102,12 @@ impl Launcher {
 
     /// Waits until the process of a run that was launched has ended.
     pub async fn ended(&self, run_id: &str) -> Exit {
-        let Some(mut state) = self.0.runs.borrow().get(run_id).map(|run| run.state.subscribe())
+        let Some(mut state) = self
+            .0
+            .runs
+            .borrow()
+            .get(run_id)
+            .map(|run| run.state.subscribe())
         else {
             // Not launched through here: its end is never seen.
             return std::future::pending().await;
@@ -122,16 +129,24 @@ impl Launcher {
 
     /// Tells Dagster that a run's process is gone, should it not know.
     pub async fn report_lost(&self, run_id: &str, message: String) {
-        self.tell(Operation::RunFailed { run_id: run_id.to_owned(), message }).await;
+        self.tell(Operation::RunFailed {
+            run_id: run_id.to_owned(),
+            message,
+        })
+        .await;
     }
 
     async fn serve(&self, stream: UnixStream) -> std::io::Result<()> {
         let (reader, mut writer) = stream.into_split();
         let mut line = String::new();
-        BufReader::new(reader.take(LONGEST_REQUEST)).read_line(&mut line).await?;
+        BufReader::new(reader.take(LONGEST_REQUEST))
+            .read_line(&mut line)
+            .await?;
         let reply = match serde_json::from_str(&line) {
             Ok(request) => self.answer(request),
-            Err(error) => LauncherReply::Refused { reason: format!("not a request: {error}") },
+            Err(error) => LauncherReply::Refused {
+                reason: format!("not a request: {error}"),
+            },
         };
         let mut bytes = serde_json::to_vec(&reply).map_err(std::io::Error::other)?;
         bytes.push(b'\n');
@@ -154,14 +169,21 @@ impl Launcher {
                     run.terminate.send_replace(true);
                     LauncherReply::Accepted
                 }
-                _ => LauncherReply::Refused { reason: "the run has no process".to_owned() },
+                _ => LauncherReply::Refused {
+                    reason: "the run has no process".to_owned(),
+                },
             },
             LauncherRequest::Status { run_id, .. } => self.status(&run_id),
         }
     }
 
     fn status(&self, run_id: &str) -> LauncherReply {
-        let state = self.0.runs.borrow().get(run_id).map(|run| *run.state.borrow());
+        let state = self
+            .0
+            .runs
+            .borrow()
+            .get(run_id)
+            .map(|run| *run.state.borrow());
         let (state, detail) = match state {
             None => ("unknown", None),
             Some(RunState::Queued) => ("queued", None),
@@ -169,33 +191,61 @@ impl Launcher {
             Some(RunState::Ended(exit)) if exit.is_success() => ("succeeded", None),
             Some(RunState::Ended(exit)) => ("failed", Some(exit.describe())),
         };
-        LauncherReply::State { state: state.to_owned(), detail }
+        LauncherReply::State {
+            state: state.to_owned(),
+            detail,
+        }
     }
 
     fn launch(&self, run_id: String, argv: Vec<String>) -> LauncherReply {
         // The id names a log file.
-        if run_id.is_empty() || !run_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return LauncherReply::Refused { reason: "that is not a run id".to_owned() };
+        if run_id.is_empty()
+            || !run_id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        {
+            return LauncherReply::Refused {
+                reason: "that is not a run id".to_owned(),
+            };
         }
         // Whatever asks, a run is the one thing that is started here.
-        if argv.get(..2).is_none_or(|first| first != ["api", "execute_run"]) {
-            return LauncherReply::Refused { reason: "only runs are launched here".to_owned() };
+        if argv
+            .get(..2)
+            .is_none_or(|first| first != ["api", "execute_run"])
+        {
+            return LauncherReply::Refused {
+                reason: "only runs are launched here".to_owned(),
+            };
         }
         let mut runs = self.0.runs.borrow_mut();
-        let unfinished =
-            runs.values().filter(|run| !matches!(*run.state.borrow(), RunState::Ended(_))).count();
+        let unfinished = runs
+            .values()
+            .filter(|run| !matches!(*run.state.borrow(), RunState::Ended(_)))
+            .count();
         if unfinished >= LONGEST_QUEUE {
-            return LauncherReply::Refused { reason: format!("{unfinished} runs are waiting") };
+            return LauncherReply::Refused {
+                reason: format!("{unfinished} runs are waiting"),
+            };
         }
         if runs.contains_key(&run_id) {
-            return LauncherReply::Refused { reason: "the run was launched already".to_owned() };
+            return LauncherReply::Refused {
+                reason: "the run was launched already".to_owned(),
+            };
         }
         let (state, _) = watch::channel(RunState::Queued);
         let (terminate, when_terminated) = watch::channel(false);
-        runs.insert(run_id.clone(), Run { state: state.clone(), terminate });
+        runs.insert(
+            run_id.clone(),
+            Run {
+                state: state.clone(),
+                terminate,
+            },
+        );
         let launcher = self.clone();
         tokio::task::spawn_local(async move {
-            launcher.see_through(run_id, argv, &state, when_terminated).await;
+            launcher
+                .see_through(run_id, argv, &state, when_terminated)
+                .await;
         });
         LauncherReply::Accepted
     }

@@ -6,11 +6,11 @@
 
 pub mod instance;
 pub mod launcher;
-pub mod protocol;
-pub mod writes;
 mod plain;
+pub mod protocol;
 mod running;
 mod warm;
+pub mod writes;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -95,7 +95,9 @@ impl Diagnose for Error {
 
     fn detail(&self) -> Option<String> {
         match self {
-            Self::Host { output, .. } | Self::Server { output, .. } if !output.trim().is_empty() => {
+            Self::Host { output, .. } | Self::Server { output, .. }
+                if !output.trim().is_empty() =>
+            {
                 Some(output.trim_end().to_owned())
             }
             _ => None,
@@ -169,7 +171,11 @@ impl Host {
 
     /// How children are started now.
     pub fn isolation(&self) -> Isolation {
-        if self.0.warm.borrow().is_some() { Isolation::Fork } else { Isolation::Spawn }
+        if self.0.warm.borrow().is_some() {
+            Isolation::Fork
+        } else {
+            Isolation::Spawn
+        }
     }
 
     /// The interpreter and its environment.

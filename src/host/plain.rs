@@ -12,7 +12,10 @@ use tokio::sync::oneshot;
 use super::{Error, Exit, Interpreter, Running, Task};
 
 pub(super) fn spawn(interpreter: &Interpreter, task: &Task) -> Result<Running, Error> {
-    let started = |source| Error::Start { python: interpreter.python.clone(), source };
+    let started = |source| Error::Start {
+        python: interpreter.python.clone(),
+        source,
+    };
     let mut command = Command::new(&interpreter.python);
     command
         .args(["-m", task.entry.module()])
@@ -58,5 +61,8 @@ pub(super) fn append_to(path: &Path) -> Result<File, Error> {
         .create(true)
         .append(true)
         .open(path)
-        .map_err(|source| Error::Prepare { path: path.to_owned(), source })
+        .map_err(|source| Error::Prepare {
+            path: path.to_owned(),
+            source,
+        })
 }

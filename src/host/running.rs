@@ -62,7 +62,11 @@ pub struct Running {
 
 impl Running {
     pub(super) fn new(pid: Pid, exit: oneshot::Receiver<Exit>) -> Self {
-        Self { pid, exit, ended: None }
+        Self {
+            pid,
+            exit,
+            ended: None,
+        }
     }
 
     /// Its process id.
@@ -102,7 +106,9 @@ impl Running {
             self.signal_group(Signal::KILL);
         }
         // SIGKILL can't be refused, but a process in the middle of a system call takes its time.
-        tokio::time::timeout(Duration::from_secs(2), self.wait()).await.unwrap_or_default()
+        tokio::time::timeout(Duration::from_secs(2), self.wait())
+            .await
+            .unwrap_or_default()
     }
 }
 

@@ -60,7 +60,10 @@ struct Waiting {
 
 impl Warm {
     pub(super) async fn start(interpreter: &Interpreter, log: &Path) -> Result<Self, Error> {
-        let started = |source| Error::Start { python: interpreter.python.clone(), source };
+        let started = |source| Error::Start {
+            python: interpreter.python.clone(),
+            source,
+        };
         let (ours, theirs) = UnixStream::pair().map_err(started)?;
         let theirs = theirs.into_std().map_err(started)?;
         theirs.set_nonblocking(false).map_err(started)?;
@@ -77,7 +80,10 @@ impl Warm {
             .spawn()
             .map_err(started)?;
 
-        let failed = |what: &str| Error::Host { what: what.to_owned(), output: tail(log, 30) };
+        let failed = |what: &str| Error::Host {
+            what: what.to_owned(),
+            output: tail(log, 30),
+        };
         let (reader, writer) = ours.into_split();
         let mut lines = BufReader::new(reader);
         let mut first = String::new();
@@ -92,13 +98,19 @@ impl Warm {
             Ok(Ok(_)) => {}
         }
         match serde_json::from_str(&first) {
-            Ok(Reply::Hello { protocol: PROTOCOL, import_errors, .. }) => {
+            Ok(Reply::Hello {
+                protocol: PROTOCOL,
+                import_errors,
+                ..
+            }) => {
                 for (name, why) in &import_errors {
                     tracing::debug!("the host could not import `{name}`: {why}");
                 }
             }
             Ok(Reply::Hello { protocol, .. }) => {
-                return Err(failed(&format!("speaks protocol {protocol}, not {PROTOCOL}")));
+                return Err(failed(&format!(
+                    "speaks protocol {protocol}, not {PROTOCOL}"
+                )));
             }
             _ => return Err(failed("did not say hello")),
         }
@@ -107,7 +119,11 @@ impl Warm {
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         tokio::spawn(write(queue, writer));
         tokio::spawn(read(lines, Arc::clone(&waiting)));
-        Ok(Self { requests, waiting, process: Arc::new(tokio::sync::Mutex::new(process)) })
+        Ok(Self {
+            requests,
+            waiting,
+            process: Arc::new(tokio::sync::Mutex::new(process)),
+        })
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
@@ -118,7 +134,9 @@ impl Warm {
         let (sender, receiver) = oneshot::channel();
         self.waiting().preloaded = Some(sender);
         self.send(Request::Preload { modules })?;
-        receiver.await.map_err(|_| "it died while it imported".to_owned())
+        receiver
+            .await
+            .map_err(|_| "it died while it imported".to_owned())
     }
 
     pub(super) async fn fork(&self, id: TaskId, task: Task) -> Result<Running, ForkError> {
@@ -132,7 +150,8 @@ impl Warm {
             waiting.started.insert(id, started);
             waiting.exited.insert(id, exited);
         }
-        self.send(Request::Fork { id, task }).map_err(ForkError::Lost)?;
+        self.send(Request::Fork { id, task })
+            .map_err(ForkError::Lost)?;
         match when_started.await {
             Ok(Ok(pid)) => {
                 let pid = Pid::from_raw(pid)
@@ -148,13 +167,18 @@ impl Warm {
         // If it is gone already, all the better.
         let _ = self.send(Request::Shutdown);
         let mut process = self.process.lock().await;
-        if tokio::time::timeout(SHUT_DOWN, process.wait()).await.is_err() {
+        if tokio::time::timeout(SHUT_DOWN, process.wait())
+            .await
+            .is_err()
+        {
             let _ = process.kill().await;
         }
     }
 
     fn send(&self, request: Request) -> Result<(), String> {
-        self.requests.send(request).map_err(|_| "its connection is closed".to_owned())
+        self.requests
+            .send(request)
+            .map_err(|_| "its connection is closed".to_owned())
     }
 }
 
@@ -178,7 +202,10 @@ async fn read(lines: BufReader<OwnedReadHalf>, waiting: Arc<Mutex<Waiting>>) {
     }
     let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
     // Dropping the senders wakes whoever waits.
-    *waiting = Waiting { lost: true, ..Waiting::default() };
+    *waiting = Waiting {
+        lost: true,
+        ..Waiting::default()
+    };
 }
 
 /// Hands a reply to whoever waits for it; a receiver that is gone no longer cares.
@@ -186,7 +213,9 @@ fn dispatch(reply: Reply, waiting: &Mutex<Waiting>) {
     let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
     match reply {
         Reply::Hello { .. } => tracing::warn!("the Python host said hello twice"),
-        Reply::Preloaded { skipped, threads, .. } => {
+        Reply::Preloaded {
+            skipped, threads, ..
+        } => {
             if let Some(sender) = waiting.preloaded.take() {
                 let _ = sender.send(Preloaded { skipped, threads });
             }
@@ -202,10 +231,19 @@ fn dispatch(reply: Reply, waiting: &Mutex<Waiting>) {
                 let _ = sender.send(Err(reason));
             }
         }
-        Reply::Exited { id, code, signal, peak_memory_bytes } => {
+        Reply::Exited {
+            id,
+            code,
+            signal,
+            peak_memory_bytes,
+        } => {
             if let Some(sender) = waiting.exited.remove(&id) {
                 let peak_memory_bytes = Some(peak_memory_bytes);
-                let _ = sender.send(Exit { code, signal, peak_memory_bytes });
+                let _ = sender.send(Exit {
+                    code,
+                    signal,
+                    peak_memory_bytes,
+                });
             }
         }
     }

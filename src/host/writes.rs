@@ -97,18 +97,25 @@ pub async fn write_to_instance(
     if operations.is_empty() {
         return Ok(Vec::new());
     }
-    let dir = tempfile::tempdir_in(scratch)
-        .map_err(|source| Error::Prepare { path: scratch.to_owned(), source })?;
+    let dir = tempfile::tempdir_in(scratch).map_err(|source| Error::Prepare {
+        path: scratch.to_owned(),
+        source,
+    })?;
     let request = dir.path().join("request.json");
     let response = dir.path().join("response.json");
     let log = dir.path().join("log");
     let body = serde_json::to_vec(&serde_json::json!({ "operations": operations }))
         .expect("operations are plain data");
-    std::fs::write(&request, body)
-        .map_err(|source| Error::Prepare { path: request.clone(), source })?;
+    std::fs::write(&request, body).map_err(|source| Error::Prepare {
+        path: request.clone(),
+        source,
+    })?;
     let task = Task {
         entry: Entry::Instance,
-        argv: vec![request.display().to_string(), response.display().to_string()],
+        argv: vec![
+            request.display().to_string(),
+            response.display().to_string(),
+        ],
         env: BTreeMap::from([("DAGSTER_HOME".to_owned(), Some(home.display().to_string()))]),
         cwd: dir.path().to_owned(),
         stdout: log.clone(),
@@ -116,7 +123,10 @@ pub async fn write_to_instance(
     };
     let exit = host.start(&task).await?.wait().await;
     let failed = || Error::Server {
-        what: format!("the process that writes to the Dagster instance {}", exit.describe()),
+        what: format!(
+            "the process that writes to the Dagster instance {}",
+            exit.describe()
+        ),
         output: tail(&log, 20),
     };
     let bytes = std::fs::read(&response).map_err(|_| failed())?;

@@ -12,13 +12,21 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The processes below this one, nearest first. Empty where there is no `/proc`.
 pub fn list() -> Vec<Pid> {
     let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     for entry in entries.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
             continue;
         };
         // The file is gone when the process is; that is an answer, too.
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
         if let Some(parent) = parent_of(&stat) {
             children.entry(parent).or_default().push(pid);
         }
@@ -73,7 +81,10 @@ mod tests {
 
     #[test]
     fn a_child_is_listed_while_it_lives() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         assert!(list().contains(&pid));
         child.kill().unwrap();

@@ -24,9 +24,13 @@ pub enum Role {
 /// Finds out which of the two processes this is. A worker is bound to its guard from here on: it
 /// gets SIGTERM when the guard dies.
 pub fn role() -> Result<Role, Error> {
-    let Some(value) = std::env::var_os(VARIABLE) else { return Ok(Role::Guard) };
+    let Some(value) = std::env::var_os(VARIABLE) else {
+        return Ok(Role::Guard);
+    };
     let value = value.to_string_lossy().into_owned();
-    let Some((parent, path)) = value.split_once(':') else { return Ok(Role::Guard) };
+    let Some((parent, path)) = value.split_once(':') else {
+        return Ok(Role::Guard);
+    };
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
         .map_err(|error| Error::System(error.into()))?;
     // Asked after the signal is set: a guard that died before would never be heard of.
@@ -69,12 +73,21 @@ fn supervise(workdir: &Workdir) -> Result<ExitCode, Error> {
         command.args(std::env::args_os().skip(1));
         command.env(
             VARIABLE,
-            format!("{}:{}", rustix::process::getpid().as_raw_nonzero(), workdir.path().display()),
+            format!(
+                "{}:{}",
+                rustix::process::getpid().as_raw_nonzero(),
+                workdir.path().display()
+            ),
         );
         // A group of its own: a terminal's Ctrl-C reaches the guard alone, which passes it on once.
         command.process_group(0);
-        let mut worker = tokio::process::Command::from(command).spawn().map_err(Error::Worker)?;
-        let pid = worker.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let mut worker = tokio::process::Command::from(command)
+            .spawn()
+            .map_err(Error::Worker)?;
+        let pid = worker
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
 
         let status = loop {
             let signal = tokio::select! {
@@ -88,7 +101,11 @@ fn supervise(workdir: &Workdir) -> Result<ExitCode, Error> {
                 let _ = rustix::process::kill_process(pid, signal);
             }
         };
-        let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-        Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+        let code = status
+            .code()
+            .or_else(|| status.signal().map(|signal| 128 + signal));
+        Ok(ExitCode::from(
+            code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+        ))
     })
 }

@@ -43,9 +43,7 @@ impl Diagnose for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Workdir { .. } => {
-                Some("set `TMPDIR` to a directory you may write to".to_owned())
-            }
+            Self::Workdir { .. } => Some("set `TMPDIR` to a directory you may write to".to_owned()),
             _ => None,
         }
     }

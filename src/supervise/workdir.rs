@@ -31,8 +31,14 @@ impl Workdir {
             parent = PathBuf::from("/tmp");
         }
         sweep(&parent);
-        let failed = |source| Error::Workdir { dir: parent.clone(), source };
-        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent).map_err(failed)?;
+        let failed = |source| Error::Workdir {
+            dir: parent.clone(),
+            source,
+        };
+        let made = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(&parent)
+            .map_err(failed)?;
         Self::open(made.keep())
     }
 
@@ -43,7 +49,10 @@ impl Workdir {
                 rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)?;
                 Ok(file)
             })
-            .map_err(|source| Error::Workdir { dir: path.clone(), source })?;
+            .map_err(|source| Error::Workdir {
+                dir: path.clone(),
+                source,
+            })?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -59,7 +68,10 @@ impl Workdir {
             .recursive(true)
             .mode(0o700)
             .create(&path)
-            .map_err(|source| Error::Workdir { dir: path.clone(), source })?;
+            .map_err(|source| Error::Workdir {
+                dir: path.clone(),
+                source,
+            })?;
         Ok(path)
     }
 
@@ -70,7 +82,11 @@ impl Workdir {
 }
 
 fn lock_file(dir: &Path) -> std::io::Result<File> {
-    File::options().create(true).truncate(false).write(true).open(dir.join(".lock"))
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join(".lock"))
 }
 
 /// Removes a tree, trying again when a process that is just ending adds a file.
@@ -88,18 +104,24 @@ fn remove_tree(path: &Path) {
 
 /// Removes what earlier commands of this user had to leave behind.
 fn sweep(parent: &Path) {
-    let Ok(entries) = std::fs::read_dir(parent) else { return };
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return;
+    };
     for entry in entries.flatten() {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
         let path = entry.path();
-        let Ok(meta) = path.symlink_metadata() else { continue };
+        let Ok(meta) = path.symlink_metadata() else {
+            continue;
+        };
         if !meta.is_dir() || meta.uid() != rustix::process::getuid().as_raw() {
             continue;
         }
         // Without the lock file it is not, or not yet, one of ours.
-        let Ok(lock) = File::open(path.join(".lock")) else { continue };
+        let Ok(lock) = File::open(path.join(".lock")) else {
+            continue;
+        };
         if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
             tracing::debug!("removing `{}`, left by an earlier command", path.display());
             remove_tree(&path);

@@ -1,0 +1,196 @@
+//! The store that is a directory.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Component, Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{Error, Published, Source, retention};
+
+/// A directory that holds an `index.html` and all it links to.
+#[derive(Debug)]
+pub struct LocalStore {
+    root: PathBuf,
+    stored: Vec<String>,
+}
+
+impl LocalStore {
+    /// Opens the directory, and makes it where there is none.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        if root.exists() && !root.is_dir() {
+            return Err(Error::NotADirectory {
+                path: root.to_owned(),
+            });
+        }
+        std::fs::create_dir_all(root)
+            .and_then(|()| root.canonicalize())
+            .map(|root| Self {
+                root,
+                stored: Vec::new(),
+            })
+            .map_err(|source| Error::Write {
+                path: root.to_owned(),
+                source,
+            })
+    }
+
+    /// The directory, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where a file can be opened.
+    pub fn url(&self, key: &str) -> String {
+        file_url(&self.root.join(key))
+    }
+
+    /// Stores a file under a key. It appears whole or not at all.
+    pub fn put(&mut self, key: &str, source: &Source<'_>) -> Result<Published, Error> {
+        debug_assert!(
+            is_plain(key),
+            "keys are made by daglab and never leave the directory"
+        );
+        let path = self.root.join(key);
+        let size = match source {
+            Source::Bytes(bytes) => write_whole(&path, bytes)?,
+            Source::File(file) => copy_whole(file, &path)?,
+        };
+        self.stored.push(key.to_owned());
+        Ok(Published {
+            key: key.to_owned(),
+            url: file_url(&path),
+            size,
+        })
+    }
+
+    /// Remembers what was stored, so that retention knows its own files, and removes those of
+    /// earlier runs that are older than `retention_days`.
+    pub fn finish(self, retention_days: Option<u32>) -> Result<(), Error> {
+        retention::record(&self.root, &self.stored)?;
+        if let Some(days) = retention_days {
+            retention::apply(&self.root, days)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes bytes beside their place and renames them into it. Returns the size.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<u64, Error> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// Copies a file whole.
+pub fn copy_whole(from: &Path, to: &Path) -> Result<u64, Error> {
+    write_with(to, |file| {
+        std::io::copy(&mut File::open(from)?, file).map(drop)
+    })
+}
+
+/// Writes a gzip copy of a file.
+pub fn compress_whole(from: &Path, to: &Path) -> Result<u64, Error> {
+    write_with(to, |file| {
+        let mut encoder = GzEncoder::new(file, Compression::default());
+        let mut source = File::open(from)?;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let count = source.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            encoder.write_all(&buffer[..count])?;
+        }
+        encoder.finish().map(drop)
+    })
+}
+
+fn write_with(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<u64, Error> {
+    let failed = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(parent).map_err(failed)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".daglab-")
+        .tempfile_in(parent)
+        .map_err(failed)?;
+    fill(file.as_file_mut()).map_err(failed)?;
+    let size = file.as_file().metadata().map_err(failed)?.len();
+    // What is published is for others to read, unlike a temporary file.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(size)
+}
+
+/// The `file://` address of an absolute path.
+pub fn file_url(path: &Path) -> String {
+    url::Url::from_file_path(path)
+        .map_or_else(|()| path.display().to_string(), |url| url.to_string())
+}
+
+/// Whether a key stays inside its directory.
+pub(super) fn is_plain(key: &str) -> bool {
+    !key.is_empty()
+        && Path::new(key)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_appear_whole_and_are_addressed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = LocalStore::open(&dir.path().join("a b")).unwrap();
+        let published = store
+            .put("notebooks/x#1.html", &Source::Bytes(b"page"))
+            .unwrap();
+        assert_eq!(published.size, 4);
+        assert!(
+            published.url.ends_with("/a%20b/notebooks/x%231.html"),
+            "{}",
+            published.url
+        );
+        let left: Vec<_> = std::fs::read_dir(store.root().join("notebooks"))
+            .unwrap()
+            .collect();
+        assert_eq!(left.len(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        assert!(matches!(
+            LocalStore::open(&file),
+            Err(Error::NotADirectory { .. })
+        ));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "x");
+    }
+
+    #[test]
+    fn the_gzip_copy_reads_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (page, packed) = (dir.path().join("p.html"), dir.path().join("p.html.gz"));
+        std::fs::write(&page, "page ".repeat(50_000)).unwrap();
+        let size = compress_whole(&page, &packed).unwrap();
+        assert!(size < 5_000);
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(File::open(&packed).unwrap())
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, std::fs::read_to_string(&page).unwrap());
+    }
+}

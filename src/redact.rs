@@ -1,0 +1,115 @@
+//! Which environment variables children may see.
+//!
+//! Code under test is foreign. It gets what programs need to run at all, and beyond that only what
+//! the user names: a token in a runner's environment is not a notebook's business.
+
+use std::collections::BTreeMap;
+
+/// Names that every child sees, where they are set.
+const NAMES: &[&str] = &[
+    "CI",
+    "CURL_CA_BUNDLE",
+    "HOME",
+    "HOSTNAME",
+    "LANG",
+    "LANGUAGE",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "MPLBACKEND",
+    "NO_COLOR",
+    "PATH",
+    "PWD",
+    "REQUESTS_CA_BUNDLE",
+    "SHELL",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TEMP",
+    "TERM",
+    "TMP",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "VIRTUAL_ENV",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+];
+
+/// Beginnings of names that every child sees.
+const PREFIXES: &[&str] = &[
+    "LC_",
+    "XDG_",
+    "PYTHON",
+    "CONDA_",
+    "OMP_",
+    "OPENBLAS_",
+    "MKL_",
+    "NUMEXPR_",
+    "CUDA_",
+    "NVIDIA_",
+    "MARIMO_",
+];
+
+/// Variables that steer Dagster towards an instance or a deployment of its own. They never reach a
+/// child by the list: the ephemeral instance must not find its way to production.
+const NEVER: &[&str] = &["DAGSTER_HOME", "DAGLAB_GUARDED"];
+
+/// The variables that children may see: the list above and what the user named.
+pub fn allowed<I>(variables: I, named: &[String]) -> BTreeMap<String, String>
+where
+    I: IntoIterator<Item = (String, String)>,
+{
+    variables
+        .into_iter()
+        .filter(|(name, _)| {
+            let listed = NAMES.contains(&name.as_str())
+                || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+            let asked_for = named.iter().any(|wanted| wanted == name);
+            (listed || asked_for) && !NEVER.contains(&name.as_str())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(named: &[&str]) -> Vec<String> {
+        let variables = [
+            "PATH",
+            "GITHUB_TOKEN",
+            "ACTIONS_RUNTIME_TOKEN",
+            "INPUT_GITHUB-TOKEN",
+            "LC_ALL",
+            "AWS_SECRET_ACCESS_KEY",
+            "DATABASE_URL",
+            "DAGSTER_HOME",
+            "DAGSTER_CLOUD_API_TOKEN",
+        ];
+        let named: Vec<String> = named.iter().map(|&name| name.to_owned()).collect();
+        allowed(
+            variables.map(|name| (name.to_owned(), "x".to_owned())),
+            &named,
+        )
+        .into_keys()
+        .collect()
+    }
+
+    #[test]
+    fn only_the_list_passes() {
+        assert_eq!(names(&[]), ["LC_ALL", "PATH"]);
+    }
+
+    #[test]
+    fn what_the_user_names_passes_but_never_an_instance() {
+        assert_eq!(
+            names(&["DATABASE_URL", "DAGSTER_HOME"]),
+            ["DATABASE_URL", "LC_ALL", "PATH"]
+        );
+    }
+}
