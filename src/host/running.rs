@@ -99,6 +99,12 @@ impl Running {
         }
     }
 
+    /// Kills what the process left behind in its group.
+    pub fn kill_stragglers(&self) {
+        // As long as one is left, the kernel gives the group's number to nobody else.
+        let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+    }
+
     /// Ends the group: SIGTERM, then SIGKILL when `grace` is over.
     pub async fn end(&mut self, grace: Duration) -> Exit {
         self.signal_group(Signal::TERM);

@@ -1,0 +1,1 @@
+"""daglab's Python side: helpers for notebooks, and the host that runs them."""

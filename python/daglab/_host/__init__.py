@@ -1,0 +1,1 @@
+"""What daglab runs inside a project's Python. Not an interface for users."""

@@ -1,0 +1,346 @@
+"""The warm host: imports once, then forks each task it is asked for.
+
+It has one thread, so that a fork copies nothing half-done, and it decides nothing: it forks, reaps
+and reports. Foreign code is imported here only as third-party modules that the other side names,
+and nothing in them is ever called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import importlib
+import importlib.metadata
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from typing import NoReturn
+
+from daglab._host import entries, process, protocol
+from daglab._host.protocol import Message
+
+# How long tasks may take to end after SIGTERM when the host shuts down.
+_GRACE_S = 0.5
+
+# One message holds a task: arguments and variables. Anything larger is not one.
+_LONGEST_LINE = 16 * 1024 * 1024
+
+# The signals whose disposition a task must find as a fresh process would.
+_RESET = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
+
+
+@dataclass(frozen=True)
+class _Child:
+    id: int
+    pid: int
+
+
+def main() -> None:
+    """Serve until the socket is closed or a shutdown is asked for."""
+    process.die_with_parent(os.getppid())
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    # Away from descriptor 0, where every child would inherit it as its standard input.
+    control = socket.socket(fileno=os.dup(0))
+    os.set_inheritable(control.fileno(), False)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    Server(control).serve()
+
+
+class Server:
+    """The host's state: the socket and the tasks under way."""
+
+    def __init__(self, control: socket.socket) -> None:
+        """Take over the socket to daglab."""
+        self._control = control
+        self._buffer = b""
+        self._children: dict[int, _Child] = {}
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._marimo_warm = False
+
+    def serve(self) -> None:
+        """Import, say hello, and answer until the other side is gone."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        errors: dict[str, str] = {}
+        for library in ("dagster", "dagster-webserver"):
+            _warm(library, errors)
+        self._send(
+            {
+                "type": "hello",
+                "protocol": protocol.PROTOCOL,
+                "python": ".".join(map(str, sys.version_info[:3])),
+                "versions": _versions(),
+                "import_errors": errors,
+            }
+        )
+        gc.collect()
+        gc.freeze()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._control, selectors.EVENT_READ)
+            selector.register(self._wake_read, selectors.EVENT_READ)
+            running = True
+            while running:
+                for key, _ in selector.select():
+                    if key.fileobj is self._control:
+                        running = self._receive() and running
+                    else:
+                        self._drain_wake_pipe()
+                self._reap()
+        self._end_all()
+
+    def _drain_wake_pipe(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake_read, 4096):
+                pass
+
+    def _send(self, message: Message) -> None:
+        # daglab is gone: the next read says so, and ends the host.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._control.sendall(protocol.encode(message))
+
+    def _receive(self) -> bool:
+        """Handle what has arrived; False when the host is to end."""
+        try:
+            data = self._control.recv(65536)
+        except ConnectionResetError:
+            return False
+        if not data:
+            return False
+        self._buffer += data
+        if len(self._buffer) > _LONGEST_LINE:
+            return False
+        *lines, self._buffer = self._buffer.split(b"\n")
+        return all(self._handle(protocol.decode(line)) for line in lines)
+
+    def _handle(self, message: Message) -> bool:
+        kind = message["type"]
+        if kind == "fork":
+            self._fork(message["id"], message["task"])
+        elif kind == "signal":
+            self._signal(message["id"], message["signal"])
+        elif kind == "preload":
+            self._preload(message["modules"])
+        elif kind == "shutdown":
+            return False
+        return True
+
+    def _preload(self, modules: list[str]) -> None:
+        loaded: list[str] = []
+        skipped: dict[str, str] = {}
+        _warm("marimo", skipped)
+        for name in modules:
+            before = _threads()
+            try:
+                importlib.import_module(name)
+            except BaseException as error:
+                skipped[name] = f"{type(error).__name__}: {error}"
+                continue
+            if _threads() > before:
+                skipped[name] = "it started a thread when it was imported"
+            loaded.append(name)
+        gc.collect()
+        gc.freeze()
+        self._send(
+            {
+                "type": "preloaded",
+                "loaded": loaded,
+                "skipped": skipped,
+                "threads": _threads() - 1,
+            }
+        )
+
+    def _signal(self, task: int, number: int) -> None:
+        for child in self._children.values():
+            if child.id == task:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, number)
+
+    def _fork(self, task_id: int, task: Message) -> None:
+        try:
+            run = entries.load(task["entry"])
+        except BaseException as error:
+            reason = f"`{task['entry']}` can't be imported: {type(error).__name__}: {error}"
+            self._send({"type": "refused", "id": task_id, "reason": reason})
+            return
+        sys.stdout.flush()
+        sys.stderr.flush()
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            reason = f"the fork failed: {error.strerror}"
+            self._send({"type": "refused", "id": task_id, "reason": reason})
+            return
+        if pid == 0:
+            self._become(task, run, parent)
+        # Both sides set it, so that a signal to the group finds it whoever is first.
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        self._children[pid] = _Child(task_id, pid)
+        self._send({"type": "started", "id": task_id, "pid": pid})
+
+    def _become(self, task: Message, run: object, parent: int) -> NoReturn:
+        """Turn the forked child into the task. Never returns."""
+        code = 1
+        try:
+            with contextlib.suppress(OSError):
+                os.setpgid(0, 0)
+            process.die_with_parent(parent)
+            signal.set_wakeup_fd(-1)
+            for number in _RESET:
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            self._control.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            _redirect(task["stdout"], 1)
+            _redirect(task["stderr"], 2)
+            for name, value in task["env"].items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+            os.chdir(task["cwd"])
+            _reseed()
+            module = entries.ENTRIES[task["entry"]][0]
+            sys.argv = [module, *task["argv"]]
+            # As `python -m` has it: the working directory comes first.
+            if sys.path and not sys.flags.safe_path if hasattr(sys.flags, "safe_path") else True:
+                sys.path[0] = task["cwd"]
+            assert callable(run)
+            code = _exit_code(run)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            _leave(code)
+        raise AssertionError("a child has left before")
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is None:
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            self._send(
+                {
+                    "type": "exited",
+                    "id": child.id,
+                    "code": code if code >= 0 else None,
+                    "signal": -code if code < 0 else None,
+                    "peak_memory_bytes": usage.ru_maxrss * 1024,
+                }
+            )
+
+    def _end_all(self) -> None:
+        for number, grace in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, _GRACE_S)):
+            for pid in self._children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, number)
+            deadline = time.monotonic() + grace
+            while self._children and time.monotonic() < deadline:
+                self._reap()
+                time.sleep(0.005)
+
+
+def _warm(library: str, errors: dict[str, str]) -> None:
+    """Import what belongs to a library; what this version lacks is left out."""
+    first, *others = entries.WARM[library]
+    try:
+        importlib.import_module(first)
+    except BaseException as error:
+        errors[library] = f"{type(error).__name__}: {error}"
+        return
+    for name in others:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in ("dagster", "dagster-graphql", "dagster-webserver", "marimo"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+def _threads() -> int:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 1
+
+
+def _redirect(path: str, descriptor: int) -> None:
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(opened, descriptor)
+    os.close(opened)
+
+
+def _reseed() -> None:
+    """Forget the parent's random state: two tasks must not draw the same numbers."""
+    import random
+
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        with contextlib.suppress(Exception):
+            numpy.random.seed()
+
+
+def _exit_code(run: object) -> int:
+    """Call an entry and say what its process would have exited with."""
+    assert callable(run)
+    try:
+        run()
+    except SystemExit as stop:
+        if stop.code is None:
+            return 0
+        if isinstance(stop.code, int):
+            return stop.code & 0xFF
+        print(stop.code, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _leave(code: int) -> None:
+    """Exit as an interpreter does: threads are joined, exit handlers run, streams are flushed."""
+    import atexit
+    import threading
+
+    try:
+        with contextlib.suppress(BaseException):
+            threading._shutdown()  # type: ignore[attr-defined]
+        with contextlib.suppress(BaseException):
+            atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    code = code or 1
+    finally:
+        os._exit(code)
