@@ -8,3 +8,4 @@
 pub mod error;
 pub mod host;
 pub mod report;
+pub mod ui;
