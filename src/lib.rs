@@ -11,3 +11,4 @@ pub mod publish;
 pub mod redact;
 pub mod report;
 pub mod supervise;
+pub mod ui;
