@@ -1,9 +1,10 @@
 //! Order and concurrency: what waits for what, and how many go at once.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::gate::Gate;
 
 /// Whether something that others wait for went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub enum Done {
 /// The places and gates of one plan.
 pub struct Schedule {
     places: Semaphore,
-    gates: Vec<watch::Sender<Option<Done>>>,
+    gates: Vec<Gate<Done>>,
 }
 
 impl Schedule {
@@ -25,7 +26,7 @@ impl Schedule {
     pub fn new(concurrency: usize, runs: usize) -> Self {
         Self {
             places: Semaphore::new(concurrency.max(1)),
-            gates: (0..runs).map(|_| watch::Sender::new(None)).collect(),
+            gates: (0..runs).map(|_| Gate::new()).collect(),
         }
     }
 
@@ -36,31 +37,23 @@ impl Schedule {
 
     /// Opens the gate of a run that has ended.
     pub fn open(&self, run: usize, done: Done) {
-        self.gates[run].send_replace(Some(done));
+        self.gates[run].open(done);
     }
 
     /// Waits until the gate of a run is open.
     pub async fn wait_for(&self, run: usize) -> Done {
-        let mut gate = self.gates[run].subscribe();
-        let done = gate.wait_for(Option::is_some).await.ok().and_then(|done| *done);
-        done.unwrap_or(Done::Badly)
+        self.gates[run].wait().await
     }
 }
 
 /// Results by place in the plan; what has come in by the time of a cancellation is kept.
 #[derive(Debug)]
-pub struct Results<T>(Rc<RefCell<Vec<Option<T>>>>);
-
-impl<T> Clone for Results<T> {
-    fn clone(&self) -> Self {
-        Self(Rc::clone(&self.0))
-    }
-}
+pub struct Results<T>(RefCell<Vec<Option<T>>>);
 
 impl<T> Results<T> {
     /// With room for `count` of them.
     pub fn new(count: usize) -> Self {
-        Self(Rc::new(RefCell::new((0..count).map(|_| None).collect())))
+        Self(RefCell::new((0..count).map(|_| None).collect()))
     }
 
     /// Puts one in its place.
@@ -71,20 +64,5 @@ impl<T> Results<T> {
     /// Takes all of them.
     pub fn take(&self) -> Vec<Option<T>> {
         self.0.take()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_gate_that_opens_before_anybody_waits_stays_open() {
-        let schedule = Schedule::new(1, 2);
-        schedule.open(1, Done::Badly);
-        assert_eq!(schedule.wait_for(1).await, Done::Badly);
-        let waiting = schedule.wait_for(0);
-        schedule.open(0, Done::Well);
-        assert_eq!(waiting.await, Done::Well);
     }
 }

@@ -1,0 +1,144 @@
+//! What can be wrong with a configuration, with the line of the user's file.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Diagnose, ExitStatus};
+
+/// A place in one of the user's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Line and column, counted from 1; nothing for the whole file.
+    pub at: Option<(usize, usize)>,
+    /// The line's text.
+    pub line: String,
+}
+
+impl Place {
+    /// A place in a file with this text.
+    pub fn new(file: &Path, at: (usize, usize), text: &str) -> Self {
+        let line = text.lines().nth(at.0.saturating_sub(1)).unwrap_or_default().to_owned();
+        Self { file: file.to_owned(), at: Some(at), line }
+    }
+
+    /// A file as a whole.
+    pub fn whole(file: &Path) -> Self {
+        Self { file: file.to_owned(), at: None, line: String::new() }
+    }
+
+    /// The line of the file with an arrow below the column.
+    pub fn snippet(&self) -> String {
+        let file = self.file.display();
+        let Some((line, column)) = self.at else { return format!("--> {file}") };
+        let number = line.to_string();
+        let margin = " ".repeat(number.len());
+        // Tabs stay tabs, so that the arrow stands where the eye expects it.
+        let indent: String = self
+            .line
+            .chars()
+            .take(column.saturating_sub(1))
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        format!(
+            "{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {}\n{margin} | {indent}^",
+            self.line
+        )
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// What it is.
+    pub message: String,
+    /// Where it stands, or which variable or flag it came from.
+    pub source: Source,
+    /// What may have been meant.
+    pub suggestion: Option<String>,
+}
+
+/// Where a wrong value came from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A file.
+    File(Place),
+    /// A variable or a flag, by name.
+    Named(String),
+}
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file is not YAML or TOML.
+    #[error("{message}")]
+    Syntax {
+        /// What the parser said.
+        message: String,
+        /// Where.
+        place: Place,
+    },
+    /// Keys or values are wrong.
+    #[error("{}", headline(problems))]
+    Invalid {
+        /// At least one.
+        problems: Vec<Problem>,
+    },
+    /// A file is there but can't be read.
+    #[error("could not read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    pub(super) fn syntax(message: impl Into<String>, place: Place) -> Self {
+        Self::Syntax { message: message.into(), place }
+    }
+}
+
+fn headline(problems: &[Problem]) -> String {
+    match problems {
+        [only] => only.message.clone(),
+        [first, rest @ ..] => format!("{} (and {} more)", first.message, rest.len()),
+        [] => "the configuration is not valid".to_owned(),
+    }
+}
+
+impl Diagnose for Error {
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Validation
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Invalid { problems } => problems.iter().find_map(|p| p.suggestion.clone()),
+            Self::Syntax { .. } | Self::Read { .. } => None,
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Syntax { place, .. } => Some(place.snippet()),
+            Self::Read { .. } => None,
+            Self::Invalid { problems } => Some(
+                problems
+                    .iter()
+                    .enumerate()
+                    .map(|(index, problem)| {
+                        let place = match &problem.source {
+                            Source::File(place) => place.snippet(),
+                            Source::Named(name) => format!("--> {name}"),
+                        };
+                        if index == 0 { place } else { format!("{}\n{place}", problem.message) }
+                    })
+                    .collect::<Vec<_>>()
+                    .join("\n\n"),
+            ),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What the user wants: `daglab.yaml` and the layers around it.
+
+pub mod ci;
+pub mod error;
+pub mod layers;
+pub mod model;
+pub mod tree;
+
+pub use error::Error;
+pub use layers::{FlagValue, Loaded, Origin, Origins, Request, load};
+pub use model::Settings;
+pub use tree::yaml_to_json;

@@ -1,0 +1,397 @@
+//! `daglab.yaml` as types: every key, its kind and its default.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
+
+use super::ci::Ci;
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The version of the file's format.
+    #[serde(deserialize_with = "version")]
+    pub version: f64,
+    /// Where paired notebooks live, relative to the project.
+    pub notebooks_dir: String,
+    /// Whether notebooks are found by looking for them.
+    pub auto_discover: bool,
+    /// The Dagster deployment to talk to.
+    pub dagster: Dagster,
+    /// The marimo editor.
+    pub marimo: Marimo,
+    /// Defaults of flags.
+    pub defaults: Defaults,
+    /// How many runs, how often to look, how long to wait.
+    pub performance: Performance,
+    /// Exported pages.
+    pub export: Export,
+    /// The log file.
+    pub logging: Logging,
+    /// Usage data; nothing is sent unless it is enabled.
+    pub telemetry: Telemetry,
+    /// What GraphQL operations are allowed.
+    pub security: Security,
+    /// What `daglab ci` runs.
+    pub ci: Ci,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            version: 1.0,
+            notebooks_dir: "dagster/notebooks".to_owned(),
+            auto_discover: true,
+            dagster: Dagster::default(),
+            marimo: Marimo::default(),
+            defaults: Defaults::default(),
+            performance: Performance::default(),
+            export: Export::default(),
+            logging: Logging::default(),
+            telemetry: Telemetry::default(),
+            security: Security::default(),
+            ci: Ci::default(),
+        }
+    }
+}
+
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let version = f64::deserialize(deserializer)?;
+    if (1.0..2.0).contains(&version) {
+        Ok(version)
+    } else {
+        Err(de::Error::custom(format!("this daglab reads version 1, not {version}")))
+    }
+}
+
+/// A time in seconds, above 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Seconds(#[schemars(extend("exclusiveMinimum" = 0))] pub f64);
+
+impl Seconds {
+    /// As the standard library counts it.
+    pub fn duration(self) -> std::time::Duration {
+        std::time::Duration::try_from_secs_f64(self.0).unwrap_or(std::time::Duration::MAX)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        if seconds.is_finite() && seconds > 0.0 {
+            Ok(Self(seconds))
+        } else {
+            Err(de::Error::custom("not a number of seconds above 0"))
+        }
+    }
+}
+
+/// A TCP port.
+fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    match u16::deserialize(deserializer)? {
+        0 => Err(de::Error::custom("a port is a number from 1 to 65535")),
+        port => Ok(port),
+    }
+}
+
+/// The Dagster deployment to talk to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dagster {
+    /// The web server's host.
+    pub host: String,
+    /// The web server's port.
+    #[serde(deserialize_with = "port")]
+    #[schemars(range(min = 1))]
+    pub port: u16,
+    /// The repository, where a location has several.
+    pub repository_name: Option<String>,
+    /// The code location, where there are several.
+    pub repository_location_name: Option<String>,
+    /// How to sign in.
+    pub auth: Auth,
+    /// How to ask.
+    pub graphql: Graphql,
+}
+
+impl Default for Dagster {
+    fn default() -> Self {
+        Self {
+            host: "localhost".to_owned(),
+            port: 3000,
+            repository_name: None,
+            repository_location_name: None,
+            auth: Auth::default(),
+            graphql: Graphql::default(),
+        }
+    }
+}
+
+/// How to sign in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// The scheme.
+    #[serde(rename = "type")]
+    pub kind: AuthType,
+    /// The variable that holds the token.
+    pub token_env: String,
+    /// The header that carries it.
+    pub header_name: String,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            kind: AuthType::None,
+            token_env: "DAGSTER_GRAPHQL_TOKEN".to_owned(),
+            header_name: "Authorization".to_owned(),
+        }
+    }
+}
+
+/// How to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthType {
+    /// Not at all.
+    None,
+    /// `Bearer TOKEN`.
+    Bearer,
+    /// `Basic`, the token being `user:password`.
+    Basic,
+    /// The token as it is.
+    Custom,
+}
+
+/// How to ask.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Graphql {
+    /// Seconds for one request.
+    pub timeout: Seconds,
+    /// How often a read is tried again.
+    pub max_retries: u32,
+}
+
+impl Default for Graphql {
+    fn default() -> Self {
+        Self { timeout: Seconds(30.0), max_retries: 3 }
+    }
+}
+
+/// The marimo editor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Marimo {
+    /// The editor's port.
+    #[serde(deserialize_with = "port")]
+    #[schemars(range(min = 1))]
+    pub port: u16,
+    /// Whether the editor saves by itself.
+    pub auto_save: bool,
+}
+
+impl Default for Marimo {
+    fn default() -> Self {
+        Self { port: 3010, auto_save: true }
+    }
+}
+
+/// Defaults of flags.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// The template of new notebooks.
+    pub notebook_template: String,
+    /// The label of a page's link in an asset's metadata.
+    pub attach_metadata_key: String,
+    /// Whether `dev` opens the browser.
+    pub open_browser: bool,
+    /// Whether `scaffold` commits.
+    pub git_commit: bool,
+    /// Whether run config is validated before a launch.
+    pub validate_config: bool,
+    /// Whether `scaffold` adds sample data.
+    pub seed_data: bool,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            notebook_template: "default".to_owned(),
+            attach_metadata_key: "exploration".to_owned(),
+            open_browser: true,
+            git_commit: false,
+            validate_config: true,
+            seed_data: false,
+        }
+    }
+}
+
+/// How many runs, how often to look, how long to wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Performance {
+    /// How many runs `run` launches at once.
+    #[schemars(range(min = 1))]
+    pub max_concurrent_runs: u16,
+    /// Seconds between two looks at a run, at the most.
+    pub polling_interval: Seconds,
+    /// Seconds to wait for a server to answer.
+    pub max_wait_time: Seconds,
+}
+
+impl Default for Performance {
+    fn default() -> Self {
+        Self {
+            max_concurrent_runs: 3,
+            polling_interval: Seconds(2.0),
+            max_wait_time: Seconds(300.0),
+        }
+    }
+}
+
+/// Exported pages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Export {
+    /// Days after which a page may be removed.
+    pub retention_days: u32,
+    /// Whether pages are compressed where a store can serve them so.
+    pub compress: bool,
+    /// The object store.
+    pub cloud_storage: CloudStorage,
+}
+
+impl Default for Export {
+    fn default() -> Self {
+        Self { retention_days: 30, compress: true, cloud_storage: CloudStorage::default() }
+    }
+}
+
+/// The object store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CloudStorage {
+    /// Whose.
+    pub provider: Provider,
+    /// The bucket or container.
+    pub bucket: Option<String>,
+    /// What every key begins with.
+    pub prefix: String,
+}
+
+impl Default for CloudStorage {
+    fn default() -> Self {
+        Self { provider: Provider::None, bucket: None, prefix: "daglab-exports/".to_owned() }
+    }
+}
+
+/// Whose object store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// None.
+    None,
+    /// Amazon S3 or compatible.
+    S3,
+    /// Google Cloud Storage.
+    Gcs,
+    /// Azure Blob Storage.
+    Azure,
+}
+
+/// The log file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Logging {
+    /// The least level that is logged.
+    pub level: LogLevel,
+    /// The format of a line, in the notation of Python's logging.
+    pub format: String,
+    /// The file, relative to the project.
+    pub file: String,
+    /// Bytes after which the file is rotated.
+    pub max_bytes: u64,
+    /// How many rotated files are kept.
+    pub backup_count: u32,
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self {
+            level: LogLevel::Info,
+            format: "%(asctime)s - %(name)s - %(levelname)s - %(message)s".to_owned(),
+            file: ".daglab/daglab.log".to_owned(),
+            max_bytes: 10 * 1024 * 1024,
+            backup_count: 5,
+        }
+    }
+}
+
+/// A log level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// What is done.
+    Info,
+    /// What may be wrong.
+    Warning,
+    /// What is wrong.
+    Error,
+}
+
+/// Usage data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// Whether any is sent.
+    pub enabled: bool,
+    /// Where to.
+    pub endpoint: String,
+    /// Who sends it, made up on first use.
+    pub anonymous_id: Option<String>,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            endpoint: "https://telemetry.daglab.io".to_owned(),
+            anonymous_id: None,
+        }
+    }
+}
+
+/// What GraphQL operations are allowed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Security {
+    /// Whether only listed operations may change anything.
+    pub sandbox_mode: bool,
+    /// The operations that are allowed in the sandbox.
+    pub allowed_operations: Vec<String>,
+}
+
+impl Default for Security {
+    fn default() -> Self {
+        Self {
+            sandbox_mode: false,
+            allowed_operations: ["launchRun", "getRunStatus", "getRepositories"]
+                .map(str::to_owned)
+                .to_vec(),
+        }
+    }
+}
+
+/// The JSON Schema of `daglab.yaml`, for editors.
+pub fn schema() -> Value {
+    let mut schema = schemars::schema_for!(Settings).to_value();
+    schema["title"] = "daglab.yaml".into();
+    schema
+}

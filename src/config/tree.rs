@@ -1,0 +1,341 @@
+//! Text of the user's, read as values that know their place.
+//!
+//! Configuration is data: tags that would make anything else of it are refused, and aliases may
+//! not grow the whole beyond [`LARGEST`] values, whatever a file of a few lines claims.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use saphyr::{Scalar, ScalarStyle};
+use saphyr_parser::{Event, Parser, Span};
+use serde_json::{Map, Value};
+
+use super::error::{Error, Place};
+
+/// The most values one file may hold, aliases counted each time.
+const LARGEST: usize = 100_000;
+
+/// The deepest nesting.
+const DEEPEST: usize = 64;
+
+/// The largest file, in bytes.
+pub const LARGEST_FILE: u64 = 4 * 1024 * 1024;
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its place in the file: line and column, counted from 1.
+    pub at: (usize, usize),
+    /// The value.
+    pub kind: Kind,
+}
+
+/// The kinds of values.
+#[derive(Debug, Clone)]
+pub enum Kind {
+    /// Anything without parts.
+    Scalar(Value),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, in the file's order; each key with its place.
+    Map(Vec<(String, (usize, usize), Node)>),
+}
+
+impl Node {
+    /// The value without places.
+    pub fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::Scalar(value) => value.clone(),
+            Kind::List(items) => items.iter().map(Self::to_json).collect(),
+            Kind::Map(entries) => Value::Object(
+                entries.iter().map(|(key, _, node)| (key.clone(), node.to_json())).collect::<Map<_, _>>(),
+            ),
+        }
+    }
+
+    /// Calls `visit` with the dotted path and place of every key and every item below.
+    pub fn places(&self, prefix: &str, visit: &mut impl FnMut(&str, (usize, usize))) {
+        let join = |part: &str| {
+            if prefix.is_empty() { part.to_owned() } else { format!("{prefix}.{part}") }
+        };
+        match &self.kind {
+            Kind::Scalar(_) => {}
+            Kind::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let path = join(&index.to_string());
+                    visit(&path, item.at);
+                    item.places(&path, visit);
+                }
+            }
+            Kind::Map(entries) => {
+                for (key, at, node) in entries {
+                    let path = join(key);
+                    visit(&path, *at);
+                    node.places(&path, visit);
+                }
+            }
+        }
+    }
+}
+
+/// Reads YAML. An empty document is an empty mapping.
+pub fn parse_yaml(text: &str, file: &Path) -> Result<Node, Error> {
+    let mut builder = Builder { file, text, anchors: HashMap::new(), budget: LARGEST };
+    let mut parser = Parser::new_from_str(text);
+    let mut root = None;
+    while let Some(next) = parser.next() {
+        let (event, span) = next.map_err(|error| builder.scan_error(&error))?;
+        match event {
+            Event::DocumentStart(_) if root.is_some() => {
+                return Err(builder.error(&span, "a second document is not read"));
+            }
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd
+            | Event::Nothing => {}
+            event => root = Some(builder.node(event, span, &mut parser, 0)?),
+        }
+    }
+    Ok(match root {
+        None | Some(Node { kind: Kind::Scalar(Value::Null), .. }) => {
+            Node { at: (1, 1), kind: Kind::Map(Vec::new()) }
+        }
+        Some(root) => root,
+    })
+}
+
+/// Reads YAML as plain data, for run config and other files of the user's.
+pub fn yaml_to_json(text: &str, file: &Path) -> Result<Value, Error> {
+    Ok(parse_yaml(text, file)?.to_json())
+}
+
+struct Builder<'a> {
+    file: &'a Path,
+    text: &'a str,
+    anchors: HashMap<usize, Node>,
+    budget: usize,
+}
+
+impl<'a> Builder<'a> {
+    fn error(&self, span: &Span, message: impl Into<String>) -> Error {
+        let at = (span.start.line(), span.start.col() + 1);
+        Error::syntax(message, Place::new(self.file, at, self.text))
+    }
+
+    fn scan_error(&self, error: &saphyr_parser::ScanError) -> Error {
+        let at = (error.marker().line(), error.marker().col() + 1);
+        Error::syntax(error.info(), Place::new(self.file, at, self.text))
+    }
+
+    fn spend(&mut self, span: &Span, count: usize) -> Result<(), Error> {
+        match self.budget.checked_sub(count) {
+            Some(left) => {
+                self.budget = left;
+                Ok(())
+            }
+            None => Err(self.error(span, format!("more than {LARGEST} values, aliases counted"))),
+        }
+    }
+
+    fn node(
+        &mut self,
+        event: Event<'a>,
+        span: Span,
+        parser: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
+        depth: usize,
+    ) -> Result<Node, Error> {
+        if depth > DEEPEST {
+            return Err(self.error(&span, format!("nested more than {DEEPEST} levels deep")));
+        }
+        self.spend(&span, 1)?;
+        let at = (span.start.line(), span.start.col() + 1);
+        let (anchor, kind) = match event {
+            Event::Alias(id) => {
+                let Some(node) = self.anchors.get(&id).cloned() else {
+                    return Err(self.error(&span, "an alias inside of what it names"));
+                };
+                self.spend(&span, size(&node))?;
+                return Ok(node);
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                if let Some(tag) = tag.as_deref().filter(|tag| !tag.is_yaml_core_schema()) {
+                    let tag = format!("the tag `{}{}` is not allowed", tag.handle, tag.suffix);
+                    return Err(self.error(&span, tag));
+                }
+                let scalar = Scalar::parse_from_cow_and_metadata(text, style, tag.as_ref())
+                    .ok_or_else(|| self.error(&span, "the value does not fit its tag"))?;
+                (anchor, Kind::Scalar(scalar_to_json(scalar, style)))
+            }
+            Event::SequenceStart(anchor, _) => {
+                let mut items = Vec::new();
+                loop {
+                    let (event, span) = self.next(parser)?;
+                    if matches!(event, Event::SequenceEnd) {
+                        break;
+                    }
+                    items.push(self.node(event, span, parser, depth + 1)?);
+                }
+                (anchor, Kind::List(items))
+            }
+            Event::MappingStart(anchor, _) => (anchor, Kind::Map(self.mapping(parser, depth)?)),
+            _ => return Err(self.error(&span, "not a value")),
+        };
+        let node = Node { at, kind };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn mapping(
+        &mut self,
+        parser: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
+        depth: usize,
+    ) -> Result<Vec<(String, (usize, usize), Node)>, Error> {
+        let mut entries: Vec<(String, (usize, usize), Node)> = Vec::new();
+        loop {
+            let (event, span) = self.next(parser)?;
+            if matches!(event, Event::MappingEnd) {
+                return Ok(entries);
+            }
+            let key = self.node(event, span, parser, depth + 1)?;
+            let name = match key.kind {
+                Kind::Scalar(Value::String(name)) => name,
+                Kind::Scalar(value) => value.to_string(),
+                _ => return Err(self.error(&span, "a key must be a plain name")),
+            };
+            if let Some((_, first, _)) = entries.iter().find(|(other, ..)| *other == name) {
+                let message = format!("`{name}` stands here twice, first in line {}", first.0);
+                return Err(self.error(&span, message));
+            }
+            let (event, span) = self.next(parser)?;
+            let value = self.node(event, span, parser, depth + 1)?;
+            entries.push((name, key.at, value));
+        }
+    }
+
+    fn next(
+        &self,
+        parser: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
+    ) -> Result<(Event<'a>, Span), Error> {
+        match parser.next() {
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => Err(self.scan_error(&error)),
+            None => Err(Error::syntax("the file ends too early", Place::whole(self.file))),
+        }
+    }
+}
+
+fn scalar_to_json(scalar: Scalar<'_>, style: ScalarStyle) -> Value {
+    match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(value) => value.into(),
+        Scalar::Integer(value) => value.into(),
+        Scalar::FloatingPoint(value) if style == ScalarStyle::Plain => {
+            serde_json::Number::from_f64(value.into_inner())
+                .map_or_else(|| Value::String(value.to_string()), Value::Number)
+        }
+        Scalar::FloatingPoint(value) => Value::String(value.to_string()),
+        Scalar::String(value) => Value::String(value.into_owned()),
+    }
+}
+
+fn size(node: &Node) -> usize {
+    match &node.kind {
+        Kind::Scalar(_) => 1,
+        Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Kind::Map(entries) => 1 + entries.iter().map(|(_, _, node)| 1 + size(node)).sum::<usize>(),
+    }
+}
+
+/// Reads the `[tool.daglab]` table of a `pyproject.toml`; `None` where there is none.
+pub fn parse_pyproject(text: &str, file: &Path) -> Result<Option<Node>, Error> {
+    let document = toml_edit::Document::parse(text).map_err(|error| {
+        let at = error.span().map_or((1, 1), |span| line_and_column(text, span.start));
+        Error::syntax(error.message(), Place::new(file, at, text))
+    })?;
+    let table = document.get("tool").and_then(|tool| tool.get("daglab"));
+    Ok(table.map(|item| from_toml(item, text)))
+}
+
+fn from_toml(item: &toml_edit::Item, text: &str) -> Node {
+    let at = item.span().map_or((1, 1), |span| line_and_column(text, span.start));
+    let kind = if let Some(table) = item.as_table_like() {
+        let entries = table.iter().map(|(key, value)| {
+            let at = table
+                .key(key)
+                .and_then(toml_edit::Key::span)
+                .map_or(at, |span| line_and_column(text, span.start));
+            (key.to_owned(), at, from_toml(value, text))
+        });
+        Kind::Map(entries.collect())
+    } else if let Some(tables) = item.as_array_of_tables() {
+        let items = tables.iter().map(|table| from_toml(&toml_edit::Item::Table(table.clone()), text));
+        Kind::List(items.collect())
+    } else if let Some(array) = item.as_array() {
+        let items =
+            array.iter().map(|value| from_toml(&toml_edit::Item::Value(value.clone()), text));
+        Kind::List(items.collect())
+    } else {
+        Kind::Scalar(toml_scalar(item))
+    };
+    Node { at, kind }
+}
+
+fn toml_scalar(item: &toml_edit::Item) -> Value {
+    match item.as_value() {
+        Some(toml_edit::Value::String(value)) => value.value().clone().into(),
+        Some(toml_edit::Value::Integer(value)) => (*value.value()).into(),
+        Some(toml_edit::Value::Float(value)) => (*value.value()).into(),
+        Some(toml_edit::Value::Boolean(value)) => (*value.value()).into(),
+        Some(toml_edit::Value::Datetime(value)) => value.value().to_string().into(),
+        _ => Value::Null,
+    }
+}
+
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..offset.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(1, |rest| rest.chars().count() + 1);
+    (line, column)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn yaml(text: &str) -> Result<Value, String> {
+        yaml_to_json(text, Path::new("x.yaml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn plain_values_are_read_as_the_core_schema_says() {
+        let read = yaml("a: 1\nb: [yes, 'no', 1.5, null, true, 2026-01-05]\nc: {d: '2'}").unwrap();
+        assert_eq!(
+            read,
+            serde_json::json!({"a": 1, "b": ["yes", "no", 1.5, null, true, "2026-01-05"], "c": {"d": "2"}})
+        );
+        assert_eq!(yaml("# nothing").unwrap(), serde_json::json!({}));
+    }
+
+    #[test]
+    fn a_billion_laughs_are_refused() {
+        let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+        for level in 1..12 {
+            let before = format!("*a{}", level - 1);
+            text.push_str(&format!("a{level}: &a{level} [{}]\n", [before.as_str(); 10].join(",")));
+        }
+        assert!(yaml(&text).unwrap_err().contains("more than"));
+    }
+
+    #[test]
+    fn what_is_not_data_is_refused() {
+        assert!(yaml("a: !!python/object:os.system x").is_err());
+        assert!(yaml("a: !env X").unwrap_err().contains("is not allowed"));
+        assert!(yaml("a: 1\na: 2").unwrap_err().contains("twice"));
+        assert!(yaml(&"[".repeat(500)).is_err());
+        assert!(yaml("a: [1").is_err());
+        assert!(yaml("a:\n\t- 1").is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! Whatever ends daglab, nothing of it is left: no process, no port, no private directory.
+
+mod support;
+
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use support::{Project, eventually, processes_of, python};
+
+/// The specification's limit.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A project that keeps daglab busy at every stage: a run and notebooks that hang, and processes
+/// that try to get away.
+fn busy() -> Project {
+    let project = Project::small();
+    project
+        .write(
+            "daglab.yaml",
+            "ci:\n  concurrency: 3\n  jobs: [hanging_job]\n  notebooks:\n    - path: notebooks/*.py\n",
+        )
+        .notebook("notebooks/hangs.py", &["import time\ntime.sleep(600)"])
+        .notebook(
+            "notebooks/leaves.py",
+            &["import subprocess, time\n\
+               subprocess.Popen(['sleep', '600'], start_new_session=True)\n\
+               time.sleep(600)"],
+        );
+    project
+}
+
+fn start(project: &Project) -> Child {
+    let python = python();
+    let mut command: Command =
+        project.daglab(&["ci", "--output", "json", "--python", python.to_str().unwrap()]);
+    // A group of its own, as a shell gives it: signals to the group must not reach the test.
+    command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
+
+#[track_caller]
+fn assert_nothing_left(project: &Project, what: &str) {
+    let begun = Instant::now();
+    let left = || {
+        let mut left = processes_of(&project.tmp());
+        left.retain(|(_, command)| !command.is_empty());
+        let directories: Vec<_> =
+            std::fs::read_dir(project.tmp()).unwrap().flatten().map(|e| e.path()).collect();
+        (left, directories)
+    };
+    let gone = eventually(GONE_WITHIN, || {
+        let (processes, directories) = left();
+        processes.is_empty() && directories.is_empty()
+    });
+    assert!(gone, "{what}: after {:?} there is still {:?}", begun.elapsed(), left());
+}
+
+/// Waits until the hanging notebooks and the hanging run have their processes.
+fn until_busy(project: &Project) {
+    let busy = eventually(Duration::from_secs(60), || {
+        processes_of(&project.tmp()).iter().any(|(_, command)| command.starts_with("sleep 600"))
+    });
+    assert!(busy, "the notebooks never started");
+}
+
+#[test]
+fn sigint_and_sigterm_end_everything_and_say_so() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let project = busy();
+        let mut child = start(&project);
+        until_busy(&project);
+        kill_process(pid(&child), signal).unwrap();
+        let begun = Instant::now();
+        let status = child.wait().unwrap();
+        assert!(begun.elapsed() < GONE_WITHIN, "it took {:?}", begun.elapsed());
+        assert_eq!(status.code(), Some(code));
+        assert_nothing_left(&project, "after the signal");
+        let report = std::fs::read_to_string(project.artifacts().join("report.json")).unwrap();
+        assert!(report.contains("\"cancelled\""), "the report of what was done is kept");
+    }
+}
+
+#[test]
+fn sigkill_when_all_is_busy_leaves_nothing() {
+    let project = busy();
+    let mut child = start(&project);
+    until_busy(&project);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_nothing_left(&project, "after SIGKILL");
+}
+
+#[test]
+fn sigkill_of_the_worker_is_cleaned_up_by_the_guard() {
+    let project = busy();
+    let mut child = start(&project);
+    until_busy(&project);
+    let guard = child.id();
+    let workers = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
+    let worker: i32 = workers.split_ascii_whitespace().next().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(137));
+    assert_nothing_left(&project, "after SIGKILL of the worker");
+}
+
+/// Random moments, from before the first child to well into the notebooks. `DAGLAB_TEST_KILLS`
+/// sets how many; the slow group asks for a hundred.
+#[test]
+fn sigkill_at_random_moments_leaves_nothing() {
+    let kills: u32 =
+        std::env::var("DAGLAB_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let project = busy();
+    // A fixed seed: a failure can be repeated.
+    let mut state: u64 = 0x5eed;
+    for round in 0..kills {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let pause = Duration::from_millis((state >> 33) % 5_000);
+        let mut child = start(&project);
+        std::thread::sleep(pause);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_nothing_left(&project, &format!("round {round}, killed after {pause:?}"));
+    }
+}

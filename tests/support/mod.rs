@@ -1,0 +1,279 @@
+//! What the end-to-end tests share: small projects, the real binary, and a look at processes.
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The interpreter with dagster and marimo that the test script has made.
+pub fn python() -> PathBuf {
+    let python = std::env::var_os("DAGLAB_TEST_PYTHON").expect(
+        "DAGLAB_TEST_PYTHON must name a Python with dagster, dagster-webserver and marimo; \
+         `scripts/test` sets it",
+    );
+    PathBuf::from(python)
+}
+
+/// A project in a directory of its own, with private temporary and cache directories.
+pub struct Project {
+    dir: tempfile::TempDir,
+}
+
+impl Project {
+    /// An empty directory that is no project yet.
+    pub fn empty() -> Self {
+        let dir = tempfile::Builder::new().prefix("daglab-test-").tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("project")).unwrap();
+        std::fs::create_dir(dir.path().join("tmp")).unwrap();
+        Self { dir }
+    }
+
+    /// A project with one asset, a job that works and one that fails.
+    pub fn small() -> Self {
+        let project = Self::empty();
+        project.write("definitions.py", DEFINITIONS);
+        project
+    }
+
+    /// A copy of a folder of the repository.
+    pub fn copy_of(folder: &str) -> Self {
+        let project = Self::empty();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        copy_tree(&from, &project.root());
+        project
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().join("project")
+    }
+
+    /// Where its private directories go.
+    pub fn tmp(&self) -> PathBuf {
+        self.dir.path().join("tmp")
+    }
+
+    pub fn artifacts(&self) -> PathBuf {
+        self.root().join(".daglab/artifacts")
+    }
+
+    pub fn write(&self, path: &str, text: &str) -> &Self {
+        let path = self.root().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    /// A notebook with these cells: each the body of an unnamed cell that takes and returns nothing.
+    pub fn notebook(&self, path: &str, cells: &[&str]) -> &Self {
+        self.write(path, &notebook(cells))
+    }
+
+    /// `daglab` with arguments, in the project, with a clean environment.
+    pub fn daglab(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daglab"));
+        command.args(args).current_dir(self.root());
+        for name in ["DAGSTER_HOME", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "GITHUB_ACTIONS"] {
+            command.env_remove(name);
+        }
+        command.env("TMPDIR", self.tmp()).stdin(Stdio::null());
+        command
+    }
+
+    /// `daglab ci --output json` with the test's interpreter.
+    pub fn ci(&self, args: &[&str]) -> Run {
+        let mut all = vec!["ci", "--output", "json", "--python"];
+        let python = python();
+        all.push(python.to_str().unwrap());
+        all.extend(args);
+        Run::of(self.daglab(&all))
+    }
+}
+
+/// What a run of the binary left.
+pub struct Run {
+    pub output: Output,
+}
+
+impl Run {
+    pub fn of(mut command: Command) -> Self {
+        Self { output: command.output().unwrap() }
+    }
+
+    pub fn code(&self) -> i32 {
+        self.output.status.code().unwrap_or(-1)
+    }
+
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// The report on stdout.
+    pub fn report(&self) -> Value {
+        serde_json::from_slice(&self.output.stdout)
+            .unwrap_or_else(|error| panic!("{error}\n{}\n{}", self.stdout(), self.stderr()))
+    }
+
+    #[track_caller]
+    pub fn expect_code(&self, code: i32) -> &Self {
+        assert_eq!(self.code(), code, "stdout:\n{}\nstderr:\n{}", self.stdout(), self.stderr());
+        self
+    }
+
+    #[track_caller]
+    pub fn expect_stderr(&self, part: &str) -> &Self {
+        assert!(self.stderr().contains(part), "no {part:?} in:\n{}", self.stderr());
+        self
+    }
+}
+
+/// The notebook of a report with this path.
+#[track_caller]
+pub fn notebook_of<'a>(report: &'a Value, path: &str) -> &'a Value {
+    report["notebooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|notebook| notebook["path"] == path)
+        .unwrap_or_else(|| panic!("no {path} in {report:#}"))
+}
+
+/// The run of a report with this title.
+#[track_caller]
+pub fn run_of<'a>(report: &'a Value, title: &str) -> &'a Value {
+    report["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|run| run["title"] == title)
+        .unwrap_or_else(|| panic!("no {title} in {report:#}"))
+}
+
+/// The text of a marimo notebook.
+pub fn notebook(cells: &[&str]) -> String {
+    let mut text = String::from(
+        "import marimo\n\n__generated_with = \"0.25.2\"\napp = marimo.App()\n\n",
+    );
+    for cell in cells {
+        text.push_str("\n@app.cell\ndef _():\n");
+        for line in cell.lines() {
+            text.push_str(&format!("    {line}\n"));
+        }
+        text.push_str("    return\n\n");
+    }
+    text.push_str("\nif __name__ == \"__main__\":\n    app.run()\n");
+    text
+}
+
+/// Processes whose environment or command line names a directory.
+pub fn processes_of(dir: &Path) -> Vec<(i32, String)> {
+    let needle = dir.as_os_str().as_encoded_bytes();
+    let has = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        if pid == std::process::id() as i32 {
+            continue;
+        }
+        let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
+        let (environment, command) = (read("environ"), read("cmdline"));
+        // A zombie has neither any more.
+        if has(&environment) || has(&command) {
+            found.push((pid, String::from_utf8_lossy(&command).replace('\0', " ")));
+        }
+    }
+    found
+}
+
+/// Waits until a condition holds; false when the time is over.
+pub fn eventually(time: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + time;
+    loop {
+        if holds() {
+            return true;
+        }
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let name = entry.file_name();
+        if [".daglab", "__pycache__", "__marimo__", ".venv"].iter().any(|skip| name == **skip) {
+            continue;
+        }
+        let target = to.join(&name);
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+const DEFINITIONS: &str = r#"import os
+import time
+
+import dagster as dg
+
+
+@dg.asset
+def numbers():
+    return [1, 2, 3]
+
+
+@dg.op
+def fine(context):
+    context.log.info("all is well")
+
+
+@dg.op
+def breaks():
+    raise ValueError("this op always fails")
+
+
+@dg.op
+def hangs():
+    time.sleep(600)
+
+
+@dg.op
+def dies():
+    os._exit(0)
+
+
+@dg.job
+def good_job():
+    fine()
+
+
+@dg.job
+def bad_job():
+    breaks()
+
+
+@dg.job
+def hanging_job():
+    hangs()
+
+
+@dg.job
+def dying_job():
+    dies()
+
+
+defs = dg.Definitions(
+    assets=[numbers], jobs=[good_job, bad_job, hanging_job, dying_job]
+)
+"#;
