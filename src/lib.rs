@@ -8,6 +8,7 @@
 pub mod config;
 pub mod error;
 pub mod host;
+pub mod marimo;
 pub mod publish;
 pub mod redact;
 pub mod report;

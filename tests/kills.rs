@@ -33,10 +33,20 @@ fn busy() -> Project {
 
 fn start(project: &Project) -> Child {
     let python = python();
-    let mut command: Command =
-        project.daglab(&["ci", "--output", "json", "--python", python.to_str().unwrap()]);
+    let mut command: Command = project.daglab(&[
+        "ci",
+        "--output",
+        "json",
+        "--python",
+        python.to_str().unwrap(),
+    ]);
     // A group of its own, as a shell gives it: signals to the group must not reach the test.
-    command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 fn pid(child: &Child) -> Pid {
@@ -49,21 +59,31 @@ fn assert_nothing_left(project: &Project, what: &str) {
     let left = || {
         let mut left = processes_of(&project.tmp());
         left.retain(|(_, command)| !command.is_empty());
-        let directories: Vec<_> =
-            std::fs::read_dir(project.tmp()).unwrap().flatten().map(|e| e.path()).collect();
+        let directories: Vec<_> = std::fs::read_dir(project.tmp())
+            .unwrap()
+            .flatten()
+            .map(|e| e.path())
+            .collect();
         (left, directories)
     };
     let gone = eventually(GONE_WITHIN, || {
         let (processes, directories) = left();
         processes.is_empty() && directories.is_empty()
     });
-    assert!(gone, "{what}: after {:?} there is still {:?}", begun.elapsed(), left());
+    assert!(
+        gone,
+        "{what}: after {:?} there is still {:?}",
+        begun.elapsed(),
+        left()
+    );
 }
 
 /// Waits until the hanging notebooks and the hanging run have their processes.
 fn until_busy(project: &Project) {
     let busy = eventually(Duration::from_secs(60), || {
-        processes_of(&project.tmp()).iter().any(|(_, command)| command.starts_with("sleep 600"))
+        processes_of(&project.tmp())
+            .iter()
+            .any(|(_, command)| command.starts_with("sleep 600"))
     });
     assert!(busy, "the notebooks never started");
 }
@@ -77,11 +97,18 @@ fn sigint_and_sigterm_end_everything_and_say_so() {
         kill_process(pid(&child), signal).unwrap();
         let begun = Instant::now();
         let status = child.wait().unwrap();
-        assert!(begun.elapsed() < GONE_WITHIN, "it took {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < GONE_WITHIN,
+            "it took {:?}",
+            begun.elapsed()
+        );
         assert_eq!(status.code(), Some(code));
         assert_nothing_left(&project, "after the signal");
         let report = std::fs::read_to_string(project.artifacts().join("report.json")).unwrap();
-        assert!(report.contains("\"cancelled\""), "the report of what was done is kept");
+        assert!(
+            report.contains("\"cancelled\""),
+            "the report of what was done is kept"
+        );
     }
 }
 
@@ -102,7 +129,12 @@ fn sigkill_of_the_worker_is_cleaned_up_by_the_guard() {
     until_busy(&project);
     let guard = child.id();
     let workers = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
-    let worker: i32 = workers.split_ascii_whitespace().next().unwrap().parse().unwrap();
+    let worker: i32 = workers
+        .split_ascii_whitespace()
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
     kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(137));
     assert_nothing_left(&project, "after SIGKILL of the worker");
@@ -112,13 +144,17 @@ fn sigkill_of_the_worker_is_cleaned_up_by_the_guard() {
 /// sets how many; the slow group asks for a hundred.
 #[test]
 fn sigkill_at_random_moments_leaves_nothing() {
-    let kills: u32 =
-        std::env::var("DAGLAB_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let kills: u32 = std::env::var("DAGLAB_TEST_KILLS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(8);
     let project = busy();
     // A fixed seed: a failure can be repeated.
     let mut state: u64 = 0x5eed;
     for round in 0..kills {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let pause = Duration::from_millis((state >> 33) % 5_000);
         let mut child = start(&project);
         std::thread::sleep(pause);

@@ -164,9 +164,17 @@ pub struct Notebook {
 
 /// Spells out the short forms: a plain text in one of the three lists.
 pub(super) fn expand_short_forms(settings: &mut Value) {
-    let Some(ci) = settings.get_mut("ci") else { return };
-    for (list, key) in [("jobs", "name"), ("assets", "select"), ("notebooks", "path")] {
-        let Some(Value::Array(items)) = ci.get_mut(list) else { continue };
+    let Some(ci) = settings.get_mut("ci") else {
+        return;
+    };
+    for (list, key) in [
+        ("jobs", "name"),
+        ("assets", "select"),
+        ("notebooks", "path"),
+    ] {
+        let Some(Value::Array(items)) = ci.get_mut(list) else {
+            continue;
+        };
         for item in items {
             if item.is_string() {
                 *item = serde_json::json!({ key: item.take() });

@@ -18,19 +18,33 @@ pub struct Place {
 impl Place {
     /// A place in a file with this text.
     pub fn new(file: &Path, at: (usize, usize), text: &str) -> Self {
-        let line = text.lines().nth(at.0.saturating_sub(1)).unwrap_or_default().to_owned();
-        Self { file: file.to_owned(), at: Some(at), line }
+        let line = text
+            .lines()
+            .nth(at.0.saturating_sub(1))
+            .unwrap_or_default()
+            .to_owned();
+        Self {
+            file: file.to_owned(),
+            at: Some(at),
+            line,
+        }
     }
 
     /// A file as a whole.
     pub fn whole(file: &Path) -> Self {
-        Self { file: file.to_owned(), at: None, line: String::new() }
+        Self {
+            file: file.to_owned(),
+            at: None,
+            line: String::new(),
+        }
     }
 
     /// The line of the file with an arrow below the column.
     pub fn snippet(&self) -> String {
         let file = self.file.display();
-        let Some((line, column)) = self.at else { return format!("--> {file}") };
+        let Some((line, column)) = self.at else {
+            return format!("--> {file}");
+        };
         let number = line.to_string();
         let margin = " ".repeat(number.len());
         // Tabs stay tabs, so that the arrow stands where the eye expects it.
@@ -97,7 +111,10 @@ pub enum Error {
 
 impl Error {
     pub(super) fn syntax(message: impl Into<String>, place: Place) -> Self {
-        Self::Syntax { message: message.into(), place }
+        Self::Syntax {
+            message: message.into(),
+            place,
+        }
     }
 }
 
@@ -134,7 +151,11 @@ impl Diagnose for Error {
                             Source::File(place) => place.snippet(),
                             Source::Named(name) => format!("--> {name}"),
                         };
-                        if index == 0 { place } else { format!("{}\n{place}", problem.message) }
+                        if index == 0 {
+                            place
+                        } else {
+                            format!("{}\n{place}", problem.message)
+                        }
                     })
                     .collect::<Vec<_>>()
                     .join("\n\n"),

@@ -20,7 +20,12 @@ use super::tree::{self, LARGEST_FILE, Node};
 pub const FILE: &str = "daglab.yaml";
 
 /// Variables that begin like settings but are switches of the program or of its tests.
-const NOT_SETTINGS: &[&str] = &["DAGLAB_CACHE_DIR", "DAGLAB_GUARDED", "DAGLAB_LOG", "DAGLAB_DAGSTER_URL"];
+const NOT_SETTINGS: &[&str] = &[
+    "DAGLAB_CACHE_DIR",
+    "DAGLAB_GUARDED",
+    "DAGLAB_LOG",
+    "DAGLAB_DAGSTER_URL",
+];
 
 /// A value that a flag sets.
 #[derive(Debug, Clone)]
@@ -151,7 +156,11 @@ pub fn load(request: &Request) -> Result<Loaded, Error> {
     }
     let settings =
         serde_json::from_value(values).expect("a merge of layers that are valid is valid");
-    Ok(Loaded { settings, origins: Origins(origins), files })
+    Ok(Loaded {
+        settings,
+        origins: Origins(origins),
+        files,
+    })
 }
 
 /// The directory and its parents, as far as the root of the git repository it is in; the directory
@@ -165,17 +174,25 @@ fn up_to_git_root(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn file_layer(path: &Path) -> Result<Option<Layer>, Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
     let length = match std::fs::metadata(path) {
         Ok(meta) => meta.len(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
     if length > LARGEST_FILE {
-        return Err(failed(std::io::Error::other(format!("it has {length} bytes"))));
+        return Err(failed(std::io::Error::other(format!(
+            "it has {length} bytes"
+        ))));
     }
     let text = std::fs::read_to_string(path).map_err(failed)?;
-    let node = if path.extension().is_some_and(|extension| extension == "toml") {
+    let node = if path
+        .extension()
+        .is_some_and(|extension| extension == "toml")
+    {
         match tree::parse_pyproject(&text, path)? {
             Some(node) => node,
             None => return Ok(None),
@@ -183,7 +200,9 @@ fn file_layer(path: &Path) -> Result<Option<Layer>, Error> {
     } else {
         tree::parse_yaml(&text, path)?
     };
-    Ok(Some(layer_of(&node, |at| Origin::File(Place::new(path, at, &text)))))
+    Ok(Some(layer_of(&node, |at| {
+        Origin::File(Place::new(path, at, &text))
+    })))
 }
 
 fn layer_of(node: &Node, origin: impl Fn((usize, usize)) -> Origin) -> Layer {
@@ -199,7 +218,10 @@ fn layer_of(node: &Node, origin: impl Fn((usize, usize)) -> Origin) -> Layer {
 
 /// `DAGLAB_DAGSTER__PORT=3001` sets `dagster.port`; the text is read as YAML.
 fn variables(env: &[(String, String)]) -> Result<Layer, Error> {
-    let mut layer = Layer { values: Value::Object(Map::new()), origins: BTreeMap::new() };
+    let mut layer = Layer {
+        values: Value::Object(Map::new()),
+        origins: BTreeMap::new(),
+    };
     let mut ours: Vec<_> = env
         .iter()
         .filter(|(name, _)| name.to_ascii_uppercase().starts_with("DAGLAB_"))
@@ -210,7 +232,9 @@ fn variables(env: &[(String, String)]) -> Result<Layer, Error> {
         .collect();
     ours.sort();
     for (name, text) in ours {
-        let path = name["DAGLAB_".len()..].to_ascii_lowercase().replace("__", ".");
+        let path = name["DAGLAB_".len()..]
+            .to_ascii_lowercase()
+            .replace("__", ".");
         let named = |message: String| Error::Invalid {
             problems: vec![Problem {
                 message,
@@ -230,10 +254,15 @@ fn variables(env: &[(String, String)]) -> Result<Layer, Error> {
 }
 
 fn flags(flags: &[FlagValue]) -> Layer {
-    let mut layer = Layer { values: Value::Object(Map::new()), origins: BTreeMap::new() };
+    let mut layer = Layer {
+        values: Value::Object(Map::new()),
+        origins: BTreeMap::new(),
+    };
     for flag in flags {
         put(&mut layer.values, flag.path, flag.value.clone());
-        layer.origins.insert(flag.path.to_owned(), Origin::Flag(flag.flag));
+        layer
+            .origins
+            .insert(flag.path.to_owned(), Origin::Flag(flag.flag));
     }
     expand_short_forms(&mut layer.values);
     layer
@@ -277,7 +306,11 @@ fn forget_replaced(
         (Value::Object(below), Value::Object(above)) => {
             for (key, value) in above {
                 if let Some(old) = below.get(key) {
-                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    let path = if path.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{path}.{key}")
+                    };
                     forget_replaced(origins, old, value, &path);
                 }
             }
@@ -311,7 +344,9 @@ fn check(layer: &Layer) -> Result<(), Error> {
         let path = dotted(error.path());
         let message = error.into_inner().to_string();
         // Unknown keys inside of lists are found by the types alone.
-        let key = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        let key = message
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.split('`').next());
         let place = match key {
             Some(key) if !path.ends_with(key) => format!("{path}.{key}"),
             _ => path.clone(),
@@ -321,9 +356,17 @@ fn check(layer: &Layer) -> Result<(), Error> {
             None if path.is_empty() => message,
             None => format!("`{path}`: {message}"),
         };
-        problems.push(Problem { message, source: source_of(layer, &place), suggestion: None });
+        problems.push(Problem {
+            message,
+            source: source_of(layer, &place),
+            suggestion: None,
+        });
     }
-    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid { problems }) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid { problems })
+    }
 }
 
 /// `a.b.0.c`, as [`Origins`] writes it.
@@ -341,18 +384,19 @@ fn dotted(path: &serde_path_to_error::Path) -> String {
 }
 
 fn source_of(layer: &Layer, path: &str) -> Source {
-    match Origins(layer.origins.clone()).0.get(path).cloned().unwrap_or_else(|| {
-        Origins(layer.origins.clone()).of(path).clone()
-    }) {
+    match Origins(layer.origins.clone())
+        .0
+        .get(path)
+        .cloned()
+        .unwrap_or_else(|| Origins(layer.origins.clone()).of(path).clone())
+    {
         Origin::File(place) => Source::File(place),
         Origin::Variable(name) => Source::Named(format!("the variable `{name}`")),
         Origin::Flag(flag) => Source::Named(format!("`{flag}`")),
-        Origin::Default => Source::File(
-            match layer.origins.get("") {
-                Some(Origin::File(place)) => place.clone(),
-                _ => Place::whole(Path::new(FILE)),
-            },
-        ),
+        Origin::Default => Source::File(match layer.origins.get("") {
+            Some(Origin::File(place)) => place.clone(),
+            _ => Place::whole(Path::new(FILE)),
+        }),
     }
 }
 
@@ -363,10 +407,16 @@ fn unknown_keys(
     path: &str,
     visit: &mut impl FnMut(&str, &str, &[&String]),
 ) {
-    let (Value::Object(values), Value::Object(defaults)) = (values, defaults) else { return };
+    let (Value::Object(values), Value::Object(defaults)) = (values, defaults) else {
+        return;
+    };
     let known: Vec<&String> = defaults.keys().collect();
     for (key, value) in values {
-        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let path = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
         match defaults.get(key) {
             Some(default) => unknown_keys(value, default, &path, visit),
             None => visit(&path, key, &known),

@@ -61,7 +61,9 @@ fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> 
     if (1.0..2.0).contains(&version) {
         Ok(version)
     } else {
-        Err(de::Error::custom(format!("this daglab reads version 1, not {version}")))
+        Err(de::Error::custom(format!(
+            "this daglab reads version 1, not {version}"
+        )))
     }
 }
 
@@ -178,7 +180,10 @@ pub struct Graphql {
 
 impl Default for Graphql {
     fn default() -> Self {
-        Self { timeout: Seconds(30.0), max_retries: 3 }
+        Self {
+            timeout: Seconds(30.0),
+            max_retries: 3,
+        }
     }
 }
 
@@ -196,7 +201,10 @@ pub struct Marimo {
 
 impl Default for Marimo {
     fn default() -> Self {
-        Self { port: 3010, auto_save: true }
+        Self {
+            port: 3010,
+            auto_save: true,
+        }
     }
 }
 
@@ -268,7 +276,11 @@ pub struct Export {
 
 impl Default for Export {
     fn default() -> Self {
-        Self { retention_days: 30, compress: true, cloud_storage: CloudStorage::default() }
+        Self {
+            retention_days: 30,
+            compress: true,
+            cloud_storage: CloudStorage::default(),
+        }
     }
 }
 
@@ -286,7 +298,11 @@ pub struct CloudStorage {
 
 impl Default for CloudStorage {
     fn default() -> Self {
-        Self { provider: Provider::None, bucket: None, prefix: "daglab-exports/".to_owned() }
+        Self {
+            provider: Provider::None,
+            bucket: None,
+            prefix: "daglab-exports/".to_owned(),
+        }
     }
 }
 

@@ -48,7 +48,10 @@ impl Node {
             Kind::Scalar(value) => value.clone(),
             Kind::List(items) => items.iter().map(Self::to_json).collect(),
             Kind::Map(entries) => Value::Object(
-                entries.iter().map(|(key, _, node)| (key.clone(), node.to_json())).collect::<Map<_, _>>(),
+                entries
+                    .iter()
+                    .map(|(key, _, node)| (key.clone(), node.to_json()))
+                    .collect::<Map<_, _>>(),
             ),
         }
     }
@@ -56,7 +59,11 @@ impl Node {
     /// Calls `visit` with the dotted path and place of every key and every item below.
     pub fn places(&self, prefix: &str, visit: &mut impl FnMut(&str, (usize, usize))) {
         let join = |part: &str| {
-            if prefix.is_empty() { part.to_owned() } else { format!("{prefix}.{part}") }
+            if prefix.is_empty() {
+                part.to_owned()
+            } else {
+                format!("{prefix}.{part}")
+            }
         };
         match &self.kind {
             Kind::Scalar(_) => {}
@@ -80,7 +87,12 @@ impl Node {
 
 /// Reads YAML. An empty document is an empty mapping.
 pub fn parse_yaml(text: &str, file: &Path) -> Result<Node, Error> {
-    let mut builder = Builder { file, text, anchors: HashMap::new(), budget: LARGEST };
+    let mut builder = Builder {
+        file,
+        text,
+        anchors: HashMap::new(),
+        budget: LARGEST,
+    };
     let mut parser = Parser::new_from_str(text);
     let mut root = None;
     while let Some(next) = parser.next() {
@@ -98,9 +110,14 @@ pub fn parse_yaml(text: &str, file: &Path) -> Result<Node, Error> {
         }
     }
     Ok(match root {
-        None | Some(Node { kind: Kind::Scalar(Value::Null), .. }) => {
-            Node { at: (1, 1), kind: Kind::Map(Vec::new()) }
-        }
+        None
+        | Some(Node {
+            kind: Kind::Scalar(Value::Null),
+            ..
+        }) => Node {
+            at: (1, 1),
+            kind: Kind::Map(Vec::new()),
+        },
         Some(root) => root,
     })
 }
@@ -222,7 +239,10 @@ impl<'a> Builder<'a> {
         match parser.next() {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => Err(self.scan_error(&error)),
-            None => Err(Error::syntax("the file ends too early", Place::whole(self.file))),
+            None => Err(Error::syntax(
+                "the file ends too early",
+                Place::whole(self.file),
+            )),
         }
     }
 }
@@ -245,14 +265,21 @@ fn size(node: &Node) -> usize {
     match &node.kind {
         Kind::Scalar(_) => 1,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Kind::Map(entries) => 1 + entries.iter().map(|(_, _, node)| 1 + size(node)).sum::<usize>(),
+        Kind::Map(entries) => {
+            1 + entries
+                .iter()
+                .map(|(_, _, node)| 1 + size(node))
+                .sum::<usize>()
+        }
     }
 }
 
 /// Reads the `[tool.daglab]` table of a `pyproject.toml`; `None` where there is none.
 pub fn parse_pyproject(text: &str, file: &Path) -> Result<Option<Node>, Error> {
     let document = toml_edit::Document::parse(text).map_err(|error| {
-        let at = error.span().map_or((1, 1), |span| line_and_column(text, span.start));
+        let at = error
+            .span()
+            .map_or((1, 1), |span| line_and_column(text, span.start));
         Error::syntax(error.message(), Place::new(file, at, text))
     })?;
     let table = document.get("tool").and_then(|tool| tool.get("daglab"));
@@ -260,7 +287,9 @@ pub fn parse_pyproject(text: &str, file: &Path) -> Result<Option<Node>, Error> {
 }
 
 fn from_toml(item: &toml_edit::Item, text: &str) -> Node {
-    let at = item.span().map_or((1, 1), |span| line_and_column(text, span.start));
+    let at = item
+        .span()
+        .map_or((1, 1), |span| line_and_column(text, span.start));
     let kind = if let Some(table) = item.as_table_like() {
         let entries = table.iter().map(|(key, value)| {
             let at = table
@@ -271,11 +300,14 @@ fn from_toml(item: &toml_edit::Item, text: &str) -> Node {
         });
         Kind::Map(entries.collect())
     } else if let Some(tables) = item.as_array_of_tables() {
-        let items = tables.iter().map(|table| from_toml(&toml_edit::Item::Table(table.clone()), text));
+        let items = tables
+            .iter()
+            .map(|table| from_toml(&toml_edit::Item::Table(table.clone()), text));
         Kind::List(items.collect())
     } else if let Some(array) = item.as_array() {
-        let items =
-            array.iter().map(|value| from_toml(&toml_edit::Item::Value(value.clone()), text));
+        let items = array
+            .iter()
+            .map(|value| from_toml(&toml_edit::Item::Value(value.clone()), text));
         Kind::List(items.collect())
     } else {
         Kind::Scalar(toml_scalar(item))
@@ -297,7 +329,10 @@ fn toml_scalar(item: &toml_edit::Item) -> Value {
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset.min(text.len())];
     let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(1, |rest| rest.chars().count() + 1);
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(1, |rest| rest.chars().count() + 1);
     (line, column)
 }
 
@@ -324,7 +359,10 @@ mod tests {
         let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
         for level in 1..12 {
             let before = format!("*a{}", level - 1);
-            text.push_str(&format!("a{level}: &a{level} [{}]\n", [before.as_str(); 10].join(",")));
+            text.push_str(&format!(
+                "a{level}: &a{level} [{}]\n",
+                [before.as_str(); 10].join(",")
+            ));
         }
         assert!(yaml(&text).unwrap_err().contains("more than"));
     }

@@ -26,15 +26,25 @@ pub fn install(cache: &Path) -> Result<PathBuf, Error> {
         hash.update(bytes);
     }
     let hash = hash.finalize();
-    let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let name: String = hash
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let place = cache.join("python").join(name);
     if place.is_dir() {
         return Ok(place);
     }
-    let failed = |source| Error::Prepare { path: place.clone(), source };
+    let failed = |source| Error::Prepare {
+        path: place.clone(),
+        source,
+    };
     let parent = cache.join("python");
     std::fs::create_dir_all(&parent).map_err(failed)?;
-    let fresh = tempfile::Builder::new().prefix(".new-").tempdir_in(&parent).map_err(failed)?;
+    let fresh = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempdir_in(&parent)
+        .map_err(failed)?;
     for (path, bytes) in files {
         let path = fresh.path().join("daglab").join(path);
         std::fs::create_dir_all(path.parent().expect("a file has a directory")).map_err(failed)?;
@@ -46,7 +56,11 @@ pub fn install(cache: &Path) -> Result<PathBuf, Error> {
         Err(error) => {
             // Another daglab was quicker; otherwise the error stands.
             let _ = std::fs::remove_dir_all(&fresh);
-            if place.is_dir() { Ok(place) } else { Err(failed(error)) }
+            if place.is_dir() {
+                Ok(place)
+            } else {
+                Err(failed(error))
+            }
         }
     }
 }
@@ -54,7 +68,11 @@ pub fn install(cache: &Path) -> Result<PathBuf, Error> {
 /// The package's sources, without what a Python that ran in the source tree has left there.
 fn collect<'a>(dir: &'a Dir<'_>, files: &mut Vec<(&'a Path, &'a [u8])>) {
     for file in dir.files() {
-        if file.path().extension().is_none_or(|extension| extension != "pyc") {
+        if file
+            .path()
+            .extension()
+            .is_none_or(|extension| extension != "pyc")
+        {
             files.push((file.path(), file.contents()));
         }
     }
@@ -73,6 +91,11 @@ mod tests {
         let first = install(cache.path()).unwrap();
         assert!(first.join("daglab/_host/__main__.py").is_file());
         assert_eq!(install(cache.path()).unwrap(), first);
-        assert_eq!(std::fs::read_dir(cache.path().join("python")).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read_dir(cache.path().join("python"))
+                .unwrap()
+                .count(),
+            1
+        );
     }
 }

@@ -53,7 +53,10 @@ impl Finished {
         for cell in notebook.root_causes() {
             let place = summary::place(&cell.path, summary::cell_line(cell), None);
             let title = summary::cell_title(&cell.name);
-            details.push(format!("{place} {title} — {}", summary::cell_error_line(cell)));
+            details.push(format!(
+                "{place} {title} — {}",
+                summary::cell_error_line(cell)
+            ));
         }
         Self {
             kind: Kind::Notebook,
@@ -68,13 +71,24 @@ impl Finished {
     /// A run that has ended. Its title is the report's.
     pub fn run(run: &RunReport) -> Self {
         let step = run.steps.iter().find(|step| step.error.is_some());
-        let error = step.and_then(|step| step.error.as_ref()).or(run.error.as_ref());
+        let error = step
+            .and_then(|step| step.error.as_ref())
+            .or(run.error.as_ref());
         let detail = error.map(|error| {
             let mut parts: Vec<String> = Vec::new();
-            parts.extend(error.path.as_deref().map(|path| summary::place(path, error.line, None)));
+            parts.extend(
+                error
+                    .path
+                    .as_deref()
+                    .map(|path| summary::place(path, error.line, None)),
+            );
             parts.extend(step.map(|step| format!("step {}", step.key)));
             let line = summary::error_line(error.class.as_deref(), &error.message);
-            if parts.is_empty() { line } else { format!("{} — {line}", parts.join(" ")) }
+            if parts.is_empty() {
+                line
+            } else {
+                format!("{} — {line}", parts.join(" "))
+            }
         });
         Self {
             kind: Kind::Run,
@@ -151,7 +165,10 @@ impl Progress {
         if !printer.says_messages() {
             Self::with(Screen::Hidden, color)
         } else if printer.draws_progress() && stderr.is_terminal() && !dumb {
-            Self::with(Screen::Drawn(Drawn::new(ProgressDrawTarget::stderr())), color)
+            Self::with(
+                Screen::Drawn(Drawn::new(ProgressDrawTarget::stderr())),
+                color,
+            )
         } else {
             Self::plain(Box::new(stderr), color)
         }
@@ -163,7 +180,13 @@ impl Progress {
     }
 
     fn with(screen: Screen, color: bool) -> Self {
-        Self { screen, paint: Paint::new(color), total: 0, done: 0, failed: 0 }
+        Self {
+            screen,
+            paint: Paint::new(color),
+            total: 0,
+            done: 0,
+            failed: 0,
+        }
     }
 
     /// Shows an event.
@@ -217,7 +240,9 @@ impl Progress {
         {
             let mut status = format!("{} of {} done", self.done, self.total);
             if self.failed > 0 {
-                let failed = self.paint.paint(Role::Bad, &format!("{} failed", self.failed));
+                let failed = self
+                    .paint
+                    .paint(Role::Bad, &format!("{} failed", self.failed));
                 status.push_str(&format!(", {failed}"));
             }
             drawn.status.set_message(status);
@@ -255,7 +280,11 @@ impl Drawn {
         let status = bars.add(ProgressBar::new_spinner());
         status.set_style(style("{prefix:>12.bold} {msg}"));
         status.enable_steady_tick(Self::TICK);
-        Self { bars, status, running: HashMap::new() }
+        Self {
+            bars,
+            status,
+            running: HashMap::new(),
+        }
     }
 
     fn phase(&self, name: &str) {
@@ -270,7 +299,9 @@ impl Drawn {
             bar.set_message(text::one_line(title));
             return;
         }
-        let bar = self.bars.insert_before(&self.status, ProgressBar::new_spinner());
+        let bar = self
+            .bars
+            .insert_before(&self.status, ProgressBar::new_spinner());
         bar.set_style(style("{prefix:>12.dim} [{elapsed:>6}] {wide_msg}"));
         bar.set_prefix(match kind {
             Kind::Notebook => "notebook",

@@ -24,7 +24,10 @@ pub struct Project {
 impl Project {
     /// An empty directory that is no project yet.
     pub fn empty() -> Self {
-        let dir = tempfile::Builder::new().prefix("daglab-test-").tempdir().unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("daglab-test-")
+            .tempdir()
+            .unwrap();
         std::fs::create_dir(dir.path().join("project")).unwrap();
         std::fs::create_dir(dir.path().join("tmp")).unwrap();
         Self { dir }
@@ -74,7 +77,12 @@ impl Project {
     pub fn daglab(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daglab"));
         command.args(args).current_dir(self.root());
-        for name in ["DAGSTER_HOME", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "GITHUB_ACTIONS"] {
+        for name in [
+            "DAGSTER_HOME",
+            "VIRTUAL_ENV",
+            "PYTHONDONTWRITEBYTECODE",
+            "GITHUB_ACTIONS",
+        ] {
             command.env_remove(name);
         }
         command.env("TMPDIR", self.tmp()).stdin(Stdio::null());
@@ -98,7 +106,9 @@ pub struct Run {
 
 impl Run {
     pub fn of(mut command: Command) -> Self {
-        Self { output: command.output().unwrap() }
+        Self {
+            output: command.output().unwrap(),
+        }
     }
 
     pub fn code(&self) -> i32 {
@@ -121,13 +131,23 @@ impl Run {
 
     #[track_caller]
     pub fn expect_code(&self, code: i32) -> &Self {
-        assert_eq!(self.code(), code, "stdout:\n{}\nstderr:\n{}", self.stdout(), self.stderr());
+        assert_eq!(
+            self.code(),
+            code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout(),
+            self.stderr()
+        );
         self
     }
 
     #[track_caller]
     pub fn expect_stderr(&self, part: &str) -> &Self {
-        assert!(self.stderr().contains(part), "no {part:?} in:\n{}", self.stderr());
+        assert!(
+            self.stderr().contains(part),
+            "no {part:?} in:\n{}",
+            self.stderr()
+        );
         self
     }
 }
@@ -156,9 +176,8 @@ pub fn run_of<'a>(report: &'a Value, title: &str) -> &'a Value {
 
 /// The text of a marimo notebook.
 pub fn notebook(cells: &[&str]) -> String {
-    let mut text = String::from(
-        "import marimo\n\n__generated_with = \"0.25.2\"\napp = marimo.App()\n\n",
-    );
+    let mut text =
+        String::from("import marimo\n\n__generated_with = \"0.25.2\"\napp = marimo.App()\n\n");
     for cell in cells {
         text.push_str("\n@app.cell\ndef _():\n");
         for line in cell.lines() {
@@ -176,7 +195,11 @@ pub fn processes_of(dir: &Path) -> Vec<(i32, String)> {
     let has = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
             continue;
         };
         if pid == std::process::id() as i32 {
@@ -210,7 +233,10 @@ fn copy_tree(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().flatten() {
         let name = entry.file_name();
-        if [".daglab", "__pycache__", "__marimo__", ".venv"].iter().any(|skip| name == **skip) {
+        if [".daglab", "__pycache__", "__marimo__", ".venv"]
+            .iter()
+            .any(|skip| name == **skip)
+        {
             continue;
         }
         let target = to.join(&name);

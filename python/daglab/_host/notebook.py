@@ -55,6 +55,9 @@ class _Watch:
         self._running: dict[str, None] = {}
         self._done = False
 
+    def cells(self, ids: list[str]) -> None:
+        self._events.write("cells", ids=ids)
+
     def cell(self, cell_id: str, status: str) -> None:
         if status == "running":
             self._running[cell_id] = None
@@ -138,6 +141,8 @@ def _watch_kernel(watch: _Watch, *, fork: bool) -> None:
 
     @functools.wraps(original)
     async def start_kernel(self: Any) -> None:
+        # In the order of the file; without a page it is all that ties a cell's id to its source.
+        watch.cells([str(cell_id) for cell_id in self.configs])
         await original(self)
         watch.kernel_started(self.kernel_task)
 
