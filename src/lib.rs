@@ -9,6 +9,7 @@ pub mod config;
 pub mod error;
 pub mod host;
 pub mod marimo;
+pub mod project;
 pub mod publish;
 pub mod redact;
 pub mod report;

@@ -1,0 +1,14 @@
+//! What there is to work with: the Dagster project with its code locations, and a Python
+//! environment that can run it.
+//!
+//! [`detect`] reads the files that `dagster dev` and `dg dev` read and starts nothing; [`environment`]
+//! finds or makes the Python; [`imports`] says what is worth importing before anything is forked.
+//! What runs, and how, is decided elsewhere.
+
+pub mod detect;
+pub mod environment;
+mod error;
+pub mod imports;
+
+pub use detect::{CodeLocation, DetectRequest, Project, Target, TargetFlags, detect};
+pub use error::{Error, Excerpt};
