@@ -77,6 +77,34 @@ fn is_own(file_line: &str) -> bool {
     !FOREIGN.iter().any(|part| path.contains(part))
 }
 
+/// Whose a line of a traceback is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A frame of the user's code.
+    Own,
+    /// A frame of Python, or of an installed package.
+    Library,
+    /// Not in a frame: the exception, and what joins it to another.
+    Message,
+}
+
+/// Every line of a traceback with its origin.
+pub fn lines(traceback: &str) -> Vec<(Origin, String)> {
+    let clean = sanitize(traceback);
+    let mut origin = Origin::Message;
+    let label = |line: &str| {
+        let trimmed = line.trim_start();
+        let indent = line.len() - trimmed.len();
+        if trimmed.starts_with("File ") && indent <= 4 {
+            origin = if is_own(trimmed) { Origin::Own } else { Origin::Library };
+        } else if indent < 4 && !trimmed.is_empty() {
+            origin = Origin::Message;
+        }
+        (origin, line.to_owned())
+    };
+    clean.trim_end().lines().map(label).collect()
+}
+
 /// `text` without more than `lines` lines and `chars` characters, counted from its end, which is
 /// where a traceback says what went wrong. What was cut is said in the first line.
 pub fn keep_end(text: &str, lines: usize, chars: usize) -> String {
@@ -155,6 +183,13 @@ KeyError: 'totl'
         assert_eq!(user_frames(foreign, 2).len(), 2);
         assert_eq!(user_frames("a\nb\n\nc\nd\n", 2), ["b", "c", "d"]);
         assert!(user_frames("", 2).is_empty());
+    }
+
+    #[test]
+    fn every_line_has_an_origin() {
+        let origins: Vec<Origin> = lines(PANDAS).into_iter().map(|(origin, _)| origin).collect();
+        use Origin::{Library, Message, Own};
+        assert_eq!(origins, [Message, Own, Own, Own, Library, Library, Message]);
     }
 
     #[test]

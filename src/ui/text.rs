@@ -53,13 +53,14 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// Controls of C0 and C1, bidirectional controls (which make a line read differently from what it
-/// holds), line separators and invisible tag characters.
+/// holds), line separators, invisible tag characters and the
+/// two that XML cannot hold.
 fn is_unsafe(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' => true,
         '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => true,
-        '\u{e0000}'..='\u{e007f}' => true,
+        '\u{e0000}'..='\u{e007f}' | '\u{fffe}' | '\u{ffff}' => true,
         c => c.is_control(),
     }
 }

@@ -1,0 +1,112 @@
+//! Foreign text as code, whatever is in it.
+
+use std::fmt::Write as _;
+
+use crate::ui::text::{one_line, sanitize};
+
+/// `text` on one line as inline code that is safe in a table too. In code nothing formats, links or
+/// mentions. Text with a pipe, which would end a table's cell, is written as `<code>` with
+/// everything but letters, digits and spaces as a character reference: those are never syntax.
+pub(super) fn code(text: &str) -> String {
+    let line = one_line(text);
+    if line.is_empty() {
+        return String::new();
+    }
+    if line.contains('|') {
+        return format!("<code>{}</code>", references(&line));
+    }
+    let ticks = "`".repeat(longest_run(&line) + 1);
+    // A space is stripped from both ends if both have one; a tick must not touch the fence.
+    let pad = if line.starts_with('`') || line.ends_with('`') { " " } else { "" };
+    format!("{ticks}{pad}{line}{pad}{ticks}")
+}
+
+/// `text` on one line as code inside a line of HTML, where Markdown is not read.
+pub(super) fn html_code(text: &str) -> String {
+    format!("<code>{}</code>", references(&one_line(text)))
+}
+
+/// `text` as code, linked to `url` if that is an address a browser may follow.
+pub(super) fn link(text: &str, url: Option<&str>) -> String {
+    match url.and_then(web_address) {
+        Some(url) => format!("[{}]({url})", code(text)),
+        None => code(text),
+    }
+}
+
+/// `text` in a fence that it cannot close.
+pub(super) fn fence(text: &str) -> String {
+    let clean = sanitize(text);
+    let ticks = "`".repeat((longest_run(&clean) + 1).max(3));
+    format!("{ticks}text\n{}\n{ticks}\n", clean.trim_end())
+}
+
+/// An `http` or `https` address with everything encoded that could end a link or a table's cell.
+fn web_address(url: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let mut out = String::new();
+    for c in url.as_str().chars() {
+        match c {
+            '(' | ')' | '<' | '>' | '|' | '`' | '\\' | '"' | '\'' | '*' | '[' | ']' | ' ' => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "%{:02X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    Some(out)
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+fn references(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            ' ' | '/' | '.' | ',' | '-' => out.push(c),
+            c if c.is_ascii_punctuation() => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "&#{};", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_cannot_be_left() {
+        assert_eq!(code("a.py:3"), "`a.py:3`");
+        assert_eq!(code("@team #12 <b>"), "`@team #12 <b>`");
+        assert_eq!(code("a`b``c"), "```a`b``c```");
+        assert_eq!(code("`x`"), "`` `x` ``");
+        assert_eq!(code("a\n\nb"), "`a b`");
+        assert_eq!(code("a|b`"), "<code>a&#124;b&#96;</code>");
+        assert_eq!(code(" "), "");
+    }
+
+    #[test]
+    fn html_code_holds_no_markup() {
+        assert_eq!(html_code("</summary>*x*"), "<code>&#60;/summary&#62;&#42;x&#42;</code>");
+    }
+
+    #[test]
+    fn only_web_addresses_become_links() {
+        assert_eq!(link("a", Some("https://x.org/a(b)")), "[`a`](https://x.org/a%28b%29)");
+        assert_eq!(link("a", Some("https://x.org/?a|b")), "[`a`](https://x.org/?a%7Cb)");
+        for refused in ["javascript:alert(1)", "file:///etc/passwd", "notebooks/a.html", ""] {
+            assert_eq!(link("a", Some(refused)), "`a`");
+        }
+    }
+
+    #[test]
+    fn a_fence_is_longer_than_what_it_holds() {
+        assert_eq!(fence("x\n````\ny\n"), "`````text\nx\n````\ny\n`````\n");
+    }
+}
