@@ -6,6 +6,7 @@
 //! the one value that is left, a [`report::model::CiReport`].
 
 pub mod config;
+pub mod dagster;
 pub mod error;
 pub mod host;
 pub mod marimo;

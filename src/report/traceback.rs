@@ -96,7 +96,11 @@ pub fn lines(traceback: &str) -> Vec<(Origin, String)> {
         let trimmed = line.trim_start();
         let indent = line.len() - trimmed.len();
         if trimmed.starts_with("File ") && indent <= 4 {
-            origin = if is_own(trimmed) { Origin::Own } else { Origin::Library };
+            origin = if is_own(trimmed) {
+                Origin::Own
+            } else {
+                Origin::Library
+            };
         } else if indent < 4 && !trimmed.is_empty() {
             origin = Origin::Message;
         }
@@ -187,7 +191,10 @@ KeyError: 'totl'
 
     #[test]
     fn every_line_has_an_origin() {
-        let origins: Vec<Origin> = lines(PANDAS).into_iter().map(|(origin, _)| origin).collect();
+        let origins: Vec<Origin> = lines(PANDAS)
+            .into_iter()
+            .map(|(origin, _)| origin)
+            .collect();
         use Origin::{Library, Message, Own};
         assert_eq!(origins, [Message, Own, Own, Own, Library, Library, Message]);
     }

@@ -93,17 +93,34 @@ struct Phase {
 impl Page {
     pub(super) fn of(report: &CiReport) -> Self {
         let tone = summary::result_tone(report.result);
-        let longest = report.notebooks.iter().map(|n| n.duration_s).fold(0.0, f64::max);
-        let views = report.notebooks.iter().enumerate().map(|(index, notebook)| {
-            let anchor = format!("notebook-{}", index + 1);
-            (notebook.status.is_failure(), NotebookView::of(notebook, anchor, longest))
-        });
+        let longest = report
+            .notebooks
+            .iter()
+            .map(|n| n.duration_s)
+            .fold(0.0, f64::max);
+        let views = report
+            .notebooks
+            .iter()
+            .enumerate()
+            .map(|(index, notebook)| {
+                let anchor = format!("notebook-{}", index + 1);
+                (
+                    notebook.status.is_failure(),
+                    NotebookView::of(notebook, anchor, longest),
+                )
+            });
         let (failed, others): (Vec<_>, Vec<_>) = views.partition(|(failed, _)| *failed);
         let failed: Vec<NotebookView> = failed.into_iter().map(|(_, view)| view).collect();
         let runs = report.runs.iter().enumerate();
-        let runs: Vec<RunView> =
-            runs.map(|(i, run)| RunView::of(run, format!("run-{}", i + 1))).collect();
-        let locations: Vec<LocationView> = report.locations.iter().enumerate().map(LocationView::of).collect();
+        let runs: Vec<RunView> = runs
+            .map(|(i, run)| RunView::of(run, format!("run-{}", i + 1)))
+            .collect();
+        let locations: Vec<LocationView> = report
+            .locations
+            .iter()
+            .enumerate()
+            .map(LocationView::of)
+            .collect();
         let mut causes: Vec<Cause> = Vec::new();
         causes.extend(locations.iter().filter_map(LocationView::cause));
         causes.extend(runs.iter().filter_map(RunView::cause));
@@ -115,7 +132,11 @@ impl Page {
             result: capitalized(summary::result_word(report.result)),
             counts: summary::verdict_counts(report),
             branch: report.project.branch.as_deref().map(one_line),
-            commit: report.project.commit.as_deref().map(|c| one_line(c).chars().take(8).collect()),
+            commit: report
+                .project
+                .commit
+                .as_deref()
+                .map(|c| one_line(c).chars().take(8).collect()),
             started: started(&report.started_at),
             icon: icon(tone),
             tiles: tiles(report),
@@ -136,7 +157,9 @@ impl Page {
 
 fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+    chars
+        .next()
+        .map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 /// `6 January 2026, 08:15:30 UTC`, or the text as it is if it is no time.
@@ -172,7 +195,11 @@ fn icon(tone: Tone) -> &'static str {
 /// A share of `whole` in thousandths, as SVG wants it.
 fn thousandths(part: f64, whole: f64) -> String {
     let share = part / whole;
-    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let share = if share.is_finite() {
+        share.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     format!("{:.1}", share * 1000.0)
 }
 
@@ -208,7 +235,13 @@ fn tile(label: &'static str, href: &'static str, tally: Tally, note: String) -> 
         format!("{} / {}", tally.good, tally.total)
     };
     let href = (tally.total > 0).then_some(href);
-    Tile { label, href, value, note, bar: parts(tally) }
+    Tile {
+        label,
+        href,
+        value,
+        note,
+        bar: parts(tally),
+    }
 }
 
 fn tiles(report: &CiReport) -> Vec<Tile> {
@@ -232,9 +265,17 @@ fn tiles(report: &CiReport) -> Vec<Tile> {
         (bad, warn) => format!("{}, {}", count(bad, "error"), count(warn, "warning")),
     };
     vec![
-        tile("Notebooks", "#notebooks", tallies.notebooks, words(tallies.notebooks)),
+        tile(
+            "Notebooks",
+            "#notebooks",
+            tallies.notebooks,
+            words(tallies.notebooks),
+        ),
         tile("Runs", "#runs", tallies.runs, words(tallies.runs)),
-        Tile { href: None, ..tile("Cells", "", cells, cell_note) },
+        Tile {
+            href: None,
+            ..tile("Cells", "", cells, cell_note)
+        },
         Tile {
             value: found.total.to_string(),
             ..tile("Findings", "#findings", found, finding_note)
@@ -283,9 +324,21 @@ fn attachments(report: &CiReport) -> Vec<AttachmentView> {
 
 /// The phases in the order in which they happen; unknown ones come last.
 fn timings(report: &CiReport) -> Vec<Phase> {
-    const ORDER: [&str; 7] =
-        ["environment", "project", "host", "ready", "execute", "publish", "attach"];
-    let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
+    const ORDER: [&str; 7] = [
+        "environment",
+        "project",
+        "host",
+        "ready",
+        "execute",
+        "publish",
+        "attach",
+    ];
+    let place = |name: &str| {
+        ORDER
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or(ORDER.len())
+    };
     let mut timings: Vec<(&String, f64)> = report.timings.iter().map(|(n, s)| (n, *s)).collect();
     timings.sort_by_key(|(name, _)| place(name));
     let whole: f64 = timings.iter().map(|(_, seconds)| seconds.max(0.0)).sum();
@@ -314,7 +367,11 @@ fn versions(report: &CiReport) -> Vec<String> {
         ("isolation", &project.isolation),
     ];
     for (name, version) in known {
-        versions.extend(version.as_ref().map(|version| format!("{name} {}", one_line(version))));
+        versions.extend(
+            version
+                .as_ref()
+                .map(|version| format!("{name} {}", one_line(version))),
+        );
     }
     versions
 }
@@ -325,16 +382,30 @@ mod tests {
 
     #[test]
     fn parts_fill_the_bar() {
-        let tally = Tally { total: 4, bad: 1, warn: 0, idle: 1, good: 2 };
-        let shown: Vec<String> =
-            parts(tally).iter().map(|p| format!("{} {}+{}", p.tone, p.x, p.width)).collect();
-        assert_eq!(shown, ["bad 0.0+250.0", "idle 250.0+250.0", "good 500.0+500.0"]);
+        let tally = Tally {
+            total: 4,
+            bad: 1,
+            warn: 0,
+            idle: 1,
+            good: 2,
+        };
+        let shown: Vec<String> = parts(tally)
+            .iter()
+            .map(|p| format!("{} {}+{}", p.tone, p.x, p.width))
+            .collect();
+        assert_eq!(
+            shown,
+            ["bad 0.0+250.0", "idle 250.0+250.0", "good 500.0+500.0"]
+        );
         assert!(parts(Tally::default()).is_empty());
     }
 
     #[test]
     fn times_are_written_out() {
-        assert_eq!(started("2026-01-06T08:15:30Z"), "6 January 2026, 08:15:30 UTC");
+        assert_eq!(
+            started("2026-01-06T08:15:30Z"),
+            "6 January 2026, 08:15:30 UTC"
+        );
         assert_eq!(started("yesterday"), "yesterday");
     }
 

@@ -86,7 +86,9 @@ pub(super) struct Line {
 
 /// A traceback by lines, cut to what a page should hold.
 pub(super) fn traceback_lines(text: Option<&str>) -> Vec<Line> {
-    let text = text.map(|text| keep_end(text, 200, 20_000)).unwrap_or_default();
+    let text = text
+        .map(|text| keep_end(text, 200, 20_000))
+        .unwrap_or_default();
     let line = |(origin, text)| {
         let origin = match origin {
             Origin::Own => "own",
@@ -159,7 +161,9 @@ impl NotebookView {
             return vec![cause(&self.anchor, &self.path, "", reason)];
         }
         let causes = self.failures.iter();
-        causes.map(|f| cause(&f.anchor, &f.place, &f.name, &f.error)).collect()
+        causes
+            .map(|f| cause(&f.anchor, &f.place, &f.name, &f.error))
+            .collect()
     }
 }
 
@@ -184,7 +188,10 @@ impl CellView {
 
 impl FailureView {
     fn of(cell: &CellReport, anchor: String) -> Self {
-        let traceback = cell.error.as_ref().and_then(|error| error.traceback.as_deref());
+        let traceback = cell
+            .error
+            .as_ref()
+            .and_then(|error| error.traceback.as_deref());
         Self {
             anchor,
             place: summary::place(&cell.path, summary::cell_line(cell), None),
@@ -198,7 +205,11 @@ impl FailureView {
 
 fn title(notebook: &NotebookReport) -> String {
     let title = one_line(&notebook.title);
-    if title.is_empty() { one_line(&notebook.path) } else { title }
+    if title.is_empty() {
+        one_line(&notebook.path)
+    } else {
+        title
+    }
 }
 
 fn notes(notebook: &NotebookReport) -> Vec<String> {
@@ -221,8 +232,12 @@ fn picture(notebook: &NotebookReport) -> Option<Picture> {
         let alt = format!("output of {}", summary::cell_title(&cell.name));
         cell.images.iter().map(move |image| (image, alt.clone()))
     });
-    let mut pictures =
-        images.filter_map(|(image, alt)| Some(Picture { src: address::relative(image)?, alt }));
+    let mut pictures = images.filter_map(|(image, alt)| {
+        Some(Picture {
+            src: address::relative(image)?,
+            alt,
+        })
+    });
     pictures.next()
 }
 
@@ -255,15 +270,28 @@ fn map(notebook: &NotebookReport) -> Vec<Block> {
 
 /// The strip of cells for those who do not see it.
 fn strip(notebook: &NotebookReport) -> String {
-    let kinds = [CellStatus::Ok, CellStatus::Failed, CellStatus::NotRun, CellStatus::Disabled];
+    let kinds = [
+        CellStatus::Ok,
+        CellStatus::Failed,
+        CellStatus::NotRun,
+        CellStatus::Disabled,
+    ];
     let counted = kinds.iter().filter_map(|kind| {
-        let n = notebook.cells.iter().filter(|cell| cell.status == *kind).count();
+        let n = notebook
+            .cells
+            .iter()
+            .filter(|cell| cell.status == *kind)
+            .count();
         (n > 0).then(|| format!("{n} {}", kind.word()))
     });
     let words: Vec<String> = counted.collect();
     match words.len() {
         0 => count(0, "cell"),
-        _ => format!("{}: {}", count(notebook.cells.len(), "cell"), words.join(", ")),
+        _ => format!(
+            "{}: {}",
+            count(notebook.cells.len(), "cell"),
+            words.join(", ")
+        ),
     }
 }
 
