@@ -28,10 +28,14 @@ pub fn render(report: &CiReport) -> String {
     junit.add_test_suites(suites.into_iter().filter(|suite| suite.tests > 0));
     if report.started_at.parse::<jiff::Timestamp>().is_ok() {
         for suite in &mut junit.test_suites {
-            suite.extra.insert(xml("timestamp"), xml(&report.started_at));
+            suite
+                .extra
+                .insert(xml("timestamp"), xml(&report.started_at));
         }
     }
-    let mut text = junit.to_string().expect("serialising strings into memory cannot fail");
+    let mut text = junit
+        .to_string()
+        .expect("serialising strings into memory cannot fail");
     if !text.ends_with('\n') {
         text.push('\n');
     }
@@ -84,7 +88,11 @@ impl Failure<'_> {
         } else {
             TestCaseStatus::non_success(self.kind)
         };
-        let lead = if self.allowed { "failure allowed: " } else { "" };
+        let lead = if self.allowed {
+            "failure allowed: "
+        } else {
+            ""
+        };
         status.set_message(xml(&format!("{lead}{line}")));
         if let Some(class) = self.class {
             status.set_type(xml(class));
@@ -181,8 +189,11 @@ fn run_error_status(error: Option<&RunError>, word: &str, allowed: bool) -> Test
         allowed,
         class: error.and_then(|error| error.class.as_deref()),
         message: error.map_or(word, |error| &*error.message),
-        place: error
-            .and_then(|e| e.path.as_deref().map(|path| summary::place(path, e.line, None))),
+        place: error.and_then(|e| {
+            e.path
+                .as_deref()
+                .map(|path| summary::place(path, e.line, None))
+        }),
         traceback: error.and_then(|error| error.stack.as_deref()),
     }
     .status()
@@ -287,7 +298,11 @@ fn finding_case(finding: &Finding) -> TestCase {
         locate(&mut case, path, finding.line);
     }
     if !failed {
-        case.set_system_out(xml(&format!("{}: {}", finding.severity.word(), finding.message)));
+        case.set_system_out(xml(&format!(
+            "{}: {}",
+            finding.severity.word(),
+            finding.message
+        )));
     }
     case
 }
@@ -301,13 +316,20 @@ fn attachments(report: &CiReport) -> impl Iterator<Item = TestCase> {
                 kind: NonSuccessKind::Error,
                 allowed: false,
                 class: None,
-                message: attachment.message.as_deref().unwrap_or("could not be attached"),
+                message: attachment
+                    .message
+                    .as_deref()
+                    .unwrap_or("could not be attached"),
                 place: None,
                 traceback: None,
             }
             .status()
         };
         let target = summary::target_line(&attachment.target);
-        case(&attachment.notebook, &format!("{} of {target}", attachment.kind), status)
+        case(
+            &attachment.notebook,
+            &format!("{} of {target}", attachment.kind),
+            status,
+        )
     })
 }

@@ -36,7 +36,12 @@ pub fn render(report: &CiReport, budget: usize) -> String {
         notebooks(report, true),
         runs(report, true),
     ];
-    Document { headline, sections, footer: footer(report) }.render(budget)
+    Document {
+        headline,
+        sections,
+        footer: footer(report),
+    }
+    .render(budget)
 }
 
 fn emoji(tone: Tone) -> &'static str {
@@ -59,7 +64,10 @@ fn importance(tone: Tone) -> Importance {
 
 /// A table of notebooks or runs: those that are shown, or those that passed and are folded away.
 fn table<T>(rows: &[T], title: &str, noun: &'static str, folded: bool, print: Print<T>) -> Section {
-    let passed = rows.iter().filter(|row| (print.tone)(row) == Tone::Good).count();
+    let passed = rows
+        .iter()
+        .filter(|row| (print.tone)(row) == Tone::Good)
+        .count();
     let folds = passed > PASSED_ROWS;
     let head = format!("| Status | {title} | Time | |\n| :-- | :-- | --: | :-- |\n");
     let mut section = if folded {
@@ -86,21 +94,41 @@ struct Print<T> {
 }
 
 fn notebooks(report: &CiReport, folded: bool) -> Section {
-    let print = Print { tone: NotebookReport::tone, row: notebook_row };
+    let print = Print {
+        tone: NotebookReport::tone,
+        row: notebook_row,
+    };
     table(&report.notebooks, "Notebook", "notebook", folded, print)
 }
 
 fn runs(report: &CiReport, folded: bool) -> Section {
-    table(&report.runs, "Run", "run", folded, Print { tone: RunReport::tone, row: run_row })
+    table(
+        &report.runs,
+        "Run",
+        "run",
+        folded,
+        Print {
+            tone: RunReport::tone,
+            row: run_row,
+        },
+    )
 }
 
 fn row(tone: Tone, word: &str, name: &str, took: &str, notes: &[String]) -> String {
-    format!("| {} {word} | {name} | {took} | {} |\n", emoji(tone), notes.join("<br>"))
+    format!(
+        "| {} {word} | {name} | {took} | {} |\n",
+        emoji(tone),
+        notes.join("<br>")
+    )
 }
 
 /// A duration, or nothing for what never began. The spaces in it must not break.
 fn took(seconds: f64, attempts: u32) -> String {
-    if attempts == 0 { String::new() } else { duration(seconds).replace(' ', "\u{a0}") }
+    if attempts == 0 {
+        String::new()
+    } else {
+        duration(seconds).replace(' ', "\u{a0}")
+    }
 }
 
 fn notebook_row(notebook: &NotebookReport) -> String {
@@ -116,7 +144,12 @@ fn notebook_row(notebook: &NotebookReport) -> String {
         notes.push(format!("and {}", count(more, "more cell")));
     }
     if tone == Tone::Good {
-        notes.extend(notebook.target.as_ref().map(|target| code(&summary::target_line(target))));
+        notes.extend(
+            notebook
+                .target
+                .as_ref()
+                .map(|target| code(&summary::target_line(target))),
+        );
     } else if notes.is_empty() {
         notes.extend(notebook.reason.as_deref().map(short_code));
     }
@@ -134,14 +167,25 @@ fn run_row(run: &RunReport) -> String {
             notes.push(count(run.materializations.len(), "materialization"));
         }
     } else if let Some((_, error)) = run_failure(run) {
-        let place = error.path.as_deref().map(|path| summary::place(path, error.line, None));
-        let place = place.map(|place| format!("{} ", code(&place))).unwrap_or_default();
+        let place = error
+            .path
+            .as_deref()
+            .map(|path| summary::place(path, error.line, None));
+        let place = place
+            .map(|place| format!("{} ", code(&place)))
+            .unwrap_or_default();
         let line = summary::error_line(error.class.as_deref(), &error.message);
         notes.push(format!("{place}{}", short_code(&line)));
     }
     notes.extend(remarks(tone, run.attempts));
     let name = link(&run.title, run.url.as_deref());
-    row(tone, run.status.word(), &name, &took(run.duration_s, run.attempts), &notes)
+    row(
+        tone,
+        run.status.word(),
+        &name,
+        &took(run.duration_s, run.attempts),
+        &notes,
+    )
 }
 
 fn remarks(tone: Tone, attempts: u32) -> Vec<String> {
@@ -157,7 +201,10 @@ fn remarks(tone: Tone, attempts: u32) -> Vec<String> {
 
 /// The error that says most about a failed run: its failed step's, else its own.
 fn run_failure(run: &RunReport) -> Option<(Option<&str>, &RunError)> {
-    let step = run.steps.iter().find_map(|step| Some((Some(&*step.key), step.error.as_ref()?)));
+    let step = run
+        .steps
+        .iter()
+        .find_map(|step| Some((Some(&*step.key), step.error.as_ref()?)));
     step.or_else(|| run.error.as_ref().map(|error| (None, error)))
 }
 
@@ -172,15 +219,18 @@ fn short_code(message: &str) -> String {
 }
 
 fn failures(report: &CiReport) -> Section {
-    let mut section =
-        Section::new("traceback", "\n### What failed\n".to_owned(), String::new());
+    let mut section = Section::new("traceback", "\n### What failed\n".to_owned(), String::new());
     for location in report.locations.iter().filter(|location| !location.loaded) {
         section.push(Importance::Failure, location_details(location));
     }
     for run in report.runs.iter().filter(|run| run.status.is_failure()) {
         section.push(Importance::Detail, run_details(run));
     }
-    for notebook in report.notebooks.iter().filter(|notebook| notebook.status.is_failure()) {
+    for notebook in report
+        .notebooks
+        .iter()
+        .filter(|notebook| notebook.status.is_failure())
+    {
         for block in notebook_details(notebook) {
             section.push(Importance::Detail, block);
         }
@@ -194,6 +244,7 @@ fn details(tone: Tone, summary: &str, body: &str) -> String {
     if body.is_empty() {
         format!("\n{mark} {summary}\n")
     } else {
+        let body = body.trim_start_matches('\n');
         format!("\n<details>\n<summary>{mark} {summary}</summary>\n\n{body}\n</details>\n")
     }
 }
@@ -202,7 +253,10 @@ fn location_details(location: &LocationReport) -> String {
     let name = html_code(&location.name);
     match &location.error {
         Some(error) => {
-            let summary = format!("code location {name} did not load: {}", error_summary(error));
+            let summary = format!(
+                "code location {name} did not load: {}",
+                error_summary(error)
+            );
             details(Tone::Bad, &summary, &stack(error.stack.as_deref()))
         }
         None => details(Tone::Bad, &format!("code location {name} did not load"), ""),
@@ -223,8 +277,13 @@ fn run_details(run: &RunReport) -> String {
 }
 
 fn error_summary(error: &RunError) -> String {
-    let place = error.path.as_deref().map(|path| summary::place(path, error.line, None));
-    let place = place.map(|place| format!("{} — ", html_code(&place))).unwrap_or_default();
+    let place = error
+        .path
+        .as_deref()
+        .map(|path| summary::place(path, error.line, None));
+    let place = place
+        .map(|place| format!("{} — ", html_code(&place)))
+        .unwrap_or_default();
     let line = summary::error_line(error.class.as_deref(), &error.message);
     format!("{place}{}", html_code(&line))
 }
@@ -232,7 +291,9 @@ fn error_summary(error: &RunError) -> String {
 fn notebook_details(notebook: &NotebookReport) -> Vec<String> {
     let tone = notebook.tone();
     let mut blocks: Vec<String> = Vec::new();
-    if let Some(reason) = &notebook.reason {
+    // Where a cell is to blame, the reason would only say the same again.
+    if notebook.root_causes().next().is_none() {
+        let reason = notebook.reason.as_deref().unwrap_or(notebook.status.word());
         let summary = format!("{}: {}", html_code(&notebook.path), html_code(reason));
         blocks.push(details(tone, &summary, ""));
     }
@@ -244,13 +305,23 @@ fn notebook_details(notebook: &NotebookReport) -> Vec<String> {
         };
         let error = html_code(&summary::cell_error_line(cell));
         let summary = format!("{} {name} — {error}", html_code(&place));
-        let mut body = stack(cell.error.as_ref().and_then(|error| error.traceback.as_deref()));
+        let mut body = stack(
+            cell.error
+                .as_ref()
+                .and_then(|error| error.traceback.as_deref()),
+        );
         if !cell.console.trim().is_empty() {
-            body.push_str(&format!("Console:\n\n{}", fence(&keep_end(&cell.console, 20, 2_000))));
+            body.push_str(&format!(
+                "Console:\n\n{}",
+                fence(&keep_end(&cell.console, 20, 2_000))
+            ));
         }
         let blamed = |(name, _): &(Option<&str>, usize)| *name == Some(&*cell.name);
         if let Some((_, cells)) = notebook.blame().into_iter().find(blamed) {
-            body.push_str(&format!("\n{} not run because of it\n", count(cells, "cell")));
+            body.push_str(&format!(
+                "\n{} not run because of it\n",
+                count(cells, "cell")
+            ));
         }
         blocks.push(details(tone, &summary, &body));
     }
@@ -281,7 +352,9 @@ fn findings(report: &CiReport) -> Section {
 }
 
 fn finding_row(finding: &Finding) -> String {
-    let place = summary::finding_place(finding).map(|place| code(&place)).unwrap_or_default();
+    let place = summary::finding_place(finding)
+        .map(|place| code(&place))
+        .unwrap_or_default();
     let rule = code(finding.code.as_ref().unwrap_or(&finding.source));
     let mut message = code(&finding.message);
     if let Some(hint) = &finding.hint {
@@ -289,14 +362,24 @@ fn finding_row(finding: &Finding) -> String {
     }
     let severity = finding.severity;
     let mark = emoji(severity.tone());
-    format!("| {mark} {} | {place} | {rule} | {message} |\n", severity.word())
+    format!(
+        "| {mark} {} | {place} | {rule} | {message} |\n",
+        severity.word()
+    )
 }
 
 fn attachments(report: &CiReport) -> Section {
     let before = "\n### Not attached\n\n".to_owned();
     let mut section = Section::new("attachment", before, String::new());
-    for attachment in report.attachments.iter().filter(|attachment| !attachment.ok) {
-        let message = attachment.message.as_deref().unwrap_or("no reason was given");
+    for attachment in report
+        .attachments
+        .iter()
+        .filter(|attachment| !attachment.ok)
+    {
+        let message = attachment
+            .message
+            .as_deref()
+            .unwrap_or("no reason was given");
         let line = format!(
             "- {} {} of {} to {}: {}\n",
             emoji(Tone::Bad),
@@ -319,12 +402,23 @@ fn footer(report: &CiReport) -> String {
         ("marimo", &project.marimo),
     ];
     for (name, version) in versions {
-        parts.extend(version.as_ref().map(|version| code(&format!("{name} {version}"))));
+        parts.extend(
+            version
+                .as_ref()
+                .map(|version| code(&format!("{name} {version}"))),
+        );
     }
     if let Some(commit) = &project.commit {
         let short: String = commit.chars().take(8).collect();
-        let branch = project.branch.as_ref().map(|branch| format!(" on {}", code(branch)));
-        parts.push(format!("commit {}{}", code(&short), branch.unwrap_or_default()));
+        let branch = project
+            .branch
+            .as_ref()
+            .map(|branch| format!(" on {}", code(branch)));
+        parts.push(format!(
+            "commit {}{}",
+            code(&short),
+            branch.unwrap_or_default()
+        ));
     }
     format!("\n<sub>{}</sub>\n", parts.join(" · "))
 }

@@ -119,13 +119,19 @@ impl NotebookReport {
 
     /// The cells that failed by themselves, in the order of the file.
     pub fn root_causes(&self) -> impl Iterator<Item = &CellReport> {
-        self.cells.iter().filter(|cell| cell.status == CellStatus::Failed)
+        self.cells
+            .iter()
+            .filter(|cell| cell.status == CellStatus::Failed)
     }
 
     /// How many cells were not run, by the cell that is to blame (none where that is not known).
     pub fn blame(&self) -> Vec<(Option<&str>, usize)> {
         let mut blame: Vec<(Option<&str>, usize)> = Vec::new();
-        for cell in self.cells.iter().filter(|cell| cell.status == CellStatus::NotRun) {
+        for cell in self
+            .cells
+            .iter()
+            .filter(|cell| cell.status == CellStatus::NotRun)
+        {
             let blamed = cell.blamed_on.as_deref();
             match blame.iter_mut().find(|(name, _)| *name == blamed) {
                 Some((_, cells)) => *cells += 1,
@@ -154,7 +160,10 @@ pub fn cell_title(name: &str) -> String {
 
 /// The line that sends a reader to the failure: where it raised, else where the cell begins.
 pub fn cell_line(cell: &CellReport) -> Option<u32> {
-    cell.error.as_ref().and_then(|error| error.line).or(cell.line)
+    cell.error
+        .as_ref()
+        .and_then(|error| error.line)
+        .or(cell.line)
 }
 
 /// `path:line:column`, as far as it is known.
@@ -168,7 +177,10 @@ pub fn place(path: &str, line: Option<u32>, column: Option<u32>) -> String {
 
 /// Where a finding points to, if anywhere.
 pub fn finding_place(finding: &Finding) -> Option<String> {
-    finding.path.as_deref().map(|path| place(path, finding.line, finding.column))
+    finding
+        .path
+        .as_deref()
+        .map(|path| place(path, finding.line, finding.column))
 }
 
 /// `Type: message` on one line; either part may be missing.
@@ -193,7 +205,11 @@ pub fn cell_error_line(cell: &CellReport) -> String {
 /// `2 cells not run because of cell load_orders`, one sentence for each cell that is to blame.
 pub fn blame_lines(notebook: &NotebookReport) -> Vec<String> {
     let line = |(blamed, cells): (Option<&str>, usize)| match blamed {
-        Some(name) => format!("{} not run because of {}", count(cells, "cell"), cell_title(name)),
+        Some(name) => format!(
+            "{} not run because of {}",
+            count(cells, "cell"),
+            cell_title(name)
+        ),
         None => format!("{} not run", count(cells, "cell")),
     };
     notebook.blame().into_iter().map(line).collect()
@@ -202,8 +218,14 @@ pub fn blame_lines(notebook: &NotebookReport) -> Vec<String> {
 /// `asset daily_orders[2026-01-05]` or `job build_orders`.
 pub fn target_line(target: &Target) -> String {
     match target {
-        Target::Asset { key, partition: None } => format!("asset {}", one_line(key)),
-        Target::Asset { key, partition: Some(partition) } => {
+        Target::Asset {
+            key,
+            partition: None,
+        } => format!("asset {}", one_line(key)),
+        Target::Asset {
+            key,
+            partition: Some(partition),
+        } => {
             format!("asset {}[{}]", one_line(key), one_line(partition))
         }
         Target::Job { name } => format!("job {}", one_line(name)),
@@ -241,16 +263,19 @@ impl Tally {
         tally
     }
 
-    /// `2 failed, 1 failed as allowed, 1 skipped, 3 passed`, without what is zero.
+    /// `2 failed, 1 allowed to fail, 1 skipped, 3 passed`, without what is zero.
     pub fn words(self) -> String {
         let parts = [
             (self.bad, "failed"),
-            (self.warn, "failed as allowed"),
+            (self.warn, "allowed to fail"),
             (self.idle, "skipped"),
             (self.good, "passed"),
         ];
         let words = parts.into_iter().filter(|(n, _)| *n > 0);
-        words.map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
+        words
+            .map(|(n, word)| format!("{n} {word}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -340,7 +365,10 @@ pub fn verdict_counts(report: &CiReport) -> String {
     }
     let mut line = format!("{} in {took}", parts.join(", "));
     let aside = [
-        (tallies.notebooks.warn + tallies.runs.warn, "allowed failure"),
+        (
+            tallies.notebooks.warn + tallies.runs.warn,
+            "allowed failure",
+        ),
         (tallies.findings.warn, "warning"),
     ];
     let aside = aside.into_iter().filter(|(n, _)| *n > 0);

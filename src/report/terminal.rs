@@ -25,10 +25,23 @@ pub struct RenderOptions<'a> {
 
 /// The report as text. The last line is the verdict, or where the HTML report is.
 pub fn render(report: &CiReport, opts: &RenderOptions<'_>) -> String {
-    let page = Page { paint: Paint::new(opts.color), width: opts.width };
+    let page = Page {
+        paint: Paint::new(opts.color),
+        width: opts.width,
+    };
     let mut sections = vec![
-        page.rows("Notebooks", report.notebooks.iter().map(|n| page.notebook_row(n)).collect()),
-        page.rows("Runs", report.runs.iter().map(|run| page.run_row(run)).collect()),
+        page.rows(
+            "Notebooks",
+            report
+                .notebooks
+                .iter()
+                .map(|n| page.notebook_row(n))
+                .collect(),
+        ),
+        page.rows(
+            "Runs",
+            report.runs.iter().map(|run| page.run_row(run)).collect(),
+        ),
         page.failures(report),
         page.findings(report),
         page.attachments(report),
@@ -144,7 +157,10 @@ impl Page {
         blocks.extend(broken.map(|location| self.location_failure(location)));
         let runs = report.runs.iter().filter(|run| run.status.is_failure());
         blocks.extend(runs.map(|run| self.run_failure(run)));
-        let notebooks = report.notebooks.iter().filter(|notebook| notebook.status.is_failure());
+        let notebooks = report
+            .notebooks
+            .iter()
+            .filter(|notebook| notebook.status.is_failure());
         blocks.extend(notebooks.map(|notebook| self.notebook_failure(notebook)));
         if blocks.is_empty() {
             return String::new();
@@ -159,7 +175,11 @@ impl Page {
     }
 
     fn notebook_failure(&self, notebook: &NotebookReport) -> String {
-        let outcome = outcome(notebook.status.word(), notebook.duration_s, notebook.attempts);
+        let outcome = outcome(
+            notebook.status.word(),
+            notebook.duration_s,
+            notebook.attempts,
+        );
         let mut out = self.title(notebook.tone(), "notebook", &notebook.path, &outcome);
         if let Some(reason) = &notebook.reason {
             out.push_str(&self.wrapped(4, &one_line(reason)));
@@ -168,7 +188,10 @@ impl Page {
             let place = summary::place(&cell.path, summary::cell_line(cell), None);
             let name = summary::cell_title(&cell.name);
             out.push_str(&self.cause(&place, &name, &summary::cell_error_line(cell)));
-            let traceback = cell.error.as_ref().and_then(|error| error.traceback.as_deref());
+            let traceback = cell
+                .error
+                .as_ref()
+                .and_then(|error| error.traceback.as_deref());
             out.push_str(&self.frames(traceback));
         }
         for line in summary::blame_lines(notebook) {
@@ -208,7 +231,10 @@ impl Page {
     }
 
     fn run_error(&self, what: &str, error: &RunError) -> String {
-        let place = error.path.as_deref().map(|path| summary::place(path, error.line, None));
+        let place = error
+            .path
+            .as_deref()
+            .map(|path| summary::place(path, error.line, None));
         let line = summary::error_line(error.class.as_deref(), &error.message);
         let mut out = match (place, what.is_empty()) {
             (Some(place), _) => self.cause(&place, what, &line),
@@ -227,8 +253,12 @@ impl Page {
     }
 
     fn frames(&self, traceback: Option<&str>) -> String {
-        let frames = traceback.map(|traceback| user_frames(traceback, 2)).unwrap_or_default();
-        let lines = frames.iter().map(|line| self.paint.paint(Role::Muted, line));
+        let frames = traceback
+            .map(|traceback| user_frames(traceback, 2))
+            .unwrap_or_default();
+        let lines = frames
+            .iter()
+            .map(|line| self.paint.paint(Role::Muted, line));
         indent(&lines.collect::<Vec<_>>().join("\n"), "        ")
     }
 
@@ -267,7 +297,10 @@ impl Page {
         let mut out = self.heading("Not attached");
         for attachment in failed {
             let symbol = Tone::Bad.symbol();
-            let message = attachment.message.as_deref().unwrap_or("no reason was given");
+            let message = attachment
+                .message
+                .as_deref()
+                .unwrap_or("no reason was given");
             let line = format!(
                 "{symbol} {} of {} to {}: {}",
                 one_line(&attachment.kind).replace('_', " "),
@@ -288,7 +321,10 @@ impl Page {
         let mut out = format!("{} {counts}\n", self.paint.paint(role(tone), &word));
         if let Some(index) = index {
             let path = one_line(&index.display().to_string());
-            out.push_str(&format!("report: {}\n", self.paint.paint(Role::Name, &path)));
+            out.push_str(&format!(
+                "report: {}\n",
+                self.paint.paint(Role::Name, &path)
+            ));
         }
         out
     }
@@ -296,7 +332,11 @@ impl Page {
 
 /// A duration, or nothing for what never began.
 fn took(seconds: f64, attempts: u32) -> String {
-    if attempts == 0 { String::new() } else { duration(seconds) }
+    if attempts == 0 {
+        String::new()
+    } else {
+        duration(seconds)
+    }
 }
 
 fn outcome(word: &str, seconds: f64, attempts: u32) -> String {

@@ -18,7 +18,9 @@ const FOREIGN: [&str; 7] = [
 pub fn user_frames(traceback: &str, frames: usize) -> Vec<String> {
     let clean = sanitize(traceback);
     // After "During handling…" the last part is the exception that ended the cell.
-    let last = clean.rfind("Traceback (most recent call last)").map_or(&*clean, |at| &clean[at..]);
+    let last = clean
+        .rfind("Traceback (most recent call last)")
+        .map_or(&*clean, |at| &clean[at..]);
     let blocks = blocks(last);
     let own: Vec<&Vec<&str>> = blocks.iter().filter(|block| is_own(block[0])).collect();
     let chosen = match (own.is_empty(), blocks.last()) {
@@ -26,13 +28,23 @@ pub fn user_frames(traceback: &str, frames: usize) -> Vec<String> {
         (true, Some(block)) => vec![block],
         (true, None) => return tail(last, 3),
     };
-    chosen.into_iter().flatten().map(|line| (*line).to_owned()).collect()
+    chosen
+        .into_iter()
+        .flatten()
+        .map(|line| (*line).to_owned())
+        .collect()
 }
 
 /// The last `lines` lines that are not empty.
 fn tail(text: &str, lines: usize) -> Vec<String> {
-    let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect()
+    let all: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    all[all.len().saturating_sub(lines)..]
+        .iter()
+        .map(|line| (*line).to_owned())
+        .collect()
 }
 
 /// Frames, each a `File` line and the more indented lines below it, without common indentation.
@@ -57,7 +69,11 @@ fn blocks(traceback: &str) -> Vec<Vec<&str>> {
 }
 
 fn is_own(file_line: &str) -> bool {
-    let path = file_line.split('"').nth(1).unwrap_or(file_line).replace('\\', "/");
+    let path = file_line
+        .split('"')
+        .nth(1)
+        .unwrap_or(file_line)
+        .replace('\\', "/");
     !FOREIGN.iter().any(|part| path.contains(part))
 }
 
@@ -80,7 +96,11 @@ pub fn lines(traceback: &str) -> Vec<(Origin, String)> {
         let trimmed = line.trim_start();
         let indent = line.len() - trimmed.len();
         if trimmed.starts_with("File ") && indent <= 4 {
-            origin = if is_own(trimmed) { Origin::Own } else { Origin::Library };
+            origin = if is_own(trimmed) {
+                Origin::Own
+            } else {
+                Origin::Library
+            };
         } else if indent < 4 && !trimmed.is_empty() {
             origin = Origin::Message;
         }
@@ -108,7 +128,10 @@ pub fn keep_end(text: &str, lines: usize, chars: usize) -> String {
             let end: String = last.chars().take(chars).collect();
             format!("… cut to {chars} characters\n{end}")
         }
-        _ => format!("… {first} lines above are left out\n{}", all[first..].join("\n")),
+        _ => format!(
+            "… {first} lines above are left out\n{}",
+            all[first..].join("\n")
+        ),
     }
 }
 
@@ -168,7 +191,10 @@ KeyError: 'totl'
 
     #[test]
     fn every_line_has_an_origin() {
-        let origins: Vec<Origin> = lines(PANDAS).into_iter().map(|(origin, _)| origin).collect();
+        let origins: Vec<Origin> = lines(PANDAS)
+            .into_iter()
+            .map(|(origin, _)| origin)
+            .collect();
         use Origin::{Library, Message, Own};
         assert_eq!(origins, [Message, Own, Own, Own, Library, Library, Message]);
     }
@@ -176,8 +202,14 @@ KeyError: 'totl'
     #[test]
     fn long_text_keeps_its_end() {
         assert_eq!(keep_end("a\nb\nc\n", 5, 100), "a\nb\nc");
-        assert_eq!(keep_end("a\nb\nc", 2, 100), "… 1 lines above are left out\nb\nc");
-        assert_eq!(keep_end("a\nbbbb\ncc", 9, 8), "… 1 lines above are left out\nbbbb\ncc");
+        assert_eq!(
+            keep_end("a\nb\nc", 2, 100),
+            "… 1 lines above are left out\nb\nc"
+        );
+        assert_eq!(
+            keep_end("a\nbbbb\ncc", 9, 8),
+            "… 1 lines above are left out\nbbbb\ncc"
+        );
         assert_eq!(keep_end("aaaaaaaaaa", 9, 4), "… cut to 4 characters\naaaa");
     }
 }

@@ -40,7 +40,11 @@ pub fn render_error(err: &dyn Diagnose, color: bool) -> String {
     }
     if let Some(hint) = err.hint() {
         let hint = text::sanitize(&hint);
-        out.push_str(&format!("{} {}\n", paint.paint(Role::Name, "hint:"), hang(&hint, 6)));
+        out.push_str(&format!(
+            "{} {}\n",
+            paint.paint(Role::Name, "hint:"),
+            hang(&hint, 6)
+        ));
     }
     out
 }
@@ -83,7 +87,10 @@ mod tests {
 
     fn broken(detail: Option<&str>) -> Broken {
         let io = std::io::Error::other("disk\n\u{1b}[31mgone");
-        Broken { source: Middle(io), detail: detail.map(str::to_owned) }
+        Broken {
+            source: Middle(io),
+            detail: detail.map(str::to_owned),
+        }
     }
 
     #[test]

@@ -28,7 +28,10 @@ impl Printer {
             return Ok(());
         }
         let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+        {
             Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
@@ -79,7 +82,9 @@ impl Printer {
 fn write_line(line: &str) {
     let mut stderr = io::stderr().lock();
     // There is nowhere to say that stderr is gone, and the work goes on without it.
-    let _ = stderr.write_all(line.as_bytes()).and_then(|()| stderr.write_all(b"\n"));
+    let _ = stderr
+        .write_all(line.as_bytes())
+        .and_then(|()| stderr.write_all(b"\n"));
 }
 
 #[cfg(test)]
@@ -88,9 +93,20 @@ mod tests {
 
     #[test]
     fn each_level_says_less_than_the_next() {
-        let levels = [Printer::Silent, Printer::Quiet, Printer::Default, Printer::Verbose];
-        assert_eq!(levels.map(Printer::says_messages), [false, false, true, true]);
-        assert_eq!(levels.map(Printer::draws_progress), [false, false, true, true]);
+        let levels = [
+            Printer::Silent,
+            Printer::Quiet,
+            Printer::Default,
+            Printer::Verbose,
+        ];
+        assert_eq!(
+            levels.map(Printer::says_messages),
+            [false, false, true, true]
+        );
+        assert_eq!(
+            levels.map(Printer::draws_progress),
+            [false, false, true, true]
+        );
         assert!(Printer::NoProgress.says_messages());
         assert!(!Printer::NoProgress.draws_progress());
     }

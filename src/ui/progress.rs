@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::printer::Printer;
 use super::style::{Paint, Role, wants_color};
@@ -46,14 +46,17 @@ impl Finished {
     /// A notebook that has ended. Its title is its path.
     pub fn notebook(notebook: &NotebookReport) -> Self {
         let mut details: Vec<String> = Vec::new();
-        let failed = notebook.status.is_failure();
-        if failed || notebook.tone() == Tone::Idle {
+        // Where a cell is to blame, the reason would only say the same again.
+        if notebook.root_causes().next().is_none() {
             details.extend(notebook.reason.clone());
         }
         for cell in notebook.root_causes() {
             let place = summary::place(&cell.path, summary::cell_line(cell), None);
             let title = summary::cell_title(&cell.name);
-            details.push(format!("{place} {title} — {}", summary::cell_error_line(cell)));
+            details.push(format!(
+                "{place} {title} — {}",
+                summary::cell_error_line(cell)
+            ));
         }
         Self {
             kind: Kind::Notebook,
@@ -68,13 +71,24 @@ impl Finished {
     /// A run that has ended. Its title is the report's.
     pub fn run(run: &RunReport) -> Self {
         let step = run.steps.iter().find(|step| step.error.is_some());
-        let error = step.and_then(|step| step.error.as_ref()).or(run.error.as_ref());
+        let error = step
+            .and_then(|step| step.error.as_ref())
+            .or(run.error.as_ref());
         let detail = error.map(|error| {
             let mut parts: Vec<String> = Vec::new();
-            parts.extend(error.path.as_deref().map(|path| summary::place(path, error.line, None)));
+            parts.extend(
+                error
+                    .path
+                    .as_deref()
+                    .map(|path| summary::place(path, error.line, None)),
+            );
             parts.extend(step.map(|step| format!("step {}", step.key)));
             let line = summary::error_line(error.class.as_deref(), &error.message);
-            if parts.is_empty() { line } else { format!("{} — {line}", parts.join(" ")) }
+            if parts.is_empty() {
+                line
+            } else {
+                format!("{} — {line}", parts.join(" "))
+            }
         });
         Self {
             kind: Kind::Run,
@@ -151,7 +165,10 @@ impl Progress {
         if !printer.says_messages() {
             Self::with(Screen::Hidden, color)
         } else if printer.draws_progress() && stderr.is_terminal() && !dumb {
-            Self::with(Screen::Drawn(Drawn::new(ProgressDrawTarget::stderr())), color)
+            Self::with(
+                Screen::Drawn(Drawn::new(ProgressDrawTarget::stderr())),
+                color,
+            )
         } else {
             Self::plain(Box::new(stderr), color)
         }
@@ -163,7 +180,13 @@ impl Progress {
     }
 
     fn with(screen: Screen, color: bool) -> Self {
-        Self { screen, paint: Paint::new(color), total: 0, done: 0, failed: 0 }
+        Self {
+            screen,
+            paint: Paint::new(color),
+            total: 0,
+            done: 0,
+            failed: 0,
+        }
     }
 
     /// Shows an event.
@@ -217,7 +240,9 @@ impl Progress {
         {
             let mut status = format!("{} of {} done", self.done, self.total);
             if self.failed > 0 {
-                let failed = self.paint.paint(Role::Bad, &format!("{} failed", self.failed));
+                let failed = self
+                    .paint
+                    .paint(Role::Bad, &format!("{} failed", self.failed));
                 status.push_str(&format!(", {failed}"));
             }
             drawn.status.set_message(status);
@@ -238,12 +263,14 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for Drawn {
     fn drop(&mut self) {
-        if let Screen::Drawn(drawn) = &self.screen {
-            // Clearing can only fail if the terminal is gone, and then nothing is left to clear.
-            let _ = drawn.bars.clear();
+        // A bar that is dropped unfinished would be drawn once more.
+        for bar in self.running.values().chain([&self.status]) {
+            bar.finish_and_clear();
         }
+        // Clearing can only fail if the terminal is gone, and then nothing is left to clear.
+        let _ = self.bars.clear();
     }
 }
 
@@ -253,9 +280,13 @@ impl Drawn {
     fn new(target: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(target);
         let status = bars.add(ProgressBar::new_spinner());
-        status.set_style(style("{prefix:>12.bold} {msg}"));
+        status.set_style(style("{prefix:>10.bold} {wide_msg}"));
         status.enable_steady_tick(Self::TICK);
-        Self { bars, status, running: HashMap::new() }
+        Self {
+            bars,
+            status,
+            running: HashMap::new(),
+        }
     }
 
     fn phase(&self, name: &str) {
@@ -270,8 +301,10 @@ impl Drawn {
             bar.set_message(text::one_line(title));
             return;
         }
-        let bar = self.bars.insert_before(&self.status, ProgressBar::new_spinner());
-        bar.set_style(style("{prefix:>12.dim} [{elapsed:>6}] {wide_msg}"));
+        let bar = self
+            .bars
+            .insert_before(&self.status, ProgressBar::new_spinner());
+        bar.set_style(running_style());
         bar.set_prefix(match kind {
             Kind::Notebook => "notebook",
             Kind::Run => "run",
@@ -284,6 +317,17 @@ impl Drawn {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates of this file are valid")
+}
+
+/// Running lines stand in the columns of the finished ones.
+fn running_style() -> ProgressStyle {
+    style("{prefix:>10.dim} [{took}] {wide_msg}").with_key(
+        "took",
+        |state: &ProgressState, line: &mut dyn std::fmt::Write| {
+            // Nothing can be done about a line that cannot be written to.
+            let _ = write!(line, "{:>7.1}s", state.elapsed().as_secs_f64());
+        },
+    )
 }
 
 /// A running line keeps its title before the news; the status line shows only the news.
@@ -319,7 +363,7 @@ fn finished_lines(finished: &Finished, paint: Paint) -> String {
     let word = paint.paint(role, &format!("{word:>10}"));
     let mut lines = format!("{word} {took} {kind}{title}");
     for detail in &finished.details {
-        lines.push_str(&format!("\n{:22}{}", "", text::one_line(detail)));
+        lines.push_str(&format!("\n{:11}{}", "", text::one_line(detail)));
     }
     lines
 }

@@ -24,19 +24,30 @@ fn report() -> crate::report::model::CiReport {
 fn events() -> Vec<Event> {
     let report = report();
     let mut events = vec![
-        Event::Planned { total: report.notebooks.len() + report.runs.len() },
+        Event::Planned {
+            total: report.notebooks.len() + report.runs.len(),
+        },
         Event::Phase("host".to_owned()),
         Event::Message("using fork\u{1b}[2J".to_owned()),
     ];
     for run in &report.runs {
         let title = run.title.clone();
-        events.push(Event::Started { kind: Kind::Run, title: title.clone() });
-        events.push(Event::Progress { title, text: "step x".to_owned() });
+        events.push(Event::Started {
+            kind: Kind::Run,
+            title: title.clone(),
+        });
+        events.push(Event::Progress {
+            title,
+            text: "step x".to_owned(),
+        });
         events.push(Event::Finished(Finished::run(run)));
     }
     for notebook in &report.notebooks {
         let title = notebook.path.clone();
-        events.push(Event::Started { kind: Kind::Notebook, title });
+        events.push(Event::Started {
+            kind: Kind::Notebook,
+            title,
+        });
         events.push(Event::Finished(Finished::notebook(notebook)));
     }
     events
@@ -73,15 +84,30 @@ fn lines_that_are_drawn_go_when_they_end() {
         _ => 0,
     };
     let title = "notebooks/a.py".to_owned();
-    progress.handle(Event::Started { kind: Kind::Notebook, title: title.clone() });
-    progress.handle(Event::Started { kind: Kind::Notebook, title: title.clone() });
+    progress.handle(Event::Started {
+        kind: Kind::Notebook,
+        title: title.clone(),
+    });
+    progress.handle(Event::Started {
+        kind: Kind::Notebook,
+        title: title.clone(),
+    });
     assert_eq!(running(&progress), 1);
-    let Screen::Drawn(drawn) = &progress.screen else { panic!("drawn") };
+    let Screen::Drawn(drawn) = &progress.screen else {
+        panic!("drawn")
+    };
     let bar = drawn.running[&title].clone();
-    progress.handle(Event::Progress { title: title.clone(), text: "cell b".to_owned() });
+    progress.handle(Event::Progress {
+        title: title.clone(),
+        text: "cell b".to_owned(),
+    });
     assert_eq!(bar.message(), "notebooks/a.py  cell b");
     for event in events() {
         progress.handle(event);
     }
-    assert_eq!(running(&progress), 1, "only what never ended is still there");
+    assert_eq!(
+        running(&progress),
+        1,
+        "only what never ended is still there"
+    );
 }

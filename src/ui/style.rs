@@ -80,7 +80,10 @@ mod tests {
         };
         assert!(decide(true, env(&[])));
         assert!(!decide(false, env(&[])));
-        assert!(!decide(true, env(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")])));
+        assert!(!decide(
+            true,
+            env(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")])
+        ));
         assert!(decide(false, env(&[("CLICOLOR_FORCE", "1")])));
         assert!(!decide(true, env(&[("TERM", "dumb")])));
     }
@@ -88,7 +91,10 @@ mod tests {
     #[test]
     fn nothing_is_painted_without_colour() {
         assert_eq!(Paint::new(false).paint(Role::Bad, "failed"), "failed");
-        assert_eq!(Paint::new(true).paint(Role::Bad, "x"), "\u{1b}[1;31mx\u{1b}[0m");
+        assert_eq!(
+            Paint::new(true).paint(Role::Bad, "x"),
+            "\u{1b}[1;31mx\u{1b}[0m"
+        );
         assert_eq!(Paint::new(true).paint(Role::Bad, ""), "");
     }
 }

@@ -22,12 +22,18 @@ pub struct TableCell {
 impl TableCell {
     /// A cell in the terminal's own colour. The text is made safe and put on one line.
     pub fn plain(text: &str) -> Self {
-        Self { text: text::one_line(text), role: None }
+        Self {
+            text: text::one_line(text),
+            role: None,
+        }
     }
 
     /// A cell that is painted as `role`.
     pub fn painted(role: Role, text: &str) -> Self {
-        Self { text: text::one_line(text), role: Some(role) }
+        Self {
+            text: text::one_line(text),
+            role: Some(role),
+        }
     }
 }
 
@@ -43,12 +49,16 @@ pub struct Table {
 impl Table {
     /// A table with these columns and no rows.
     pub fn new(columns: impl Into<Vec<Align>>) -> Self {
-        Self { columns: columns.into(), rows: Vec::new() }
+        Self {
+            columns: columns.into(),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row; cells beyond the columns are dropped, missing ones are empty.
     pub fn row(&mut self, cells: impl IntoIterator<Item = TableCell>) -> &mut Self {
-        self.rows.push(cells.into_iter().take(self.columns.len()).collect());
+        self.rows
+            .push(cells.into_iter().take(self.columns.len()).collect());
         self
     }
 
@@ -154,6 +164,9 @@ mod tests {
         table.row([TableCell::painted(Role::Good, "ok"), TableCell::plain("x")]);
         table.row([TableCell::plain("failed"), TableCell::plain("y")]);
         let painted = table.render(Paint::new(true), 0, None);
-        assert_eq!(text::sanitize(&painted), table.render(Paint::new(false), 0, None));
+        assert_eq!(
+            text::sanitize(&painted),
+            table.render(Paint::new(false), 0, None)
+        );
     }
 }

@@ -284,7 +284,10 @@ mod tests {
     #[test]
     fn long_lines_hang() {
         assert_eq!(wrap("one two three", Some(7), 2), "one two\n  three");
-        assert_eq!(wrap("a/very/long/path x", Some(5), 2), "a/very/long/path\n  x");
+        assert_eq!(
+            wrap("a/very/long/path x", Some(5), 2),
+            "a/very/long/path\n  x"
+        );
         assert_eq!(wrap("one two", None, 2), "one two");
     }
 

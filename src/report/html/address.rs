@@ -6,10 +6,19 @@ use std::fmt::Write as _;
 /// that leads out of the directory is no link.
 pub(super) fn relative(path: &str) -> Option<String> {
     let segments: Vec<&str> = path.split('/').collect();
-    if segments.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
+    if segments
+        .iter()
+        .any(|segment| matches!(*segment, "" | "." | ".."))
+    {
         return None;
     }
-    Some(segments.into_iter().map(encode).collect::<Vec<_>>().join("/"))
+    Some(
+        segments
+            .into_iter()
+            .map(encode)
+            .collect::<Vec<_>>()
+            .join("/"),
+    )
 }
 
 /// `url`, if it is one that a browser may follow from a report.
@@ -40,8 +49,14 @@ mod tests {
 
     #[test]
     fn paths_are_encoded_and_stay_inside() {
-        assert_eq!(relative("a b/ü?#.html").as_deref(), Some("a%20b/%C3%BC%3F%23.html"));
-        assert_eq!(relative("javascript:alert(1)").as_deref(), Some("javascript%3Aalert%281%29"));
+        assert_eq!(
+            relative("a b/ü?#.html").as_deref(),
+            Some("a%20b/%C3%BC%3F%23.html")
+        );
+        assert_eq!(
+            relative("javascript:alert(1)").as_deref(),
+            Some("javascript%3Aalert%281%29")
+        );
         for outside in ["../x", "/etc/passwd", "a/../../x", "", "//host/x", "a//b"] {
             assert_eq!(relative(outside), None, "{outside}");
         }

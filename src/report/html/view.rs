@@ -6,7 +6,7 @@ mod run;
 use serde::Serialize;
 
 use super::address;
-use crate::report::model::{CiReport, Finding};
+use crate::report::model::{CellStatus, CiReport, Finding};
 use crate::report::summary::{self, Tallies, Tally, Tone};
 use crate::ui::text::{count, duration, one_line};
 
@@ -15,6 +15,12 @@ use self::run::{LocationView, RunView};
 
 /// Above so many notebooks, cards lose their pictures and shrink.
 const GALLERY: usize = 60;
+
+/// So many causes are listed before the rest is folded.
+const CAUSES: usize = 20;
+
+/// So many of the notebooks and runs that took longest are listed.
+const SLOWEST: usize = 10;
 
 #[derive(Serialize)]
 pub(super) struct Page {
@@ -30,14 +36,18 @@ pub(super) struct Page {
     icon: &'static str,
     tiles: Vec<Tile>,
     causes: Vec<Cause>,
+    more_causes: Vec<Cause>,
     failed: Vec<NotebookView>,
     others: Vec<NotebookView>,
     compact: bool,
+    /// Whether tracebacks are folded, because there are many.
+    brief: bool,
     runs: Vec<RunView>,
     locations: Vec<LocationView>,
     findings: Vec<FindingView>,
     attachments: Vec<AttachmentView>,
     timings: Vec<Phase>,
+    slowest: Vec<Slow>,
     versions: Vec<String>,
     schema_version: u32,
 }
@@ -67,8 +77,8 @@ struct FindingView {
     word: &'static str,
     place: Option<String>,
     rule: String,
-    message: String,
-    hint: Option<String>,
+    message: Vec<Piece>,
+    hint: Vec<Piece>,
 }
 
 #[derive(Serialize)]
@@ -78,7 +88,24 @@ struct AttachmentView {
     kind: String,
     notebook: String,
     target: String,
-    message: Option<String>,
+    message: Vec<Piece>,
+}
+
+/// A part of a sentence: prose, or what stood in backticks.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+struct Piece {
+    code: bool,
+    text: String,
+}
+
+/// One of the notebooks and runs that took longest.
+#[derive(Serialize)]
+struct Slow {
+    anchor: String,
+    name: String,
+    tone: &'static str,
+    took: String,
+    bar: String,
 }
 
 #[derive(Serialize)]
@@ -93,17 +120,29 @@ struct Phase {
 impl Page {
     pub(super) fn of(report: &CiReport) -> Self {
         let tone = summary::result_tone(report.result);
-        let longest = report.notebooks.iter().map(|n| n.duration_s).fold(0.0, f64::max);
-        let views = report.notebooks.iter().enumerate().map(|(index, notebook)| {
-            let anchor = format!("notebook-{}", index + 1);
-            (notebook.status.is_failure(), NotebookView::of(notebook, anchor, longest))
-        });
+        let views = report
+            .notebooks
+            .iter()
+            .enumerate()
+            .map(|(index, notebook)| {
+                let anchor = format!("notebook-{}", index + 1);
+                (
+                    notebook.status.is_failure(),
+                    NotebookView::of(notebook, anchor),
+                )
+            });
         let (failed, others): (Vec<_>, Vec<_>) = views.partition(|(failed, _)| *failed);
         let failed: Vec<NotebookView> = failed.into_iter().map(|(_, view)| view).collect();
         let runs = report.runs.iter().enumerate();
-        let runs: Vec<RunView> =
-            runs.map(|(i, run)| RunView::of(run, format!("run-{}", i + 1))).collect();
-        let locations: Vec<LocationView> = report.locations.iter().enumerate().map(LocationView::of).collect();
+        let runs: Vec<RunView> = runs
+            .map(|(i, run)| RunView::of(run, format!("run-{}", i + 1)))
+            .collect();
+        let locations: Vec<LocationView> = report
+            .locations
+            .iter()
+            .enumerate()
+            .map(LocationView::of)
+            .collect();
         let mut causes: Vec<Cause> = Vec::new();
         causes.extend(locations.iter().filter_map(LocationView::cause));
         causes.extend(runs.iter().filter_map(RunView::cause));
@@ -115,11 +154,17 @@ impl Page {
             result: capitalized(summary::result_word(report.result)),
             counts: summary::verdict_counts(report),
             branch: report.project.branch.as_deref().map(one_line),
-            commit: report.project.commit.as_deref().map(|c| one_line(c).chars().take(8).collect()),
+            commit: report
+                .project
+                .commit
+                .as_deref()
+                .map(|c| one_line(c).chars().take(8).collect()),
             started: started(&report.started_at),
             icon: icon(tone),
             tiles: tiles(report),
+            more_causes: causes.split_off(causes.len().min(CAUSES)),
             causes,
+            brief: failed.len() > CAUSES,
             failed,
             others: others.into_iter().map(|(_, view)| view).collect(),
             compact: report.notebooks.len() > GALLERY,
@@ -128,6 +173,7 @@ impl Page {
             findings: findings(report),
             attachments: attachments(report),
             timings: timings(report),
+            slowest: slowest(report),
             versions: versions(report),
             schema_version: report.schema_version,
         }
@@ -136,7 +182,9 @@ impl Page {
 
 fn capitalized(word: &str) -> String {
     let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+    chars
+        .next()
+        .map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 /// `6 January 2026, 08:15:30 UTC`, or the text as it is if it is no time.
@@ -172,7 +220,11 @@ fn icon(tone: Tone) -> &'static str {
 /// A share of `whole` in thousandths, as SVG wants it.
 fn thousandths(part: f64, whole: f64) -> String {
     let share = part / whole;
-    let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
+    let share = if share.is_finite() {
+        share.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     format!("{:.1}", share * 1000.0)
 }
 
@@ -208,7 +260,41 @@ fn tile(label: &'static str, href: &'static str, tally: Tally, note: String) -> 
         format!("{} / {}", tally.good, tally.total)
     };
     let href = (tally.total > 0).then_some(href);
-    Tile { label, href, value, note, bar: parts(tally) }
+    Tile {
+        label,
+        href,
+        value,
+        note,
+        bar: parts(tally),
+    }
+}
+
+fn cell_tile(report: &CiReport, tally: Tally) -> Tile {
+    let cells = || report.notebooks.iter().flat_map(|notebook| &notebook.cells);
+    let words = [
+        (CellStatus::Failed, "failed"),
+        (CellStatus::NotRun, "not run"),
+        (CellStatus::Disabled, "disabled"),
+        (CellStatus::Ok, "ran"),
+    ];
+    let counted = words.into_iter().filter_map(|(status, word)| {
+        let n = cells().filter(|cell| cell.status == status).count();
+        (n > 0).then(|| format!("{n} {word}"))
+    });
+    let note = if tally.good == tally.total {
+        if tally.total == 0 {
+            "none".to_owned()
+        } else {
+            "all ran".to_owned()
+        }
+    } else {
+        counted.collect::<Vec<_>>().join(", ")
+    };
+    Tile {
+        href: None,
+        value: tally.total.to_string(),
+        ..tile("Cells", "", tally, note)
+    }
 }
 
 fn tiles(report: &CiReport) -> Vec<Tile> {
@@ -218,13 +304,6 @@ fn tiles(report: &CiReport) -> Vec<Tile> {
         Tally { total, good, .. } if total == good => "all passed".to_owned(),
         tally => tally.words(),
     };
-    let cells = tallies.cells;
-    let cell_note = match (cells.bad, cells.idle) {
-        (0, 0) => "all ran".to_owned(),
-        (0, idle) => format!("{idle} disabled or not run"),
-        (bad, 0) => format!("{bad} failed"),
-        (bad, idle) => format!("{bad} failed, {idle} not run"),
-    };
     let found = tallies.findings;
     let finding_note = match (found.bad, found.warn) {
         (0, 0) if found.total == 0 => "nothing found".to_owned(),
@@ -232,9 +311,14 @@ fn tiles(report: &CiReport) -> Vec<Tile> {
         (bad, warn) => format!("{}, {}", count(bad, "error"), count(warn, "warning")),
     };
     vec![
-        tile("Notebooks", "#notebooks", tallies.notebooks, words(tallies.notebooks)),
+        tile(
+            "Notebooks",
+            "#notebooks",
+            tallies.notebooks,
+            words(tallies.notebooks),
+        ),
         tile("Runs", "#runs", tallies.runs, words(tallies.runs)),
-        Tile { href: None, ..tile("Cells", "", cells, cell_note) },
+        cell_tile(report, tallies.cells),
         Tile {
             value: found.total.to_string(),
             ..tile("Findings", "#findings", found, finding_note)
@@ -258,8 +342,8 @@ fn findings(report: &CiReport) -> Vec<FindingView> {
         word: finding.severity.word(),
         place: summary::finding_place(finding),
         rule: one_line(finding.code.as_ref().unwrap_or(&finding.source)),
-        message: one_line(&finding.message),
-        hint: finding.hint.as_deref().map(one_line),
+        message: prose(&finding.message),
+        hint: finding.hint.as_deref().map(prose).unwrap_or_default(),
     };
     sorted.into_iter().map(view).collect()
 }
@@ -275,7 +359,7 @@ fn attachments(report: &CiReport) -> Vec<AttachmentView> {
             kind: one_line(&attachment.kind).replace('_', " "),
             notebook: one_line(&attachment.notebook),
             target: summary::target_line(&attachment.target),
-            message: attachment.message.as_deref().map(one_line),
+            message: attachment.message.as_deref().map(prose).unwrap_or_default(),
         }
     });
     views.collect()
@@ -283,9 +367,21 @@ fn attachments(report: &CiReport) -> Vec<AttachmentView> {
 
 /// The phases in the order in which they happen; unknown ones come last.
 fn timings(report: &CiReport) -> Vec<Phase> {
-    const ORDER: [&str; 7] =
-        ["environment", "project", "host", "ready", "execute", "publish", "attach"];
-    let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
+    const ORDER: [&str; 7] = [
+        "environment",
+        "project",
+        "host",
+        "ready",
+        "execute",
+        "publish",
+        "attach",
+    ];
+    let place = |name: &str| {
+        ORDER
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or(ORDER.len())
+    };
     let mut timings: Vec<(&String, f64)> = report.timings.iter().map(|(n, s)| (n, *s)).collect();
     timings.sort_by_key(|(name, _)| place(name));
     let whole: f64 = timings.iter().map(|(_, seconds)| seconds.max(0.0)).sum();
@@ -304,6 +400,64 @@ fn timings(report: &CiReport) -> Vec<Phase> {
     timings.into_iter().map(phase).collect()
 }
 
+/// The notebooks and runs that took longest, the longest first. One alone compares with nothing.
+fn slowest(report: &CiReport) -> Vec<Slow> {
+    let notebooks = report.notebooks.iter().enumerate();
+    let notebooks = notebooks.map(|(i, n)| {
+        (
+            n.duration_s,
+            format!("notebook-{}", i + 1),
+            one_line(&n.path),
+            n.tone(),
+        )
+    });
+    let runs = report.runs.iter().enumerate();
+    let runs = runs.map(|(i, run)| {
+        let name = format!("run {}", one_line(&run.title));
+        (run.duration_s, format!("run-{}", i + 1), name, run.tone())
+    });
+    let mut all: Vec<_> = notebooks
+        .chain(runs)
+        .filter(|(seconds, ..)| *seconds > 0.0)
+        .collect();
+    if all.len() < 2 {
+        return Vec::new();
+    }
+    all.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+    all.truncate(SLOWEST);
+    let longest = all[0].0;
+    let view = |(seconds, anchor, name, tone): (f64, String, String, Tone)| Slow {
+        anchor,
+        name,
+        tone: tone.name(),
+        took: duration(seconds),
+        bar: thousandths(seconds, longest),
+    };
+    all.into_iter().map(view).collect()
+}
+
+/// A sentence by its parts. An odd backtick is no quotation and stays as it is.
+fn prose(text: &str) -> Vec<Piece> {
+    let line = one_line(text);
+    let parts: Vec<&str> = line.split('`').collect();
+    if parts.len() % 2 == 0 {
+        return vec![Piece {
+            code: false,
+            text: line,
+        }];
+    }
+    let pieces = parts
+        .into_iter()
+        .enumerate()
+        .filter(|(_, text)| !text.is_empty());
+    pieces
+        .map(|(index, text)| Piece {
+            code: index % 2 == 1,
+            text: text.to_owned(),
+        })
+        .collect()
+}
+
 fn versions(report: &CiReport) -> Vec<String> {
     let project = &report.project;
     let mut versions = vec![format!("daglab {}", one_line(&report.daglab_version))];
@@ -314,7 +468,11 @@ fn versions(report: &CiReport) -> Vec<String> {
         ("isolation", &project.isolation),
     ];
     for (name, version) in known {
-        versions.extend(version.as_ref().map(|version| format!("{name} {}", one_line(version))));
+        versions.extend(
+            version
+                .as_ref()
+                .map(|version| format!("{name} {}", one_line(version))),
+        );
     }
     versions
 }
@@ -325,16 +483,49 @@ mod tests {
 
     #[test]
     fn parts_fill_the_bar() {
-        let tally = Tally { total: 4, bad: 1, warn: 0, idle: 1, good: 2 };
-        let shown: Vec<String> =
-            parts(tally).iter().map(|p| format!("{} {}+{}", p.tone, p.x, p.width)).collect();
-        assert_eq!(shown, ["bad 0.0+250.0", "idle 250.0+250.0", "good 500.0+500.0"]);
+        let tally = Tally {
+            total: 4,
+            bad: 1,
+            warn: 0,
+            idle: 1,
+            good: 2,
+        };
+        let shown: Vec<String> = parts(tally)
+            .iter()
+            .map(|p| format!("{} {}+{}", p.tone, p.x, p.width))
+            .collect();
+        assert_eq!(
+            shown,
+            ["bad 0.0+250.0", "idle 250.0+250.0", "good 500.0+500.0"]
+        );
         assert!(parts(Tally::default()).is_empty());
     }
 
     #[test]
+    fn backticks_become_code() {
+        let shown = |text: &str| -> Vec<String> {
+            let pieces = prose(text).into_iter();
+            pieces
+                .map(|p| {
+                    if p.code {
+                        format!("<{}>", p.text)
+                    } else {
+                        p.text
+                    }
+                })
+                .collect()
+        };
+        assert_eq!(shown("set `A` or `B`"), ["set ", "<A>", " or ", "<B>"]);
+        assert_eq!(shown("an odd ` tick"), ["an odd ` tick"]);
+        assert_eq!(shown(""), Vec::<String>::new());
+    }
+
+    #[test]
     fn times_are_written_out() {
-        assert_eq!(started("2026-01-06T08:15:30Z"), "6 January 2026, 08:15:30 UTC");
+        assert_eq!(
+            started("2026-01-06T08:15:30Z"),
+            "6 January 2026, 08:15:30 UTC"
+        );
         assert_eq!(started("yesterday"), "yesterday");
     }
 

@@ -27,7 +27,12 @@ pub(super) struct Section {
 
 impl Section {
     pub(super) fn new(noun: &'static str, before: String, after: String) -> Self {
-        Self { noun, before, after, items: Vec::new() }
+        Self {
+            noun,
+            before,
+            after,
+            items: Vec::new(),
+        }
     }
 
     pub(super) fn push(&mut self, importance: Importance, text: String) {
@@ -53,7 +58,10 @@ impl Document {
             return whole;
         }
         let kept = self.choose(budget);
-        let text = self.assemble(|section, item| kept[section][item], &self.note(&kept, budget));
+        let text = self.assemble(
+            |section, item| kept[section][item],
+            &self.note(&kept, budget),
+        );
         if length(&text) <= budget {
             return text;
         }
@@ -63,7 +71,11 @@ impl Document {
     fn assemble(&self, keep: impl Fn(usize, usize) -> bool, note: &str) -> String {
         let mut out = self.headline.clone();
         for (index, section) in self.sections.iter().enumerate() {
-            let kept = section.items.iter().enumerate().filter(|(item, _)| keep(index, *item));
+            let kept = section
+                .items
+                .iter()
+                .enumerate()
+                .filter(|(item, _)| keep(index, *item));
             let body: String = kept.map(|(_, (_, text))| text.as_str()).collect();
             if !body.is_empty() {
                 out.push_str(&section.before);
@@ -79,8 +91,11 @@ impl Document {
     /// Which item of which section stays: in order of importance, each that still fits. Headings
     /// are paid for by the first item below them.
     fn choose(&self, budget: usize) -> Vec<Vec<bool>> {
-        let mut kept: Vec<Vec<bool>> =
-            self.sections.iter().map(|section| vec![false; section.items.len()]).collect();
+        let mut kept: Vec<Vec<bool>> = self
+            .sections
+            .iter()
+            .map(|section| vec![false; section.items.len()])
+            .collect();
         let mut order: Vec<(Importance, usize, usize)> = Vec::new();
         for (index, section) in self.sections.iter().enumerate() {
             let items = section.items.iter().enumerate();

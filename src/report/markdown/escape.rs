@@ -17,7 +17,11 @@ pub(super) fn code(text: &str) -> String {
     }
     let ticks = "`".repeat(longest_run(&line) + 1);
     // A space is stripped from both ends if both have one; a tick must not touch the fence.
-    let pad = if line.starts_with('`') || line.ends_with('`') { " " } else { "" };
+    let pad = if line.starts_with('`') || line.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
     format!("{ticks}{pad}{line}{pad}{ticks}")
 }
 
@@ -43,7 +47,9 @@ pub(super) fn fence(text: &str) -> String {
 
 /// An `http` or `https` address with everything encoded that could end a link or a table's cell.
 fn web_address(url: &str) -> Option<String> {
-    let url = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let url = url::Url::parse(url)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let mut out = String::new();
     for c in url.as_str().chars() {
         match c {
@@ -93,14 +99,28 @@ mod tests {
 
     #[test]
     fn html_code_holds_no_markup() {
-        assert_eq!(html_code("</summary>*x*"), "<code>&#60;/summary&#62;&#42;x&#42;</code>");
+        assert_eq!(
+            html_code("</summary>*x*"),
+            "<code>&#60;/summary&#62;&#42;x&#42;</code>"
+        );
     }
 
     #[test]
     fn only_web_addresses_become_links() {
-        assert_eq!(link("a", Some("https://x.org/a(b)")), "[`a`](https://x.org/a%28b%29)");
-        assert_eq!(link("a", Some("https://x.org/?a|b")), "[`a`](https://x.org/?a%7Cb)");
-        for refused in ["javascript:alert(1)", "file:///etc/passwd", "notebooks/a.html", ""] {
+        assert_eq!(
+            link("a", Some("https://x.org/a(b)")),
+            "[`a`](https://x.org/a%28b%29)"
+        );
+        assert_eq!(
+            link("a", Some("https://x.org/?a|b")),
+            "[`a`](https://x.org/?a%7Cb)"
+        );
+        for refused in [
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "notebooks/a.html",
+            "",
+        ] {
             assert_eq!(link("a", Some(refused)), "`a`");
         }
     }

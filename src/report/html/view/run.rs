@@ -62,7 +62,11 @@ pub(in crate::report::html) struct LocationView {
 impl RunView {
     pub(super) fn of(run: &RunReport, anchor: String) -> Self {
         let tone = run.tone();
-        let longest = run.steps.iter().filter_map(|step| step.duration_s).fold(0.0, f64::max);
+        let longest = run
+            .steps
+            .iter()
+            .filter_map(|step| step.duration_s)
+            .fold(0.0, f64::max);
         Self {
             anchor,
             tone: tone.name(),
@@ -73,8 +77,16 @@ impl RunView {
             log: run.log.as_deref().and_then(address::relative),
             took: (run.attempts > 0).then(|| duration(run.duration_s)),
             notes: notes(run),
-            steps: run.steps.iter().map(|step| StepView::of(step, run, longest)).collect(),
-            materializations: run.materializations.iter().map(MaterializationView::of).collect(),
+            steps: run
+                .steps
+                .iter()
+                .map(|step| StepView::of(step, run, longest))
+                .collect(),
+            materializations: run
+                .materializations
+                .iter()
+                .map(MaterializationView::of)
+                .collect(),
             errors: errors(run),
         }
     }
@@ -114,12 +126,18 @@ fn notes(run: &RunReport) -> Vec<String> {
 
 /// The steps' errors; the run's own only where no step has one, because it repeats theirs.
 fn errors(run: &RunReport) -> Vec<ErrorView> {
-    let steps = run.steps.iter().filter_map(|step| Some((step, step.error.as_ref()?)));
+    let steps = run
+        .steps
+        .iter()
+        .filter_map(|step| Some((step, step.error.as_ref()?)));
     let errors: Vec<ErrorView> = steps
         .map(|(step, error)| ErrorView::of(error, format!("step {}", one_line(&step.key))))
         .collect();
     if errors.is_empty() {
-        run.error.iter().map(|error| ErrorView::of(error, String::new())).collect()
+        run.error
+            .iter()
+            .map(|error| ErrorView::of(error, String::new()))
+            .collect()
     } else {
         errors
     }
@@ -154,7 +172,9 @@ impl MaterializationView {
                 Some(partition) => format!("{key}[{}]", one_line(partition)),
                 None => key,
             },
-            metadata: metadata.map(|(label, text)| (one_line(label), one_line(text))).collect(),
+            metadata: metadata
+                .map(|(label, text)| (one_line(label), one_line(text)))
+                .collect(),
         }
     }
 }
@@ -162,7 +182,10 @@ impl MaterializationView {
 impl ErrorView {
     fn of(error: &RunError, what: String) -> Self {
         Self {
-            place: error.path.as_deref().map(|path| summary::place(path, error.line, None)),
+            place: error
+                .path
+                .as_deref()
+                .map(|path| summary::place(path, error.line, None)),
             what,
             line: summary::error_line(error.class.as_deref(), &error.message),
             traceback: traceback_lines(error.stack.as_deref()),
@@ -172,16 +195,28 @@ impl ErrorView {
 
 impl LocationView {
     pub(super) fn of((index, location): (usize, &LocationReport)) -> Self {
-        let tone = if location.loaded { Tone::Good } else { Tone::Bad };
+        let tone = if location.loaded {
+            Tone::Good
+        } else {
+            Tone::Bad
+        };
         let assets = count(location.assets as usize, "asset");
         let jobs = count(location.jobs as usize, "job");
         Self {
             anchor: format!("location-{}", index + 1),
             tone: tone.name(),
             symbol: tone.symbol(),
-            word: if location.loaded { "loaded" } else { "did not load" },
+            word: if location.loaded {
+                "loaded"
+            } else {
+                "did not load"
+            },
             name: one_line(&location.name),
-            holds: if location.loaded { format!("{assets}, {jobs}") } else { String::new() },
+            holds: if location.loaded {
+                format!("{assets}, {jobs}")
+            } else {
+                String::new()
+            },
             errors: location
                 .error
                 .iter()
