@@ -63,7 +63,13 @@ fn importance(tone: Tone) -> Importance {
 }
 
 /// A table of notebooks or runs: those that are shown, or those that passed and are folded away.
-fn table<T>(rows: &[T], title: &str, noun: &'static str, folded: bool, print: Print<T>) -> Section {
+fn table<T>(
+    rows: &[T],
+    title: &str,
+    noun: &'static str,
+    folded: bool,
+    print: &Print<T>,
+) -> Section {
     let passed = rows
         .iter()
         .filter(|row| (print.tone)(row) == Tone::Good)
@@ -98,7 +104,7 @@ fn notebooks(report: &CiReport, folded: bool) -> Section {
         tone: NotebookReport::tone,
         row: notebook_row,
     };
-    table(&report.notebooks, "Notebook", "notebook", folded, print)
+    table(&report.notebooks, "Notebook", "notebook", folded, &print)
 }
 
 fn runs(report: &CiReport, folded: bool) -> Section {
@@ -107,7 +113,7 @@ fn runs(report: &CiReport, folded: bool) -> Section {
         "Run",
         "run",
         folded,
-        Print {
+        &Print {
             tone: RunReport::tone,
             row: run_row,
         },

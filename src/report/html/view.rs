@@ -2,25 +2,26 @@
 
 mod notebook;
 mod run;
+mod tiles;
+mod time;
 
 use serde::Serialize;
 
 use super::address;
-use crate::report::model::{CellStatus, CiReport, Finding};
-use crate::report::summary::{self, Tallies, Tally, Tone};
-use crate::ui::text::{count, duration, one_line};
+use crate::report::model::{CiReport, Finding};
+use crate::report::summary::{self, Tone};
+use crate::ui::text::one_line;
 
 use self::notebook::{Cause, NotebookView};
 use self::run::{LocationView, RunView};
+use self::tiles::Tile;
+use self::time::{Phase, Slow};
 
 /// Above so many notebooks, cards lose their pictures and shrink.
 const GALLERY: usize = 60;
 
 /// So many causes are listed before the rest is folded.
 const CAUSES: usize = 20;
-
-/// So many of the notebooks and runs that took longest are listed.
-const SLOWEST: usize = 10;
 
 #[derive(Serialize)]
 pub(super) struct Page {
@@ -52,24 +53,6 @@ pub(super) struct Page {
     schema_version: u32,
 }
 
-/// A number at the head of the page, with a bar of its parts.
-#[derive(Serialize)]
-struct Tile {
-    label: &'static str,
-    href: Option<&'static str>,
-    value: String,
-    note: String,
-    bar: Vec<Part>,
-}
-
-/// A part of a bar that is 1000 wide.
-#[derive(Debug, Serialize)]
-struct Part {
-    tone: &'static str,
-    x: String,
-    width: String,
-}
-
 #[derive(Serialize)]
 struct FindingView {
     tone: &'static str,
@@ -96,25 +79,6 @@ struct AttachmentView {
 struct Piece {
     code: bool,
     text: String,
-}
-
-/// One of the notebooks and runs that took longest.
-#[derive(Serialize)]
-struct Slow {
-    anchor: String,
-    name: String,
-    tone: &'static str,
-    took: String,
-    bar: String,
-}
-
-#[derive(Serialize)]
-struct Phase {
-    name: String,
-    took: String,
-    x: String,
-    width: String,
-    shade: usize,
 }
 
 impl Page {
@@ -161,7 +125,7 @@ impl Page {
                 .map(|c| one_line(c).chars().take(8).collect()),
             started: started(&report.started_at),
             icon: icon(tone),
-            tiles: tiles(report),
+            tiles: tiles::tiles(report),
             more_causes: causes.split_off(causes.len().min(CAUSES)),
             causes,
             brief: failed.len() > CAUSES,
@@ -172,8 +136,8 @@ impl Page {
             locations,
             findings: findings(report),
             attachments: attachments(report),
-            timings: timings(report),
-            slowest: slowest(report),
+            timings: time::timings(report),
+            slowest: time::slowest(report),
             versions: versions(report),
             schema_version: report.schema_version,
         }
@@ -228,111 +192,6 @@ fn thousandths(part: f64, whole: f64) -> String {
     format!("{:.1}", share * 1000.0)
 }
 
-fn parts(tally: Tally) -> Vec<Part> {
-    let whole = tally.total as f64;
-    let mut x = 0.0;
-    let mut parts = Vec::new();
-    let tones = [
-        (Tone::Bad, tally.bad),
-        (Tone::Warn, tally.warn),
-        (Tone::Idle, tally.idle),
-        (Tone::Good, tally.good),
-    ];
-    for (tone, n) in tones {
-        if n > 0 {
-            let part = Part {
-                tone: tone.name(),
-                x: thousandths(x, whole),
-                width: thousandths(n as f64, whole),
-            };
-            parts.push(part);
-            x += n as f64;
-        }
-    }
-    parts
-}
-
-fn tile(label: &'static str, href: &'static str, tally: Tally, note: String) -> Tile {
-    let all_good = tally.good == tally.total;
-    let value = if all_good {
-        tally.total.to_string()
-    } else {
-        format!("{} / {}", tally.good, tally.total)
-    };
-    let href = (tally.total > 0).then_some(href);
-    Tile {
-        label,
-        href,
-        value,
-        note,
-        bar: parts(tally),
-    }
-}
-
-fn cell_tile(report: &CiReport, tally: Tally) -> Tile {
-    let cells = || report.notebooks.iter().flat_map(|notebook| &notebook.cells);
-    let words = [
-        (CellStatus::Failed, "failed"),
-        (CellStatus::NotRun, "not run"),
-        (CellStatus::Disabled, "disabled"),
-        (CellStatus::Ok, "ran"),
-    ];
-    let counted = words.into_iter().filter_map(|(status, word)| {
-        let n = cells().filter(|cell| cell.status == status).count();
-        (n > 0).then(|| format!("{n} {word}"))
-    });
-    let note = if tally.good == tally.total {
-        if tally.total == 0 {
-            "none".to_owned()
-        } else {
-            "all ran".to_owned()
-        }
-    } else {
-        counted.collect::<Vec<_>>().join(", ")
-    };
-    Tile {
-        href: None,
-        value: tally.total.to_string(),
-        ..tile("Cells", "", tally, note)
-    }
-}
-
-fn tiles(report: &CiReport) -> Vec<Tile> {
-    let tallies = Tallies::of(report);
-    let words = |tally: Tally| match tally {
-        Tally { total: 0, .. } => "none planned".to_owned(),
-        Tally { total, good, .. } if total == good => "all passed".to_owned(),
-        tally => tally.words(),
-    };
-    let found = tallies.findings;
-    let finding_note = match (found.bad, found.warn) {
-        (0, 0) if found.total == 0 => "nothing found".to_owned(),
-        (0, 0) => "worth knowing only".to_owned(),
-        (bad, warn) => format!("{}, {}", count(bad, "error"), count(warn, "warning")),
-    };
-    vec![
-        tile(
-            "Notebooks",
-            "#notebooks",
-            tallies.notebooks,
-            words(tallies.notebooks),
-        ),
-        tile("Runs", "#runs", tallies.runs, words(tallies.runs)),
-        cell_tile(report, tallies.cells),
-        Tile {
-            value: found.total.to_string(),
-            ..tile("Findings", "#findings", found, finding_note)
-        },
-        Tile {
-            label: "Time",
-            href: Some("#time"),
-            value: duration(report.duration_s),
-            note: "from start to report".to_owned(),
-            bar: Vec::new(),
-        },
-    ]
-}
-
 fn findings(report: &CiReport) -> Vec<FindingView> {
     let mut sorted: Vec<&Finding> = report.findings.iter().collect();
     sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -365,82 +224,11 @@ fn attachments(report: &CiReport) -> Vec<AttachmentView> {
     views.collect()
 }
 
-/// The phases in the order in which they happen; unknown ones come last.
-fn timings(report: &CiReport) -> Vec<Phase> {
-    const ORDER: [&str; 7] = [
-        "environment",
-        "project",
-        "host",
-        "ready",
-        "execute",
-        "publish",
-        "attach",
-    ];
-    let place = |name: &str| {
-        ORDER
-            .iter()
-            .position(|known| *known == name)
-            .unwrap_or(ORDER.len())
-    };
-    let mut timings: Vec<(&String, f64)> = report.timings.iter().map(|(n, s)| (n, *s)).collect();
-    timings.sort_by_key(|(name, _)| place(name));
-    let whole: f64 = timings.iter().map(|(_, seconds)| seconds.max(0.0)).sum();
-    let mut x = 0.0;
-    let phase = |(name, seconds): (&String, f64)| {
-        let start = x;
-        x += seconds.max(0.0);
-        Phase {
-            name: one_line(name),
-            took: duration(seconds),
-            x: thousandths(start, whole),
-            width: thousandths(seconds, whole),
-            shade: place(name) % 8,
-        }
-    };
-    timings.into_iter().map(phase).collect()
-}
-
-/// The notebooks and runs that took longest, the longest first. One alone compares with nothing.
-fn slowest(report: &CiReport) -> Vec<Slow> {
-    let notebooks = report.notebooks.iter().enumerate();
-    let notebooks = notebooks.map(|(i, n)| {
-        (
-            n.duration_s,
-            format!("notebook-{}", i + 1),
-            one_line(&n.path),
-            n.tone(),
-        )
-    });
-    let runs = report.runs.iter().enumerate();
-    let runs = runs.map(|(i, run)| {
-        let name = format!("run {}", one_line(&run.title));
-        (run.duration_s, format!("run-{}", i + 1), name, run.tone())
-    });
-    let mut all: Vec<_> = notebooks
-        .chain(runs)
-        .filter(|(seconds, ..)| *seconds > 0.0)
-        .collect();
-    if all.len() < 2 {
-        return Vec::new();
-    }
-    all.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
-    all.truncate(SLOWEST);
-    let longest = all[0].0;
-    let view = |(seconds, anchor, name, tone): (f64, String, String, Tone)| Slow {
-        anchor,
-        name,
-        tone: tone.name(),
-        took: duration(seconds),
-        bar: thousandths(seconds, longest),
-    };
-    all.into_iter().map(view).collect()
-}
-
 /// A sentence by its parts. An odd backtick is no quotation and stays as it is.
 fn prose(text: &str) -> Vec<Piece> {
     let line = one_line(text);
     let parts: Vec<&str> = line.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return vec![Piece {
             code: false,
             text: line,
@@ -480,26 +268,6 @@ fn versions(report: &CiReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parts_fill_the_bar() {
-        let tally = Tally {
-            total: 4,
-            bad: 1,
-            warn: 0,
-            idle: 1,
-            good: 2,
-        };
-        let shown: Vec<String> = parts(tally)
-            .iter()
-            .map(|p| format!("{} {}+{}", p.tone, p.x, p.width))
-            .collect();
-        assert_eq!(
-            shown,
-            ["bad 0.0+250.0", "idle 250.0+250.0", "good 500.0+500.0"]
-        );
-        assert!(parts(Tally::default()).is_empty());
-    }
 
     #[test]
     fn backticks_become_code() {
