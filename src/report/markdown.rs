@@ -63,7 +63,13 @@ fn importance(tone: Tone) -> Importance {
 }
 
 /// A table of notebooks or runs: those that are shown, or those that passed and are folded away.
-fn table<T>(rows: &[T], title: &str, noun: &'static str, folded: bool, print: Print<T>) -> Section {
+fn table<T>(
+    rows: &[T],
+    title: &str,
+    noun: &'static str,
+    folded: bool,
+    print: &Print<T>,
+) -> Section {
     let passed = rows
         .iter()
         .filter(|row| (print.tone)(row) == Tone::Good)
@@ -98,7 +104,7 @@ fn notebooks(report: &CiReport, folded: bool) -> Section {
         tone: NotebookReport::tone,
         row: notebook_row,
     };
-    table(&report.notebooks, "Notebook", "notebook", folded, print)
+    table(&report.notebooks, "Notebook", "notebook", folded, &print)
 }
 
 fn runs(report: &CiReport, folded: bool) -> Section {
@@ -107,7 +113,7 @@ fn runs(report: &CiReport, folded: bool) -> Section {
         "Run",
         "run",
         folded,
-        Print {
+        &Print {
             tone: RunReport::tone,
             row: run_row,
         },
@@ -244,6 +250,7 @@ fn details(tone: Tone, summary: &str, body: &str) -> String {
     if body.is_empty() {
         format!("\n{mark} {summary}\n")
     } else {
+        let body = body.trim_start_matches('\n');
         format!("\n<details>\n<summary>{mark} {summary}</summary>\n\n{body}\n</details>\n")
     }
 }
@@ -290,7 +297,9 @@ fn error_summary(error: &RunError) -> String {
 fn notebook_details(notebook: &NotebookReport) -> Vec<String> {
     let tone = notebook.tone();
     let mut blocks: Vec<String> = Vec::new();
-    if let Some(reason) = &notebook.reason {
+    // Where a cell is to blame, the reason would only say the same again.
+    if notebook.root_causes().next().is_none() {
+        let reason = notebook.reason.as_deref().unwrap_or(notebook.status.word());
         let summary = format!("{}: {}", html_code(&notebook.path), html_code(reason));
         blocks.push(details(tone, &summary, ""));
     }

@@ -263,11 +263,11 @@ impl Tally {
         tally
     }
 
-    /// `2 failed, 1 failed as allowed, 1 skipped, 3 passed`, without what is zero.
+    /// `2 failed, 1 allowed to fail, 1 skipped, 3 passed`, without what is zero.
     pub fn words(self) -> String {
         let parts = [
             (self.bad, "failed"),
-            (self.warn, "failed as allowed"),
+            (self.warn, "allowed to fail"),
             (self.idle, "skipped"),
             (self.good, "passed"),
         ];

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::printer::Printer;
 use super::style::{Paint, Role, wants_color};
@@ -46,8 +46,8 @@ impl Finished {
     /// A notebook that has ended. Its title is its path.
     pub fn notebook(notebook: &NotebookReport) -> Self {
         let mut details: Vec<String> = Vec::new();
-        let failed = notebook.status.is_failure();
-        if failed || notebook.tone() == Tone::Idle {
+        // Where a cell is to blame, the reason would only say the same again.
+        if notebook.root_causes().next().is_none() {
             details.extend(notebook.reason.clone());
         }
         for cell in notebook.root_causes() {
@@ -263,12 +263,14 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for Drawn {
     fn drop(&mut self) {
-        if let Screen::Drawn(drawn) = &self.screen {
-            // Clearing can only fail if the terminal is gone, and then nothing is left to clear.
-            let _ = drawn.bars.clear();
+        // A bar that is dropped unfinished would be drawn once more.
+        for bar in self.running.values().chain([&self.status]) {
+            bar.finish_and_clear();
         }
+        // Clearing can only fail if the terminal is gone, and then nothing is left to clear.
+        let _ = self.bars.clear();
     }
 }
 
@@ -278,7 +280,7 @@ impl Drawn {
     fn new(target: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(target);
         let status = bars.add(ProgressBar::new_spinner());
-        status.set_style(style("{prefix:>12.bold} {msg}"));
+        status.set_style(style("{prefix:>10.bold} {wide_msg}"));
         status.enable_steady_tick(Self::TICK);
         Self {
             bars,
@@ -302,7 +304,7 @@ impl Drawn {
         let bar = self
             .bars
             .insert_before(&self.status, ProgressBar::new_spinner());
-        bar.set_style(style("{prefix:>12.dim} [{elapsed:>6}] {wide_msg}"));
+        bar.set_style(running_style());
         bar.set_prefix(match kind {
             Kind::Notebook => "notebook",
             Kind::Run => "run",
@@ -315,6 +317,17 @@ impl Drawn {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates of this file are valid")
+}
+
+/// Running lines stand in the columns of the finished ones.
+fn running_style() -> ProgressStyle {
+    style("{prefix:>10.dim} [{took}] {wide_msg}").with_key(
+        "took",
+        |state: &ProgressState, line: &mut dyn std::fmt::Write| {
+            // Nothing can be done about a line that cannot be written to.
+            let _ = write!(line, "{:>7.1}s", state.elapsed().as_secs_f64());
+        },
+    )
 }
 
 /// A running line keeps its title before the news; the status line shows only the news.
@@ -350,7 +363,7 @@ fn finished_lines(finished: &Finished, paint: Paint) -> String {
     let word = paint.paint(role, &format!("{word:>10}"));
     let mut lines = format!("{word} {took} {kind}{title}");
     for detail in &finished.details {
-        lines.push_str(&format!("\n{:22}{}", "", text::one_line(detail)));
+        lines.push_str(&format!("\n{:11}{}", "", text::one_line(detail)));
     }
     lines
 }

@@ -98,7 +98,7 @@ fn lines_that_are_drawn_go_when_they_end() {
     };
     let bar = drawn.running[&title].clone();
     progress.handle(Event::Progress {
-        title: title.clone(),
+        title,
         text: "cell b".to_owned(),
     });
     assert_eq!(bar.message(), "notebooks/a.py  cell b");

@@ -2,19 +2,26 @@
 
 mod notebook;
 mod run;
+mod tiles;
+mod time;
 
 use serde::Serialize;
 
 use super::address;
 use crate::report::model::{CiReport, Finding};
-use crate::report::summary::{self, Tallies, Tally, Tone};
-use crate::ui::text::{count, duration, one_line};
+use crate::report::summary::{self, Tone};
+use crate::ui::text::one_line;
 
 use self::notebook::{Cause, NotebookView};
 use self::run::{LocationView, RunView};
+use self::tiles::Tile;
+use self::time::{Phase, Slow};
 
 /// Above so many notebooks, cards lose their pictures and shrink.
 const GALLERY: usize = 60;
+
+/// So many causes are listed before the rest is folded.
+const CAUSES: usize = 20;
 
 #[derive(Serialize)]
 pub(super) struct Page {
@@ -30,34 +37,20 @@ pub(super) struct Page {
     icon: &'static str,
     tiles: Vec<Tile>,
     causes: Vec<Cause>,
+    more_causes: Vec<Cause>,
     failed: Vec<NotebookView>,
     others: Vec<NotebookView>,
     compact: bool,
+    /// Whether tracebacks are folded, because there are many.
+    brief: bool,
     runs: Vec<RunView>,
     locations: Vec<LocationView>,
     findings: Vec<FindingView>,
     attachments: Vec<AttachmentView>,
     timings: Vec<Phase>,
+    slowest: Vec<Slow>,
     versions: Vec<String>,
     schema_version: u32,
-}
-
-/// A number at the head of the page, with a bar of its parts.
-#[derive(Serialize)]
-struct Tile {
-    label: &'static str,
-    href: Option<&'static str>,
-    value: String,
-    note: String,
-    bar: Vec<Part>,
-}
-
-/// A part of a bar that is 1000 wide.
-#[derive(Debug, Serialize)]
-struct Part {
-    tone: &'static str,
-    x: String,
-    width: String,
 }
 
 #[derive(Serialize)]
@@ -67,8 +60,8 @@ struct FindingView {
     word: &'static str,
     place: Option<String>,
     rule: String,
-    message: String,
-    hint: Option<String>,
+    message: Vec<Piece>,
+    hint: Vec<Piece>,
 }
 
 #[derive(Serialize)]
@@ -78,26 +71,19 @@ struct AttachmentView {
     kind: String,
     notebook: String,
     target: String,
-    message: Option<String>,
+    message: Vec<Piece>,
 }
 
-#[derive(Serialize)]
-struct Phase {
-    name: String,
-    took: String,
-    x: String,
-    width: String,
-    shade: usize,
+/// A part of a sentence: prose, or what stood in backticks.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+struct Piece {
+    code: bool,
+    text: String,
 }
 
 impl Page {
     pub(super) fn of(report: &CiReport) -> Self {
         let tone = summary::result_tone(report.result);
-        let longest = report
-            .notebooks
-            .iter()
-            .map(|n| n.duration_s)
-            .fold(0.0, f64::max);
         let views = report
             .notebooks
             .iter()
@@ -106,7 +92,7 @@ impl Page {
                 let anchor = format!("notebook-{}", index + 1);
                 (
                     notebook.status.is_failure(),
-                    NotebookView::of(notebook, anchor, longest),
+                    NotebookView::of(notebook, anchor),
                 )
             });
         let (failed, others): (Vec<_>, Vec<_>) = views.partition(|(failed, _)| *failed);
@@ -139,8 +125,10 @@ impl Page {
                 .map(|c| one_line(c).chars().take(8).collect()),
             started: started(&report.started_at),
             icon: icon(tone),
-            tiles: tiles(report),
+            tiles: tiles::tiles(report),
+            more_causes: causes.split_off(causes.len().min(CAUSES)),
             causes,
+            brief: failed.len() > CAUSES,
             failed,
             others: others.into_iter().map(|(_, view)| view).collect(),
             compact: report.notebooks.len() > GALLERY,
@@ -148,7 +136,8 @@ impl Page {
             locations,
             findings: findings(report),
             attachments: attachments(report),
-            timings: timings(report),
+            timings: time::timings(report),
+            slowest: time::slowest(report),
             versions: versions(report),
             schema_version: report.schema_version,
         }
@@ -203,93 +192,6 @@ fn thousandths(part: f64, whole: f64) -> String {
     format!("{:.1}", share * 1000.0)
 }
 
-fn parts(tally: Tally) -> Vec<Part> {
-    let whole = tally.total as f64;
-    let mut x = 0.0;
-    let mut parts = Vec::new();
-    let tones = [
-        (Tone::Bad, tally.bad),
-        (Tone::Warn, tally.warn),
-        (Tone::Idle, tally.idle),
-        (Tone::Good, tally.good),
-    ];
-    for (tone, n) in tones {
-        if n > 0 {
-            let part = Part {
-                tone: tone.name(),
-                x: thousandths(x, whole),
-                width: thousandths(n as f64, whole),
-            };
-            parts.push(part);
-            x += n as f64;
-        }
-    }
-    parts
-}
-
-fn tile(label: &'static str, href: &'static str, tally: Tally, note: String) -> Tile {
-    let all_good = tally.good == tally.total;
-    let value = if all_good {
-        tally.total.to_string()
-    } else {
-        format!("{} / {}", tally.good, tally.total)
-    };
-    let href = (tally.total > 0).then_some(href);
-    Tile {
-        label,
-        href,
-        value,
-        note,
-        bar: parts(tally),
-    }
-}
-
-fn tiles(report: &CiReport) -> Vec<Tile> {
-    let tallies = Tallies::of(report);
-    let words = |tally: Tally| match tally {
-        Tally { total: 0, .. } => "none planned".to_owned(),
-        Tally { total, good, .. } if total == good => "all passed".to_owned(),
-        tally => tally.words(),
-    };
-    let cells = tallies.cells;
-    let cell_note = match (cells.bad, cells.idle) {
-        (0, 0) => "all ran".to_owned(),
-        (0, idle) => format!("{idle} disabled or not run"),
-        (bad, 0) => format!("{bad} failed"),
-        (bad, idle) => format!("{bad} failed, {idle} not run"),
-    };
-    let found = tallies.findings;
-    let finding_note = match (found.bad, found.warn) {
-        (0, 0) if found.total == 0 => "nothing found".to_owned(),
-        (0, 0) => "worth knowing only".to_owned(),
-        (bad, warn) => format!("{}, {}", count(bad, "error"), count(warn, "warning")),
-    };
-    vec![
-        tile(
-            "Notebooks",
-            "#notebooks",
-            tallies.notebooks,
-            words(tallies.notebooks),
-        ),
-        tile("Runs", "#runs", tallies.runs, words(tallies.runs)),
-        Tile {
-            href: None,
-            ..tile("Cells", "", cells, cell_note)
-        },
-        Tile {
-            value: found.total.to_string(),
-            ..tile("Findings", "#findings", found, finding_note)
-        },
-        Tile {
-            label: "Time",
-            href: Some("#time"),
-            value: duration(report.duration_s),
-            note: "from start to report".to_owned(),
-            bar: Vec::new(),
-        },
-    ]
-}
-
 fn findings(report: &CiReport) -> Vec<FindingView> {
     let mut sorted: Vec<&Finding> = report.findings.iter().collect();
     sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -299,8 +201,8 @@ fn findings(report: &CiReport) -> Vec<FindingView> {
         word: finding.severity.word(),
         place: summary::finding_place(finding),
         rule: one_line(finding.code.as_ref().unwrap_or(&finding.source)),
-        message: one_line(&finding.message),
-        hint: finding.hint.as_deref().map(one_line),
+        message: prose(&finding.message),
+        hint: finding.hint.as_deref().map(prose).unwrap_or_default(),
     };
     sorted.into_iter().map(view).collect()
 }
@@ -316,45 +218,32 @@ fn attachments(report: &CiReport) -> Vec<AttachmentView> {
             kind: one_line(&attachment.kind).replace('_', " "),
             notebook: one_line(&attachment.notebook),
             target: summary::target_line(&attachment.target),
-            message: attachment.message.as_deref().map(one_line),
+            message: attachment.message.as_deref().map(prose).unwrap_or_default(),
         }
     });
     views.collect()
 }
 
-/// The phases in the order in which they happen; unknown ones come last.
-fn timings(report: &CiReport) -> Vec<Phase> {
-    const ORDER: [&str; 7] = [
-        "environment",
-        "project",
-        "host",
-        "ready",
-        "execute",
-        "publish",
-        "attach",
-    ];
-    let place = |name: &str| {
-        ORDER
-            .iter()
-            .position(|known| *known == name)
-            .unwrap_or(ORDER.len())
-    };
-    let mut timings: Vec<(&String, f64)> = report.timings.iter().map(|(n, s)| (n, *s)).collect();
-    timings.sort_by_key(|(name, _)| place(name));
-    let whole: f64 = timings.iter().map(|(_, seconds)| seconds.max(0.0)).sum();
-    let mut x = 0.0;
-    let phase = |(name, seconds): (&String, f64)| {
-        let start = x;
-        x += seconds.max(0.0);
-        Phase {
-            name: one_line(name),
-            took: duration(seconds),
-            x: thousandths(start, whole),
-            width: thousandths(seconds, whole),
-            shade: place(name) % 8,
-        }
-    };
-    timings.into_iter().map(phase).collect()
+/// A sentence by its parts. An odd backtick is no quotation and stays as it is.
+fn prose(text: &str) -> Vec<Piece> {
+    let line = one_line(text);
+    let parts: Vec<&str> = line.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return vec![Piece {
+            code: false,
+            text: line,
+        }];
+    }
+    let pieces = parts
+        .into_iter()
+        .enumerate()
+        .filter(|(_, text)| !text.is_empty());
+    pieces
+        .map(|(index, text)| Piece {
+            code: index % 2 == 1,
+            text: text.to_owned(),
+        })
+        .collect()
 }
 
 fn versions(report: &CiReport) -> Vec<String> {
@@ -381,23 +270,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_fill_the_bar() {
-        let tally = Tally {
-            total: 4,
-            bad: 1,
-            warn: 0,
-            idle: 1,
-            good: 2,
+    fn backticks_become_code() {
+        let shown = |text: &str| -> Vec<String> {
+            let pieces = prose(text).into_iter();
+            pieces
+                .map(|p| {
+                    if p.code {
+                        format!("<{}>", p.text)
+                    } else {
+                        p.text
+                    }
+                })
+                .collect()
         };
-        let shown: Vec<String> = parts(tally)
-            .iter()
-            .map(|p| format!("{} {}+{}", p.tone, p.x, p.width))
-            .collect();
-        assert_eq!(
-            shown,
-            ["bad 0.0+250.0", "idle 250.0+250.0", "good 500.0+500.0"]
-        );
-        assert!(parts(Tally::default()).is_empty());
+        assert_eq!(shown("set `A` or `B`"), ["set ", "<A>", " or ", "<B>"]);
+        assert_eq!(shown("an odd ` tick"), ["an odd ` tick"]);
+        assert_eq!(shown(""), Vec::<String>::new());
     }
 
     #[test]

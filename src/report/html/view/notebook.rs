@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{address, thousandths};
+use super::{Piece, address, prose};
 use crate::report::model::{CellReport, CellStatus, NotebookReport};
 use crate::report::summary::{self, Tone};
 use crate::report::traceback::{self, Origin, keep_end};
@@ -30,11 +30,10 @@ pub(in crate::report::html) struct NotebookView {
     href: Option<String>,
     target: Option<String>,
     took: Option<String>,
-    bar: String,
     notes: Vec<String>,
-    reason: Option<String>,
+    reason: Vec<Piece>,
     picture: Option<Picture>,
-    map: Vec<Block>,
+    map: Vec<Mark>,
     strip: String,
     cells: Vec<CellView>,
     failures: Vec<FailureView>,
@@ -47,13 +46,14 @@ struct Picture {
     alt: String,
 }
 
-/// A cell in the small map of a notebook: its place and height are its lines in the file.
+/// A rectangle in the small drawing of a notebook that shows no picture.
 #[derive(Serialize)]
-struct Block {
-    tone: &'static str,
+struct Mark {
+    class: String,
+    x: u32,
     y: String,
-    height: String,
     width: u32,
+    height: String,
 }
 
 #[derive(Serialize)]
@@ -110,7 +110,7 @@ fn cell_tone(status: CellStatus) -> Tone {
 }
 
 impl NotebookView {
-    pub(super) fn of(notebook: &NotebookReport, anchor: String, longest: f64) -> Self {
+    pub(super) fn of(notebook: &NotebookReport, anchor: String) -> Self {
         let tone = notebook.tone();
         let local = notebook.html.as_deref().and_then(address::relative);
         let failures: Vec<FailureView> = notebook
@@ -133,9 +133,8 @@ impl NotebookView {
             href: local.or_else(|| notebook.url.as_deref().and_then(address::web)),
             target: notebook.target.as_ref().map(summary::target_line),
             took: (notebook.attempts > 0).then(|| duration(notebook.duration_s)),
-            bar: thousandths(notebook.duration_s, longest),
             notes: notes(notebook),
-            reason: notebook.reason.as_deref().map(one_line),
+            reason: notebook.reason.as_deref().map(prose).unwrap_or_default(),
             picture: picture(notebook),
             map: map(notebook),
             strip: strip(notebook),
@@ -157,7 +156,16 @@ impl NotebookView {
             error: error.to_owned(),
         };
         if self.failures.is_empty() {
-            let reason = self.reason.as_deref().unwrap_or(self.word);
+            let reason: String = self
+                .reason
+                .iter()
+                .map(|piece| piece.text.as_str())
+                .collect();
+            let reason = if reason.is_empty() {
+                self.word
+            } else {
+                &reason
+            };
             return vec![cause(&self.anchor, &self.path, "", reason)];
         }
         let causes = self.failures.iter();
@@ -241,31 +249,63 @@ fn picture(notebook: &NotebookReport) -> Option<Picture> {
     pictures.next()
 }
 
-/// The map is 100 high; a cell whose lines are not known counts as three lines.
-fn map(notebook: &NotebookReport) -> Vec<Block> {
-    const MOST: usize = 24;
+/// A drawing of the notebook's source, 160 by 90, for notebooks that show no picture: a stroke for
+/// each line and an edge for each cell. Long notebooks are drawn to a smaller scale, up to a point.
+fn map(notebook: &NotebookReport) -> Vec<Mark> {
+    const LINES: u32 = 26;
     let lines = |cell: &CellReport| match (cell.line, cell.end_line) {
-        (Some(line), Some(end)) => f64::from(end.saturating_sub(line).clamp(1, 30) + 1),
-        _ => 3.0,
+        (Some(line), Some(end)) => end.saturating_sub(line) + 1,
+        _ => 3,
     };
-    let cells = &notebook.cells[..notebook.cells.len().min(MOST)];
-    let gaps = cells.len().saturating_sub(1) as f64;
-    let whole: f64 = cells.iter().map(lines).sum();
-    // Few cells must not become a wall.
-    let scale = ((100.0 - gaps * 3.0) / whole.max(1.0)).min(2.5);
-    let mut y = (100.0 - gaps * 3.0 - whole * scale) / 2.0;
-    let mut blocks = Vec::with_capacity(cells.len());
-    for (index, cell) in cells.iter().enumerate() {
-        let height = lines(cell) * scale;
-        blocks.push(Block {
-            tone: cell_tone(cell.status).name(),
-            y: format!("{y:.1}"),
-            height: format!("{height:.1}"),
-            width: 52 + (index as u32 * 37) % 44,
-        });
-        y += height + 3.0;
+    let whole: u32 = notebook.cells.iter().map(lines).sum();
+    let mut rows: Vec<(Tone, u32)> = Vec::new();
+    let mut left = LINES;
+    for cell in &notebook.cells {
+        let share = (lines(cell) * LINES / whole.max(LINES))
+            .clamp(1, 9)
+            .min(left);
+        if share == 0 {
+            break;
+        }
+        left -= share;
+        rows.push((cell_tone(cell.status), share));
     }
-    blocks
+    const PITCH: f64 = 3.0;
+    const GAP: f64 = 2.5;
+    let strokes: u32 = rows.iter().map(|(_, lines)| lines).sum();
+    let height = f64::from(strokes) * PITCH + rows.len().saturating_sub(1) as f64 * GAP;
+    let scale = (78.0 / height.max(1.0)).min(1.35);
+    let mut y = (90.0 - height * scale) / 2.0;
+    let mut marks = Vec::new();
+    let mut seed = 7_u32;
+    for (tone, lines) in rows {
+        let tall = (f64::from(lines) * PITCH - 1.2) * scale;
+        marks.push(mark(&format!("edge {}", tone.name()), 38, y, 2, tall));
+        for line in 0..lines {
+            seed = seed.wrapping_mul(37).wrapping_add(11) % 101;
+            let indent = if line == 0 { 0 } else { 6 };
+            let stroke = if line == 0 {
+                24 + seed / 5
+            } else {
+                22 + seed / 2
+            };
+            let top = y + f64::from(line) * PITCH * scale;
+            marks.push(mark("stroke", 45 + indent, top, stroke, 1.8 * scale));
+        }
+        y += (f64::from(lines) * PITCH + GAP) * scale;
+    }
+    marks
+}
+
+fn mark(class: &str, x: u32, y: f64, width: u32, height: f64) -> Mark {
+    let class = class.to_owned();
+    Mark {
+        class,
+        x,
+        y: format!("{y:.1}"),
+        width,
+        height: format!("{height:.1}"),
+    }
 }
 
 /// The strip of cells for those who do not see it.
