@@ -11,4 +11,5 @@ mod error;
 pub mod imports;
 
 pub use detect::{CodeLocation, DetectRequest, Project, Target, TargetFlags, detect};
+pub use environment::{EnvironmentRequest, Progress, PythonEnv, prepare};
 pub use error::{Error, Excerpt};
