@@ -12,4 +12,5 @@ pub mod imports;
 pub mod notebooks;
 
 pub use detect::{CodeLocation, DetectRequest, Project, Target, TargetFlags, detect};
+pub use environment::{EnvironmentRequest, Progress, PythonEnv, prepare};
 pub use error::{Error, Excerpt};
