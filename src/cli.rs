@@ -89,6 +89,11 @@ impl Command {
 
 /// Runs a command and returns its exit code; everything there is to say has been said.
 pub fn run(cli: Cli) -> ExitCode {
+    match cli.global.color {
+        ColorChoice::Auto => {}
+        ColorChoice::Always => ui::style::force_color(true),
+        ColorChoice::Never => ui::style::force_color(false),
+    }
     let printer = cli.global.printer();
     cli.global.start_logging();
     match dispatch(cli, printer) {
@@ -162,7 +167,7 @@ impl Global {
             _ => "daglab=debug",
         };
         let filter = EnvFilter::try_from_env("DAGLAB_LOG").unwrap_or_else(|_| level.into());
-        let ansi = self.color != ColorChoice::Never && ui::style::wants_color(&std::io::stderr());
+        let ansi = ui::style::wants_color(&std::io::stderr());
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)

@@ -6,6 +6,8 @@
 //! the one value that is left, a [`report::model::CiReport`].
 
 pub mod ci;
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod dagster;
 pub mod error;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::host::writes::{Operation, Value, Written, write_to_instance};
 use crate::host::{Error, Host};
-use crate::report::model::{Attachment, NotebookReport, RunReport, Target};
+use crate::report::model::{Attachment, NotebookReport, Target};
 
 /// One attachment and the write that makes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,17 +18,26 @@ pub struct Planned {
 /// The name of the asset check that carries a notebook's verdict. `daglab.helpers.notebook_check`
 /// declares it under the same name.
 pub fn check_name(path: &str) -> String {
-    let stem = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".py");
-    let plain: String =
-        stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let stem = path
+        .rsplit('/')
+        .next()
+        .unwrap_or(path)
+        .trim_end_matches(".py");
+    let plain: String = stem
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
     format!("notebook_{plain}")
 }
 
-/// What to attach for the notebooks that were run. `label` is the link's name.
-pub fn plan(notebooks: &[NotebookReport], runs: &[RunReport], label: &str) -> Vec<Planned> {
+/// What to attach for the notebooks that were run. `runs` are jobs with their runs' ids, `label` is
+/// the link's name.
+pub fn plan(notebooks: &[NotebookReport], runs: &[(String, String)], label: &str) -> Vec<Planned> {
     let mut planned = Vec::new();
     for notebook in notebooks.iter().filter(|notebook| notebook.attempts > 0) {
-        let Some(target) = &notebook.target else { continue };
+        let Some(target) = &notebook.target else {
+            continue;
+        };
         match target {
             Target::Asset { key, partition } => {
                 let asset_key: Vec<String> = key.split('/').map(str::to_owned).collect();
@@ -54,8 +63,7 @@ pub fn plan(notebooks: &[NotebookReport], runs: &[RunReport], label: &str) -> Ve
             }
             Target::Job { name } => {
                 let Some(url) = &notebook.url else { continue };
-                for run in runs.iter().filter(|run| run.job == *name) {
-                    let Some(run_id) = &run.run_id else { continue };
+                for (_, run_id) in runs.iter().filter(|(job, _)| job == name) {
                     planned.push(Planned {
                         notebook: notebook.path.clone(),
                         target: target.clone(),
@@ -83,11 +91,16 @@ fn check(notebook: &NotebookReport, asset_key: Vec<String>, label: &str) -> Oper
     metadata.insert("notebook".to_owned(), Value::Text(notebook.path.clone()));
     metadata.insert("seconds".to_owned(), Value::Float(notebook.duration_s));
     for cell in notebook.root_causes().take(5) {
-        let line = cell.error.as_ref().and_then(|error| error.line).or(cell.line);
+        let line = cell
+            .error
+            .as_ref()
+            .and_then(|error| error.line)
+            .or(cell.line);
         let place = line.map_or_else(|| cell.path.clone(), |line| format!("{}:{line}", cell.path));
         let error = cell.error.as_ref();
-        let text =
-            error.map_or_else(String::new, |error| format!("{}: {}", error.kind, error.message));
+        let text = error.map_or_else(String::new, |error| {
+            format!("{}: {}", error.kind, error.message)
+        });
         metadata.insert(format!("failed at {place}"), Value::Text(text));
     }
     Operation::Check {
@@ -114,7 +127,10 @@ pub async fn carry_out(
                 ok: false,
                 error: Some("the process that writes to the instance said nothing of it".into()),
             }),
-            Err(error) => Written { ok: false, error: Some(describe(error)) },
+            Err(error) => Written {
+                ok: false,
+                error: Some(describe(error)),
+            },
         }
     };
     planned
@@ -135,8 +151,15 @@ pub async fn carry_out(
 
 fn describe(error: &Error) -> String {
     let detail = crate::error::Diagnose::detail(error);
-    let last = detail.as_deref().and_then(|detail| detail.lines().last()).unwrap_or_default();
-    if last.is_empty() { error.to_string() } else { format!("{error}: {last}") }
+    let last = detail
+        .as_deref()
+        .and_then(|detail| detail.lines().last())
+        .unwrap_or_default();
+    if last.is_empty() {
+        error.to_string()
+    } else {
+        format!("{error}: {last}")
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +168,9 @@ mod tests {
 
     #[test]
     fn the_checks_name_is_a_name_to_dagster() {
-        assert_eq!(check_name("notebooks/orders explore-2.py"), "notebook_orders_explore_2");
+        assert_eq!(
+            check_name("notebooks/orders explore-2.py"),
+            "notebook_orders_explore_2"
+        );
     }
 }

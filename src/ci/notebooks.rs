@@ -22,7 +22,10 @@ pub async fn run(session: &Session, planned: &PlannedNotebook, runs: &[String]) 
     } else {
         session.warm.wait().await;
         let place = session.schedule.place().await;
-        session.emit(Event::Started { kind: Kind::Notebook, title: planned.path.clone() });
+        session.emit(Event::Started {
+            kind: Kind::Notebook,
+            title: planned.path.clone(),
+        });
         while report.attempts <= planned.policy.retries {
             report.attempts += 1;
             attempt_once(session, planned, &mut report).await;
@@ -65,7 +68,10 @@ async fn skip_reason(
     }
     for index in &planned.needs {
         if session.schedule.wait_for(*index).await == Done::Badly {
-            return Some(format!("it needs the run `{}`, which did not succeed", runs[*index]));
+            return Some(format!(
+                "it needs the run `{}`, which did not succeed",
+                runs[*index]
+            ));
         }
     }
     if planned.needs_dagster
@@ -77,14 +83,20 @@ async fn skip_reason(
 }
 
 async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut NotebookReport) {
-    let dir = session.scratch.join(&planned.slug).join(report.attempts.to_string());
+    let dir = session
+        .scratch
+        .join(&planned.slug)
+        .join(report.attempts.to_string());
     let mut env = session.notebook_env.clone();
     for name in &planned.env {
         env.insert(name.clone(), session.user_env.get(name).cloned());
     }
     let on_cells = |finished| {
         let text = format!("{finished} cells done");
-        session.emit(Event::Progress { title: planned.path.clone(), text });
+        session.emit(Event::Progress {
+            title: planned.path.clone(),
+            text,
+        });
     };
     let attempt = match attempt::run(&session.host, planned, &dir, &env, on_cells).await {
         Ok(attempt) => attempt,
@@ -101,7 +113,10 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
         Verdict::Failed => (NotebookStatus::Failed, None),
         Verdict::TimedOut => {
             let seconds = planned.policy.timeout.as_secs_f64();
-            (NotebookStatus::TimedOut, Some(format!("it was still running after {seconds} s")))
+            (
+                NotebookStatus::TimedOut,
+                Some(format!("it was still running after {seconds} s")),
+            )
         }
         Verdict::Crashed(how) => (NotebookStatus::Crashed, Some(how.clone())),
     };
@@ -112,7 +127,13 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
     // Pages may be large; reading one must not hold up the others.
     let read = tokio::task::spawn_blocking(move || {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
-        read_results(&attempt, &source::parse(&text), &path, status, reason.as_deref())
+        read_results(
+            &attempt,
+            &source::parse(&text),
+            &path,
+            status,
+            reason.as_deref(),
+        )
     });
     let read = read.await.unwrap_or_else(|error| Read {
         results: Results::default(),
@@ -123,7 +144,13 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
     if report.reason.is_none() {
         report.reason = read.reason;
     }
-    store(session, planned, report, read.page.as_deref(), &read.results.pictures);
+    store(
+        session,
+        planned,
+        report,
+        read.page.as_deref(),
+        &read.results.pictures,
+    );
 }
 
 struct Read {
@@ -142,9 +169,17 @@ fn read_results(
     let events = Events::read(&attempt.events);
     let source = match source {
         Ok(source) => source,
-        Err(source::Unreadable::Syntax { message, line, column }) => {
+        Err(source::Unreadable::Syntax {
+            message,
+            line,
+            column,
+        }) => {
             let reason = format!("it is not valid Python: line {line}, column {column}: {message}");
-            return Read { results: Results::default(), reason: Some(reason), page: None };
+            return Read {
+                results: Results::default(),
+                reason: Some(reason),
+                page: None,
+            };
         }
         Err(source::Unreadable::NotANotebook) => &Source::default(),
     };
@@ -185,7 +220,10 @@ fn read_results(
                 _ => results::without_page(source, &events, path, &why),
             };
             Read {
-                results: Results { cells, pictures: Vec::new() },
+                results: Results {
+                    cells,
+                    pictures: Vec::new(),
+                },
                 reason: reason.filter(|_| status != NotebookStatus::Passed || exported),
                 page: exported.then(|| attempt.page.clone()),
             }
@@ -212,14 +250,16 @@ fn store(
 ) {
     let mut store = session.store.borrow_mut();
     if let Some(page) = page {
-        let key = format!("notebooks/{}.html", planned.slug);
-        match store.put(&key, &File::File(page)) {
+        match store.put(&planned.page_key, &File::File(page)) {
             Ok(published) => {
                 report.html = Some(published.key);
                 report.url = Some(published.url);
             }
             Err(error) => report.reason = Some(format!("its page could not be stored: {error}")),
         }
+    }
+    if !session.keep_pictures {
+        return;
     }
     for (index, picture) in pictures.iter().enumerate() {
         let key = format!("notebooks/{}/{index}.{}", planned.slug, picture.extension);

@@ -46,8 +46,12 @@ pub struct Job<'a> {
     pub versions: BTreeMap<String, String>,
     /// How processes are started; `None` for fork, and spawn where that fails.
     pub isolation: Option<Isolation>,
-    /// Which instance.
-    pub instance: instance::Kind,
+    /// Which instance; `None` where nothing needs Dagster.
+    pub instance: Option<instance::Kind>,
+    /// Whether pictures among the outputs are stored as files.
+    pub keep_pictures: bool,
+    /// Whether the latest run of a job gets a link when the plan launches none.
+    pub tag_latest_run: bool,
     /// How long files of earlier runs are kept.
     pub retention_days: Option<u32>,
     /// The label of links.
@@ -76,32 +80,35 @@ pub struct Job<'a> {
 pub async fn run(mut job: Job<'_>, store: LocalStore) -> Result<CiReport, Error> {
     let mut timings = std::mem::take(&mut job.timings);
     let mut clock = Clock::start(&mut timings);
-    (job.emit)(Event::Planned { total: job.plan.runs.len() + job.plan.notebooks.len() });
+    (job.emit)(Event::Planned {
+        total: job.plan.runs.len() + job.plan.notebooks.len(),
+    });
     (job.emit)(Event::Phase("starting Python".to_owned()));
 
     let logs = job.workdir.subdir("host")?;
     let host = start_host(&job, &logs.join("host.log")).await?;
     clock.lap("host");
 
-    let port = instance::free_port()?;
-    let setup = Setup {
-        workdir: job.workdir,
-        kind: job.instance.clone(),
-        locations: &job.locations,
-        concurrency: job.plan.concurrency,
-    };
-    let mut instance = Instance::start(&host, setup, port).await?;
-    let session = session(&mut job, store, &host, &instance)?;
-
-    (job.emit)(Event::Phase("starting Dagster".to_owned()));
+    let mut instance = start_instance(&job, &host).await?;
+    let session = session(&mut job, store, &host, instance.as_ref())?;
+    if instance.is_some() {
+        (job.emit)(Event::Phase("starting Dagster".to_owned()));
+    }
     let run_results = Results::new(job.plan.runs.len());
     let notebook_results = Results::new(job.plan.notebooks.len());
     let readiness = RefCell::new(None);
-    let work = carry_out(&session, &job, &run_results, &notebook_results, &readiness, &logs);
+    let work = carry_out(
+        &session,
+        &job,
+        &run_results,
+        &notebook_results,
+        &readiness,
+        &logs,
+    );
     let cancelled = tokio::select! {
         () = work => None,
         reason = job.cancel.cancelled() => Some(reason),
-        error = instance.server_ended() => return Err(error.into()),
+        error = server_ended(instance.as_mut()) => return Err(error.into()),
     };
     if let Some(ready) = *readiness.borrow() {
         clock.note("ready", ready);
@@ -120,16 +127,22 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Result<CiReport, Error>
         report
     });
     let mut attachments = Vec::new();
-    if let (Some(workspace), None) = (&workspace, cancelled) {
+    if let (Some(workspace), Some(instance), None) = (&workspace, &instance, cancelled) {
         (job.emit)(Event::Phase("attaching links".to_owned()));
         pair(&session, workspace, &mut notebooks);
-        attachments = attach_all(&session, &job, &instance, &notebooks, &runs).await;
+        attachments = attach_all(&session, &job, instance, &notebooks, &runs).await;
         clock.lap("attach");
     }
-    stop(&mut instance, &host, cancelled.is_some()).await;
+    // Someone who pressed Ctrl-C waits for nothing: the host takes its children down.
+    if let (Some(instance), None) = (&mut instance, cancelled) {
+        instance.stop().await;
+    }
+    host.shut_down().await;
     clock.lap("stop");
 
-    let locations = workspace.map(|w| locations(&session, &w)).unwrap_or_default();
+    let locations = workspace
+        .map(|w| locations(&session, &w))
+        .unwrap_or_default();
     note_locations(&session, &job.plan, &locations);
     note_degraded(&session, &job);
     let findings = session.findings.take();
@@ -173,11 +186,16 @@ struct Clock<'a> {
 impl<'a> Clock<'a> {
     fn start(timings: &'a mut BTreeMap<String, f64>) -> Self {
         let now = Instant::now();
-        Self { timings, last: now, begun: now }
+        Self {
+            timings,
+            last: now,
+            begun: now,
+        }
     }
 
     fn lap(&mut self, phase: &str) {
-        self.timings.insert(phase.to_owned(), self.last.elapsed().as_secs_f64());
+        self.timings
+            .insert(phase.to_owned(), self.last.elapsed().as_secs_f64());
         self.last = Instant::now();
     }
 
@@ -188,13 +206,37 @@ impl<'a> Clock<'a> {
     }
 }
 
+async fn start_instance(job: &Job<'_>, host: &Host) -> Result<Option<Instance>, Error> {
+    let Some(kind) = job.instance.clone() else {
+        return Ok(None);
+    };
+    let setup = Setup {
+        workdir: job.workdir,
+        kind,
+        locations: &job.locations,
+        concurrency: job.plan.concurrency,
+    };
+    Ok(Some(
+        Instance::start(host, setup, instance::free_port()?).await?,
+    ))
+}
+
+async fn server_ended(instance: Option<&mut Instance>) -> crate::host::Error {
+    match instance {
+        Some(instance) => instance.server_ended().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn start_host(job: &Job<'_>, log: &std::path::Path) -> Result<Host, Error> {
     let wanted = job.isolation.unwrap_or(Isolation::Fork);
     match Host::start_up(job.interpreter.clone(), wanted, log).await {
         Ok(host) => Ok(host),
         Err(error) if job.isolation.is_none() => {
             let host = Host::start_up(job.interpreter.clone(), Isolation::Spawn, log).await?;
-            host.note_degraded(format!("every process is started by its command line: {error}"));
+            host.note_degraded(format!(
+                "every process is started by its command line: {error}"
+            ));
             Ok(host)
         }
         Err(error) => Err(error.into()),
@@ -205,29 +247,34 @@ fn session(
     job: &mut Job<'_>,
     store: LocalStore,
     host: &Host,
-    instance: &Instance,
+    instance: Option<&Instance>,
 ) -> Result<Session, Error> {
+    let url = instance.map(|instance| instance.url.clone());
     let client = Client::new(ClientConfig {
-        url: instance.url.clone(),
+        url: url.clone().unwrap_or_default(),
         timeout: Duration::from_secs(60),
     })
-    .map_err(|source| Error::NotReady { source, log: String::new() })?;
+    .map_err(|source| Error::NotReady {
+        source,
+        log: String::new(),
+    })?;
     Ok(Session {
         host: host.clone(),
         client,
-        launcher: instance.launcher.clone(),
+        launcher: instance.and_then(|instance| instance.launcher.clone()),
         schedule: Schedule::new(job.plan.concurrency, job.plan.runs.len()),
         emit: Rc::clone(&job.emit),
         root: job.root.clone(),
         scratch: job.workdir.subdir("notebooks")?,
         store: RefCell::new(store),
         notebook_env: BTreeMap::from([
-            ("DAGLAB_DAGSTER_URL".to_owned(), Some(instance.url.clone())),
+            ("DAGLAB_DAGSTER_URL".to_owned(), url),
             ("MARIMO_SKIP_UPDATE_CHECK".to_owned(), Some("1".to_owned())),
         ]),
         user_env: std::mem::take(&mut job.user_env),
         polling: job.polling,
-        instance_stays: job.instance != instance::Kind::Ephemeral,
+        instance_stays: job.instance != Some(instance::Kind::Ephemeral),
+        keep_pictures: job.keep_pictures,
         dagster: Gate::new(),
         warm: Gate::new(),
         findings: RefCell::default(),
@@ -251,25 +298,44 @@ async fn carry_out(
         session.dagster.open(state);
     };
     let warm = async {
-        let imports: Vec<Vec<String>> =
-            plan.notebooks.iter().map(|notebook| notebook.imports.clone()).collect();
-        session.host.preload(preload_candidates(&imports, &own_modules(&job.root))).await;
+        let imports: Vec<Vec<String>> = plan
+            .notebooks
+            .iter()
+            .map(|notebook| notebook.imports.clone())
+            .collect();
+        session
+            .host
+            .preload(preload_candidates(&imports, &own_modules(&job.root)))
+            .await;
         session.warm.open(());
     };
     let names: Vec<String> = plan.runs.iter().map(|run| run.name.clone()).collect();
-    let all_runs = join_all(plan.runs.iter().enumerate().map(|(index, planned)| async move {
-        run_results.put(index, runs::run(session, planned, index).await);
-    }));
+    let all_runs = join_all(
+        plan.runs
+            .iter()
+            .enumerate()
+            .map(|(index, planned)| async move {
+                run_results.put(index, runs::run(session, planned, index).await);
+            }),
+    );
     let names = &names;
-    let all_notebooks =
-        join_all(plan.notebooks.iter().enumerate().map(|(index, planned)| async move {
+    let all_notebooks = join_all(plan.notebooks.iter().enumerate().map(
+        |(index, planned)| async move {
             notebook_results.put(index, notebooks::run(session, planned, names).await);
-        }));
+        },
+    ));
     let checks = checks::run(session, plan, dir);
-    join(join(ready, warm), join(join(all_runs, all_notebooks), checks)).await;
+    join(
+        join(ready, warm),
+        join(join(all_runs, all_notebooks), checks),
+    )
+    .await;
 }
 
 async fn await_dagster(session: &Session, job: &Job<'_>) -> Dagster {
+    if job.instance.is_none() {
+        return Err("no instance was started".into());
+    }
     match session.client.wait_ready(job.start_up).await {
         Ok(workspace) => {
             let env = &session.host.interpreter().env;
@@ -277,7 +343,9 @@ async fn await_dagster(session: &Session, job: &Job<'_>) -> Dagster {
             for (name, users) in missing {
                 let message = format!("`{name}` is not set; needed by {}", users.join(" and "));
                 let mut found = finding("preflight", "unset-variable", Severity::Warning, message);
-                found.hint = Some(format!("set it and pass it on with `--env {name}` or `ci.env`"));
+                found.hint = Some(format!(
+                    "set it and pass it on with `--env {name}` or `ci.env`"
+                ));
                 session.find(found);
             }
             Ok(Rc::new(workspace))
@@ -296,7 +364,13 @@ fn own_modules(root: &std::path::Path) -> BTreeSet<String> {
         .iter()
         .filter_map(|dir| std::fs::read_dir(dir).ok())
         .flat_map(|entries| entries.flatten())
-        .map(|entry| entry.file_name().to_string_lossy().trim_end_matches(".py").to_owned())
+        .map(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .trim_end_matches(".py")
+                .to_owned()
+        })
         .collect()
 }
 
@@ -321,8 +395,10 @@ fn pair(session: &Session, workspace: &Workspace, notebooks: &mut [NotebookRepor
             Some(Target::Job { name }) => (name, "job", &jobs),
         };
         if !known.contains(wanted) {
-            let message =
-                format!("`{}` is paired with the {kind} `{wanted}`, which does not exist", notebook.path);
+            let message = format!(
+                "`{}` is paired with the {kind} `{wanted}`, which does not exist",
+                notebook.path
+            );
             let mut found = finding("daglab", "no-target", Severity::Error, message);
             found.path = Some(notebook.path.clone());
             found.hint = crate::dagster::launch::did_you_mean(wanted, known);
@@ -339,19 +415,39 @@ async fn attach_all(
     notebooks: &[NotebookReport],
     runs: &[RunReport],
 ) -> Vec<Attachment> {
-    let planned = attach::plan(notebooks, runs, &job.metadata_key);
+    let mut run_ids: Vec<(String, String)> = runs
+        .iter()
+        .filter_map(|run| Some((run.job.clone(), run.run_id.clone()?)))
+        .collect();
+    if job.tag_latest_run {
+        for notebook in notebooks {
+            let Some(Target::Job { name }) = &notebook.target else {
+                continue;
+            };
+            match crate::dagster::launch::latest_run(&session.client, name).await {
+                Ok(Some(run_id)) => run_ids.push((name.clone(), run_id)),
+                Ok(None) => session.find(finding(
+                    "daglab",
+                    "no-run",
+                    Severity::Error,
+                    format!("the job `{name}` has no run to attach a link to"),
+                )),
+                Err(error) => {
+                    session.find(finding(
+                        "dagster",
+                        "no-run",
+                        Severity::Error,
+                        error.to_string(),
+                    ));
+                }
+            }
+        }
+    }
+    let planned = attach::plan(notebooks, &run_ids, &job.metadata_key);
     if planned.is_empty() {
         return Vec::new();
     }
     attach::carry_out(&session.host, &instance.home, &instance.scratch, planned).await
-}
-
-async fn stop(instance: &mut Instance, host: &Host, in_haste: bool) {
-    // Someone who pressed Ctrl-C waits for nothing: the kernel takes the processes down.
-    if !in_haste {
-        instance.stop().await;
-    }
-    host.shut_down().await;
 }
 
 fn locations(session: &Session, workspace: &Workspace) -> Vec<LocationReport> {
@@ -364,7 +460,12 @@ fn locations(session: &Session, workspace: &Workspace) -> Vec<LocationReport> {
                 State::Loaded(repositories) => {
                     let assets = repositories.iter().map(|r| r.asset_nodes.len()).sum();
                     let all = repositories.iter().flat_map(|r| &r.jobs);
-                    (true, None, assets, all.filter(|job| !job.is_implicit()).count())
+                    (
+                        true,
+                        None,
+                        assets,
+                        all.filter(|job| !job.is_implicit()).count(),
+                    )
                 }
                 State::Failed(error) => (false, Some(error.to_report(&session.root)), 0, 0),
                 State::Loading => (false, None, 0, 0),
@@ -383,7 +484,11 @@ fn locations(session: &Session, workspace: &Workspace) -> Vec<LocationReport> {
 /// A location that did not load is a finding: it fails the run unless validation is off.
 fn note_locations(session: &Session, plan: &Plan, locations: &[LocationReport]) {
     for location in locations.iter().filter(|location| !location.loaded) {
-        let severity = if plan.validate { Severity::Error } else { Severity::Warning };
+        let severity = if plan.validate {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
         let error = location.error.as_ref();
         let why = error.map_or("it is still loading", |error| error.message.as_str());
         let message = format!("the code location `{}` did not load: {why}", location.name);
@@ -398,9 +503,14 @@ fn note_degraded(session: &Session, job: &Job<'_>) {
     for reason in session.host.degraded() {
         session.find(finding("daglab", "slower", Severity::Info, reason));
     }
-    if let instance::Kind::Existing(home) = &job.instance {
+    if let Some(instance::Kind::Existing(home)) = &job.instance {
         let message = format!("the existing instance in `{}` was used", home.display());
-        session.find(finding("daglab", "existing-instance", Severity::Info, message));
+        session.find(finding(
+            "daglab",
+            "existing-instance",
+            Severity::Info,
+            message,
+        ));
     }
 }
 
@@ -410,12 +520,20 @@ fn verdict(
     findings: &[crate::report::model::Finding],
     attachments: &[Attachment],
 ) -> RunResult {
-    let failed = notebooks.iter().any(|n| n.status.is_failure() && !n.allow_failure)
+    let failed = notebooks
+        .iter()
+        .any(|n| n.status.is_failure() && !n.allow_failure)
         || runs.iter().any(|run| {
             let skipped = run.status == crate::report::model::RunStatus::Skipped;
             (run.status.is_failure() || skipped) && !run.allow_failure
         })
-        || findings.iter().any(|finding| finding.severity == Severity::Error)
+        || findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
         || attachments.iter().any(|attachment| !attachment.ok);
-    if failed { RunResult::Failed } else { RunResult::Passed }
+    if failed {
+        RunResult::Failed
+    } else {
+        RunResult::Passed
+    }
 }

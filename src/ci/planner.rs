@@ -50,14 +50,21 @@ fn keep_needed(runs: &mut Vec<PlannedRun>, notebooks: &mut [PlannedNotebook]) {
     let mut new_index = vec![None; runs.len()];
     let mut kept = Vec::new();
     for (old, run) in runs.drain(..).enumerate() {
-        if notebooks.iter().any(|notebook| notebook.needs.contains(&old)) {
+        if notebooks
+            .iter()
+            .any(|notebook| notebook.needs.contains(&old))
+        {
             new_index[old] = Some(kept.len());
             kept.push(run);
         }
     }
     *runs = kept;
     for notebook in notebooks {
-        notebook.needs = notebook.needs.iter().filter_map(|old| new_index[*old]).collect();
+        notebook.needs = notebook
+            .needs
+            .iter()
+            .filter_map(|old| new_index[*old])
+            .collect();
     }
 }
 
@@ -68,12 +75,22 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn error(&self, message: String, hint: Option<String>, path: &str) -> Error {
-        Error::Plan { message, hint, snippet: self.loaded.origins.snippet(path) }
+        Error::Plan {
+            message,
+            hint,
+            snippet: self.loaded.origins.snippet(path),
+        }
     }
 
     fn policy(&self, timeout: Option<config::model::Seconds>, retries: u32, allow: bool) -> Policy {
-        let timeout = timeout.unwrap_or(self.loaded.settings.ci.timeout).duration();
-        Policy { timeout, retries, allow_failure: allow }
+        let timeout = timeout
+            .unwrap_or(self.loaded.settings.ci.timeout)
+            .duration();
+        Policy {
+            timeout,
+            retries,
+            allow_failure: allow,
+        }
     }
 
     fn executor(&self, own: Option<ci::Executor>) -> Executor {
@@ -97,7 +114,10 @@ impl Planner<'_> {
         }
         for name in &filters.jobs {
             if !runs.iter().any(|run| run.name == *name) {
-                let job = ci::Job { name: name.clone(), ..ci::Job::default() };
+                let job = ci::Job {
+                    name: name.clone(),
+                    ..ci::Job::default()
+                };
                 let mut run = self.job(&job, "")?;
                 run.why = "`--jobs`".to_owned();
                 run.configured = None;
@@ -115,7 +135,10 @@ impl Planner<'_> {
     fn job(&self, job: &ci::Job, path: &str) -> Result<PlannedRun, Error> {
         Ok(PlannedRun {
             name: job.name.clone(),
-            selection: Selection::Job { name: job.name.clone(), assets: job.assets.clone() },
+            selection: Selection::Job {
+                name: job.name.clone(),
+                assets: job.assets.clone(),
+            },
             location: job.location.clone(),
             run_config: self.run_config(&job.run_config, job.run_config_file.as_deref(), path)?,
             tags: tags(&job.tags),
@@ -132,7 +155,10 @@ impl Planner<'_> {
             return Err(self.error("a selection of assets has no `select`".into(), None, path));
         }
         Ok(PlannedRun {
-            name: assets.name.clone().unwrap_or_else(|| assets.select.join(",")),
+            name: assets
+                .name
+                .clone()
+                .unwrap_or_else(|| assets.select.join(",")),
             selection: Selection::Assets(assets.select.clone()),
             location: assets.location.clone(),
             run_config: self.run_config(
@@ -165,7 +191,11 @@ impl Planner<'_> {
             let place = format!("{path}.run_config_file");
             let full = self.root.join(file);
             let text = std::fs::read_to_string(&full).map_err(|error| {
-                self.error(format!("could not read the run config `{file}`: {error}"), None, &place)
+                self.error(
+                    format!("could not read the run config `{file}`: {error}"),
+                    None,
+                    &place,
+                )
             })?;
             config = config::yaml_to_json(&text, &full).map_err(|error| Error::Plan {
                 message: format!("the run config `{file}` is not YAML: {error}"),
@@ -206,8 +236,10 @@ impl Planner<'_> {
                 continue;
             }
             let flagged = wanted.iter().any(|(_, glob)| glob.is_match(&notebook.path));
-            let mine: Vec<_> =
-                entries.iter().filter(|(_, _, glob)| glob.is_match(&notebook.path)).collect();
+            let mine: Vec<_> = entries
+                .iter()
+                .filter(|(_, _, glob)| glob.is_match(&notebook.path))
+                .collect();
             let listed = !mine.is_empty() || self.loaded.settings.ci.notebooks.is_none();
             if if wanted.is_empty() { listed } else { flagged } {
                 planned.push(self.notebook(notebook, slug, &mine, runs, flagged)?);
@@ -217,9 +249,20 @@ impl Planner<'_> {
     }
 
     /// The entries of `ci.notebooks` with their patterns; one that matches nothing is an error.
-    fn entries(&self, found: &[Notebook]) -> Result<Vec<(String, &ci::Notebook, GlobMatcher)>, Error> {
+    fn entries(
+        &self,
+        found: &[Notebook],
+    ) -> Result<Vec<(String, &ci::Notebook, GlobMatcher)>, Error> {
         let mut entries = Vec::new();
-        for (index, entry) in self.loaded.settings.ci.notebooks.iter().flatten().enumerate() {
+        for (index, entry) in self
+            .loaded
+            .settings
+            .ci
+            .notebooks
+            .iter()
+            .flatten()
+            .enumerate()
+        {
             let path = format!("ci.notebooks.{index}");
             let glob = self.glob(&entry.path, &path)?;
             if !found.iter().any(|notebook| glob.is_match(&notebook.path)) {
@@ -236,7 +279,11 @@ impl Planner<'_> {
         let plain = pattern.strip_prefix("./").unwrap_or(pattern);
         let built = GlobBuilder::new(plain).literal_separator(true).build();
         built.map(|glob| glob.compile_matcher()).map_err(|error| {
-            self.error(format!("`{pattern}` is no pattern: {}", error.kind()), None, path)
+            self.error(
+                format!("`{pattern}` is no pattern: {}", error.kind()),
+                None,
+                path,
+            )
         })
     }
 
@@ -253,18 +300,25 @@ impl Planner<'_> {
             entries: &[&'a (String, &ci::Notebook, GlobMatcher)],
             field: impl Fn(&'a ci::Notebook) -> Option<T>,
         ) -> Option<(&'a str, T)> {
-            entries.iter().rev().find_map(|(path, entry, _)| Some((path.as_str(), field(entry)?)))
+            entries
+                .iter()
+                .rev()
+                .find_map(|(path, entry, _)| Some((path.as_str(), field(entry)?)))
         }
         let source = notebook.source.as_ref().ok();
         let mut needs = Vec::new();
         if let Some((path, names)) = last(entries, |entry| entry.needs.as_ref()) {
             for name in names {
-                let index = runs.iter().position(|run| run.name == *name).ok_or_else(|| {
-                    let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
-                    let hint = crate::dagster::launch::did_you_mean(name, &names);
-                    let message = format!("`{}` needs `{name}`, which is no run", notebook.path);
-                    self.error(message, hint, &format!("{path}.needs"))
-                })?;
+                let index = runs
+                    .iter()
+                    .position(|run| run.name == *name)
+                    .ok_or_else(|| {
+                        let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
+                        let hint = crate::dagster::launch::did_you_mean(name, &names);
+                        let message =
+                            format!("`{}` needs `{name}`, which is no run", notebook.path);
+                        self.error(message, hint, &format!("{path}.needs"))
+                    })?;
                 needs.push(index);
             }
         }
@@ -275,7 +329,9 @@ impl Planner<'_> {
                 let message = format!("`{text}` is not `asset://key` or `asset://key:partition`");
                 self.error(message, None, &format!("{path}.attach"))
             })?),
-            (None, Some((_, name))) => Some(Target::Job { name: name.to_owned() }),
+            (None, Some((_, name))) => Some(Target::Job {
+                name: name.to_owned(),
+            }),
             (None, None) => source.and_then(|source| source.target.clone()),
         };
         let retries = last(entries, |entry| entry.retries).map_or(0, |(_, retries)| retries);
@@ -283,16 +339,23 @@ impl Planner<'_> {
         Ok(PlannedNotebook {
             path: notebook.path.clone(),
             file: notebook.file.clone(),
+            page_key: format!("notebooks/{slug}.html"),
             slug,
             title: notebook.title(),
-            args: last(entries, |entry| entry.args.clone()).map(|(_, args)| args).unwrap_or_default(),
-            env: last(entries, |entry| entry.env.clone()).map(|(_, env)| env).unwrap_or_default(),
+            args: last(entries, |entry| entry.args.clone())
+                .map(|(_, args)| args)
+                .unwrap_or_default(),
+            env: last(entries, |entry| entry.env.clone())
+                .map(|(_, env)| env)
+                .unwrap_or_default(),
             needs_dagster: !needs.is_empty() || source.is_some_and(|source| source.uses_dagster),
             needs,
             target,
             policy: self.policy(last(entries, |e| e.timeout).map(|(_, t)| t), retries, allow),
             skip: last(entries, |entry| entry.skip.clone()).map(|(_, reason)| reason),
-            imports: source.map(|s| s.imports.iter().cloned().collect()).unwrap_or_default(),
+            imports: source
+                .map(|s| s.imports.iter().cloned().collect())
+                .unwrap_or_default(),
             why: match (flagged, entries.last()) {
                 (true, _) => "`--notebooks`".to_owned(),
                 (false, Some((path, ..))) => self.why(path),
@@ -310,8 +373,10 @@ pub fn parse_target(text: &str) -> Option<Target> {
         None => (rest, None),
     };
     let whole = !key.is_empty() && key.split('/').all(|part| !part.is_empty());
-    (whole && partition.as_deref() != Some(""))
-        .then(|| Target::Asset { key: key.to_owned(), partition })
+    (whole && partition.as_deref() != Some("")).then(|| Target::Asset {
+        key: key.to_owned(),
+        partition,
+    })
 }
 
 fn list_of(found: &[Notebook]) -> String {
@@ -319,8 +384,11 @@ fn list_of(found: &[Notebook]) -> String {
     if found.is_empty() {
         return "the project has no marimo notebooks".to_owned();
     }
-    let names: Vec<String> =
-        found.iter().take(SHOWN).map(|notebook| format!("`{}`", notebook.path)).collect();
+    let names: Vec<String> = found
+        .iter()
+        .take(SHOWN)
+        .map(|notebook| format!("`{}`", notebook.path))
+        .collect();
     let more = if found.len() > SHOWN { ", …" } else { "" };
     format!("the project has {}{more}", names.join(", "))
 }
@@ -328,7 +396,12 @@ fn list_of(found: &[Notebook]) -> String {
 fn tags(tags: &Map<String, Value>) -> Vec<(String, String)> {
     tags.iter()
         .map(|(key, value)| {
-            (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            (
+                key.clone(),
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned),
+            )
         })
         .collect()
 }
@@ -361,7 +434,10 @@ mod tests {
     fn loaded(yaml: &str) -> (tempfile::TempDir, Loaded) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("daglab.yaml"), yaml).unwrap();
-        let request = config::Request { dir: dir.path().to_owned(), ..Default::default() };
+        let request = config::Request {
+            dir: dir.path().to_owned(),
+            ..Default::default()
+        };
         let loaded = config::load(&request).unwrap();
         (dir, loaded)
     }
@@ -386,13 +462,24 @@ mod tests {
     #[test]
     fn later_entries_override_earlier_ones() {
         let (dir, loaded) = loaded(YAML);
-        let found = [notebook("nb/a.py", "# daglab: job=build\n"), notebook("nb/b.py", ""), notebook("c.py", "")];
+        let found = [
+            notebook("nb/a.py", "# daglab: job=build\n"),
+            notebook("nb/b.py", ""),
+            notebook("c.py", ""),
+        ];
         let plan = plan(dir.path(), &loaded, &found, &Filters::default()).unwrap();
         let names: Vec<&str> = plan.runs.iter().map(|run| run.name.as_str()).collect();
         assert_eq!(names, ["build", "report", "daily"]);
         assert_eq!(plan.runs[1].policy.timeout.as_secs(), 5);
-        let [a, b] = plan.notebooks.as_slice() else { panic!("{:?}", plan.notebooks) };
-        assert_eq!(a.target, Some(Target::Job { name: "build".into() }));
+        let [a, b] = plan.notebooks.as_slice() else {
+            panic!("{:?}", plan.notebooks)
+        };
+        assert_eq!(
+            a.target,
+            Some(Target::Job {
+                name: "build".into()
+            })
+        );
         assert_eq!((b.needs.as_slice(), b.args.len()), (&[2][..], 2));
         assert!(b.needs_dagster && !a.needs_dagster);
     }
@@ -400,14 +487,24 @@ mod tests {
     #[test]
     fn flags_choose_and_bring_what_is_needed() {
         let (dir, loaded) = loaded(YAML);
-        let found = [notebook("nb/a.py", ""), notebook("nb/b.py", ""), notebook("c.py", "")];
+        let found = [
+            notebook("nb/a.py", ""),
+            notebook("nb/b.py", ""),
+            notebook("c.py", ""),
+        ];
         let with = |notebooks: &[&str], jobs: &[&str]| {
             let owned = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect();
-            let filters = Filters { notebooks: owned(notebooks), jobs: owned(jobs) };
+            let filters = Filters {
+                notebooks: owned(notebooks),
+                jobs: owned(jobs),
+            };
             plan(dir.path(), &loaded, &found, &filters)
         };
         let plan = with(&["nb/b.py"], &[]).unwrap();
-        assert_eq!((plan.runs.len(), plan.notebooks[0].needs.as_slice()), (1, &[0][..]));
+        assert_eq!(
+            (plan.runs.len(), plan.notebooks[0].needs.as_slice()),
+            (1, &[0][..])
+        );
         let plan = with(&["c.py"], &[]).unwrap();
         assert_eq!((plan.runs.len(), plan.notebooks.len()), (0, 1));
         let plan = with(&[], &["report", "other"]).unwrap();
@@ -417,23 +514,37 @@ mod tests {
 
     #[test]
     fn mistakes_point_at_the_line() {
-        let (dir, loaded) = loaded("ci:\n  jobs: [build]\n  notebooks:\n    - path: a.py\n      needs: [biuld]\n");
-        let Err(error) = plan(dir.path(), &loaded, &[notebook("a.py", "")], &Filters::default())
-        else {
+        let (dir, loaded) =
+            loaded("ci:\n  jobs: [build]\n  notebooks:\n    - path: a.py\n      needs: [biuld]\n");
+        let Err(error) = plan(
+            dir.path(),
+            &loaded,
+            &[notebook("a.py", "")],
+            &Filters::default(),
+        ) else {
             panic!()
         };
         let detail = crate::error::Diagnose::detail(&error).unwrap();
         assert!(detail.contains("daglab.yaml:5"), "{detail}");
-        assert_eq!(crate::error::Diagnose::hint(&error).unwrap(), "did you mean `build`?");
+        assert_eq!(
+            crate::error::Diagnose::hint(&error).unwrap(),
+            "did you mean `build`?"
+        );
     }
 
     #[test]
     fn targets_are_read() {
         let asset = |key: &str, partition: Option<&str>| {
-            Some(Target::Asset { key: key.into(), partition: partition.map(str::to_owned) })
+            Some(Target::Asset {
+                key: key.into(),
+                partition: partition.map(str::to_owned),
+            })
         };
         assert_eq!(parse_target("asset://a/b"), asset("a/b", None));
-        assert_eq!(parse_target("asset://a:2026-01-05"), asset("a", Some("2026-01-05")));
+        assert_eq!(
+            parse_target("asset://a:2026-01-05"),
+            asset("a", Some("2026-01-05"))
+        );
         for wrong in ["a/b", "asset://", "asset://a:", "asset://a//b"] {
             assert_eq!(parse_target(wrong), None, "{wrong}");
         }

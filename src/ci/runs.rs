@@ -46,7 +46,11 @@ pub async fn run(session: &Session, planned: &PlannedRun, index: usize) -> RunRe
         }
     }
     let well = !report.status.is_failure() && report.status != RunStatus::Skipped;
-    let done = if well || planned.policy.allow_failure { Done::Well } else { Done::Badly };
+    let done = if well || planned.policy.allow_failure {
+        Done::Well
+    } else {
+        Done::Badly
+    };
     session.schedule.open(index, done);
     session.emit(Event::Finished(Finished::run(&report)));
     report
@@ -78,7 +82,13 @@ pub fn blank(planned: &PlannedRun) -> RunReport {
 }
 
 fn plain(message: String) -> RunError {
-    RunError { class: None, message, stack: None, path: None, line: None }
+    RunError {
+        class: None,
+        message,
+        stack: None,
+        path: None,
+        line: None,
+    }
 }
 
 async fn launch_and_follow(
@@ -116,7 +126,10 @@ async fn launch_and_follow(
         }
     };
     let place = session.schedule.place().await;
-    session.emit(Event::Started { kind: Kind::Run, title: planned.name.clone() });
+    session.emit(Event::Started {
+        kind: Kind::Run,
+        title: planned.name.clone(),
+    });
     while report.attempts <= planned.policy.retries {
         report.attempts += 1;
         let begun = Instant::now();
@@ -149,12 +162,19 @@ async fn run_config(
         && let Some(config) = launch::with_in_process(&planned.run_config)
     {
         // Only a job that left the default executor takes this; its own is the way on.
-        if launch::validate(&session.client, pick, &config).await?.is_empty() {
+        if launch::validate(&session.client, pick, &config)
+            .await?
+            .is_empty()
+        {
             return Ok(Ok(config));
         }
     }
     let problems = launch::validate(&session.client, pick, &planned.run_config).await?;
-    Ok(if problems.is_empty() { Ok(planned.run_config.clone()) } else { Err(problems) })
+    Ok(if problems.is_empty() {
+        Ok(planned.run_config.clone())
+    } else {
+        Err(problems)
+    })
 }
 
 fn config_message(problems: &[ConfigProblem]) -> String {
@@ -163,7 +183,11 @@ fn config_message(problems: &[ConfigProblem]) -> String {
         .map(|problem| {
             let path = problem.path.join(".");
             let message = crate::ui::text::one_line(&problem.message);
-            if path.is_empty() { message } else { format!("`{path}`: {message}") }
+            if path.is_empty() {
+                message
+            } else {
+                format!("`{path}`: {message}")
+            }
         })
         .collect();
     format!("the run config is not valid: {}", lines.join("; "))
@@ -182,7 +206,9 @@ async fn attempt(
     }
     let run_id = launch::launch(&session.client, pick, config, &tags).await?;
     report.run_id = Some(run_id.clone());
-    report.url = session.instance_stays.then(|| session.client.run_url(&run_id));
+    report.url = session
+        .instance_stays
+        .then(|| session.client.run_url(&run_id));
 
     let follow = follow::follow(
         &session.client,
@@ -192,7 +218,10 @@ async fn attempt(
         process_end(session, &run_id),
         |step| {
             let text = format!("step {step}");
-            session.emit(Event::Progress { title: planned.name.clone(), text });
+            session.emit(Event::Progress {
+                title: planned.name.clone(),
+                text,
+            });
         },
     );
     let mut follow = std::pin::pin!(follow);
@@ -211,8 +240,12 @@ async fn attempt(
         Ok(outcome) => outcome,
         Err(_) => {
             launch::terminate(&session.client, &run_id, true).await?;
-            let gone = Error::RunGone { run_id: run_id.clone() };
-            tokio::time::timeout(GOODBYE, follow).await.unwrap_or(Err(gone))
+            let gone = Error::RunGone {
+                run_id: run_id.clone(),
+            };
+            tokio::time::timeout(GOODBYE, follow)
+                .await
+                .unwrap_or(Err(gone))
         }
     }
 }
@@ -228,10 +261,15 @@ async fn process_end(session: &Session, run_id: &str) {
 
 /// Resolves when a run's process has ended and Dagster, told so, should know.
 async fn report_if_lost(session: &Session, run_id: &str) {
-    let Some(launcher) = &session.launcher else { return std::future::pending().await };
+    let Some(launcher) = &session.launcher else {
+        return std::future::pending().await;
+    };
     let exit: Exit = launcher.ended(run_id).await;
     tokio::time::sleep(NOTICE).await;
-    let message = format!("the run's process {} without finishing the run", exit.describe());
+    let message = format!(
+        "the run's process {} without finishing the run",
+        exit.describe()
+    );
     launcher.report_lost(run_id, message).await;
 }
 
@@ -260,7 +298,11 @@ fn take(session: &Session, report: &mut RunReport, outcome: Outcome) {
     }
     if let Some(run_id) = &report.run_id {
         let key = format!("runs/{run_id}.txt");
-        match session.store.borrow_mut().put(&key, &File::Bytes(outcome.log.as_bytes())) {
+        match session
+            .store
+            .borrow_mut()
+            .put(&key, &File::Bytes(outcome.log.as_bytes()))
+        {
             Ok(published) => report.log = Some(published.key),
             Err(error) => tracing::warn!("the log of the run `{run_id}` is not stored: {error}"),
         }

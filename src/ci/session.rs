@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -48,6 +48,8 @@ pub struct Session {
     pub polling: Duration,
     /// Whether links to Dagster's UI will work when daglab has ended.
     pub instance_stays: bool,
+    /// Whether pictures among the outputs are stored as files.
+    pub keep_pictures: bool,
     /// Open once Dagster answers, or never will.
     pub dagster: Gate<Dagster>,
     /// Open once the host has imported what notebooks need.
@@ -65,11 +67,6 @@ impl Session {
     /// Notes a finding.
     pub fn find(&self, finding: Finding) {
         self.findings.borrow_mut().push(finding);
-    }
-
-    /// A path as the report writes it.
-    pub fn relative(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 }
 

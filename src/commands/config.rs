@@ -49,7 +49,11 @@ pub enum Notation {
 pub fn run(args: &ConfigArgs, context: &Context) -> Result<ExitStatus, Failure> {
     let text = match &args.command {
         ConfigCommand::Schema => pretty(&config::model::schema()),
-        ConfigCommand::Show { project, origin, output } => {
+        ConfigCommand::Show {
+            project,
+            origin,
+            output,
+        } => {
             let project = project.canonicalize().unwrap_or_else(|_| project.clone());
             let loaded = config::load(&context.config_request(&project, Vec::new()))?;
             show(&loaded, *origin, *output)
@@ -74,7 +78,13 @@ pub fn show(loaded: &Loaded, origin: bool, notation: Notation) -> String {
         Notation::Json => pretty(&settings),
         Notation::Yaml => {
             let mut text = String::new();
-            yaml(&settings, "", 0, origin.then_some(&loaded.origins), &mut text);
+            yaml(
+                &settings,
+                "",
+                0,
+                origin.then_some(&loaded.origins),
+                &mut text,
+            );
             text
         }
     }
@@ -96,7 +106,11 @@ fn leaves(value: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             for (key, value) in fields {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
                 leaves(value, &path, visit);
             }
         }
@@ -107,7 +121,13 @@ fn leaves(value: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
 /// Writes block YAML; every leaf is JSON, which is YAML.
 fn yaml(value: &Value, path: &str, depth: usize, origins: Option<&Origins>, text: &mut String) {
     let indent = "  ".repeat(depth);
-    let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    let join = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
     let note = |path: &str| origins.map_or(String::new(), |all| format!("  # {}", all.of(path)));
     match value {
         Value::Object(fields) => {
@@ -123,7 +143,10 @@ fn yaml(value: &Value, path: &str, depth: usize, origins: Option<&Origins>, text
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                text.push_str(&format!("{indent}- {item}{}\n", note(&join(&index.to_string()))));
+                text.push_str(&format!(
+                    "{indent}- {item}{}\n",
+                    note(&join(&index.to_string()))
+                ));
             }
         }
         _ => {}

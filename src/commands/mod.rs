@@ -29,7 +29,9 @@ impl Context {
     /// A variable, unless it is empty.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let found = self.env.iter().find(|(other, _)| other == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
     }
 
     /// Where settings for a project come from.

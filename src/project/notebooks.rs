@@ -12,8 +12,15 @@ use crate::report::model::Target;
 const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// Folders that hold other people's Python, or copies.
-const SKIPPED: &[&str] =
-    &["__marimo__", "__pycache__", "build", "dist", "node_modules", "site-packages", "venv"];
+const SKIPPED: &[&str] = &[
+    "__marimo__",
+    "__pycache__",
+    "build",
+    "dist",
+    "node_modules",
+    "site-packages",
+    "venv",
+];
 
 /// Endings that a notebook's name has beside that of what it is about.
 const ENDINGS: &[&str] = &["_explore", "_notebook", "_nb"];
@@ -32,7 +39,11 @@ pub struct Notebook {
 impl Notebook {
     /// Its title: the author's, or the file's name.
     pub fn title(&self) -> String {
-        let given = self.source.as_ref().ok().and_then(|source| source.title.clone());
+        let given = self
+            .source
+            .as_ref()
+            .ok()
+            .and_then(|source| source.title.clone());
         given.unwrap_or_else(|| stem(&self.path).to_owned())
     }
 
@@ -44,8 +55,16 @@ impl Notebook {
             Err(Unreadable::NotANotebook) => return None,
             other => other,
         };
-        let path = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
-        Some(Self { path, file: file.to_owned(), source })
+        let path = file
+            .strip_prefix(root)
+            .unwrap_or(file)
+            .to_string_lossy()
+            .into_owned();
+        Some(Self {
+            path,
+            file: file.to_owned(),
+            source,
+        })
     }
 }
 
@@ -65,7 +84,12 @@ pub fn find(root: &Path) -> Vec<Notebook> {
     let mut notebooks: Vec<Notebook> = walk
         .flatten()
         .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "py"))
+        .filter(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "py")
+        })
         .filter_map(|entry| Notebook::read(root, entry.path()))
         .collect();
     notebooks.sort_by(|a, b| a.path.cmp(&b.path));
@@ -83,10 +107,15 @@ pub fn pair_by_name(path: &str, assets: &[String], jobs: &[String]) -> Option<Ta
             .filter(|key| key.as_str() == name || key.rsplit('/').next() == Some(name))
             .collect();
         if let [key] = keys.into_iter().collect::<Vec<_>>().as_slice() {
-            return Some(Target::Asset { key: (*key).clone(), partition: None });
+            return Some(Target::Asset {
+                key: (*key).clone(),
+                partition: None,
+            });
         }
         if jobs.iter().any(|job| job == name) {
-            return Some(Target::Job { name: name.to_owned() });
+            return Some(Target::Job {
+                name: name.to_owned(),
+            });
         }
     }
     None
@@ -138,7 +167,11 @@ fn plain(text: &str) -> String {
     }
     let slug = slug.trim_matches('-');
     let cut: String = slug.chars().take(100).collect();
-    if cut.is_empty() { "notebook".to_owned() } else { cut }
+    if cut.is_empty() {
+        "notebook".to_owned()
+    } else {
+        cut
+    }
 }
 
 #[cfg(test)]
@@ -173,18 +206,38 @@ mod tests {
     fn names_pair_when_they_are_clear() {
         let assets = ["core/orders", "a/x", "b/x", "daily"].map(str::to_owned);
         let jobs = ["refresh".to_owned()];
-        let asset = |key: &str| Some(Target::Asset { key: key.into(), partition: None });
-        assert_eq!(pair_by_name("nb/orders_explore.py", &assets, &jobs), asset("core/orders"));
+        let asset = |key: &str| {
+            Some(Target::Asset {
+                key: key.into(),
+                partition: None,
+            })
+        };
+        assert_eq!(
+            pair_by_name("nb/orders_explore.py", &assets, &jobs),
+            asset("core/orders")
+        );
         assert_eq!(pair_by_name("daily.py", &assets, &jobs), asset("daily"));
         assert_eq!(pair_by_name("x.py", &assets, &jobs), None);
-        let job = Some(Target::Job { name: "refresh".into() });
+        let job = Some(Target::Job {
+            name: "refresh".into(),
+        });
         assert_eq!(pair_by_name("refresh_nb.py", &assets, &jobs), job);
     }
 
     #[test]
     fn slugs_are_safe_and_differ() {
-        let paths = ["a/x.py", "b/x.py", "../../y.py", "ü 'q\".py", "Ü 'q\".py", "a-x.py"];
+        let paths = [
+            "a/x.py",
+            "b/x.py",
+            "../../y.py",
+            "ü 'q\".py",
+            "Ü 'q\".py",
+            "a-x.py",
+        ];
         let slugs = slugs(&paths.map(str::to_owned));
-        assert_eq!(slugs, ["a-x", "b-x", "y", "q", "q-2", "a-x-2"].map(str::to_owned));
+        assert_eq!(
+            slugs,
+            ["a-x", "b-x", "y", "q", "q-2", "a-x-2"].map(str::to_owned)
+        );
     }
 }
