@@ -1,10 +1,17 @@
 //! The command line: the tree of subcommands and the flags they share.
 
+use std::process::ExitCode;
+
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::task::LocalSet;
+use tracing_subscriber::EnvFilter;
 
-use crate::commands::{ci, config, export};
+use crate::commands::{Context, Failure, ci, config, export};
+use crate::supervise::guard::{self, Role};
+use crate::supervise::{self, descendants};
+use crate::ui::{self, Printer};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -77,5 +84,96 @@ impl Command {
             Self::Export(_) => true,
             Self::Config(_) => false,
         }
+    }
+}
+
+/// Runs a command and returns its exit code; everything there is to say has been said.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.global.color {
+        ColorChoice::Auto => {}
+        ColorChoice::Always => ui::style::force_color(true),
+        ColorChoice::Never => ui::style::force_color(false),
+    }
+    let printer = cli.global.printer();
+    cli.global.start_logging();
+    match dispatch(cli, printer) {
+        Ok(code) => code,
+        Err(failure) => {
+            let failure = failure.diagnose();
+            if printer != Printer::Silent {
+                ui::print_error(failure);
+            }
+            failure.exit_status().into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Failure> {
+    let workdir = if cli.command.starts_processes() {
+        match guard::role()? {
+            Role::Guard => return Ok(guard::run()?),
+            Role::Worker(workdir) => Some(workdir),
+        }
+    } else {
+        None
+    };
+    let context = Context {
+        printer,
+        env: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        dir: std::env::current_dir().unwrap_or_default(),
+        workdir,
+    };
+    let result = match cli.command {
+        Command::Config(args) => config::run(&args, &context),
+        Command::Ci(args) => in_runtime(ci::run(&args, &context)),
+        Command::Export(args) => in_runtime(export::run(&args, &context)),
+    };
+    if let Some(workdir) = &context.workdir {
+        descendants::end_all();
+        workdir.remove();
+    }
+    result.map(ExitCode::from)
+}
+
+/// One thread for everything that waits: nothing here computes for long.
+fn in_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(supervise::Error::System)?;
+    let result = LocalSet::new().block_on(&runtime, work);
+    // A thread that still reads a page must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+impl Global {
+    fn printer(&self) -> Printer {
+        match (self.quiet, self.verbose, self.no_progress) {
+            (2.., ..) => Printer::Silent,
+            (1, ..) => Printer::Quiet,
+            (0, _, true) => Printer::NoProgress,
+            (0, 0, false) => Printer::Default,
+            (0, _, false) => Printer::Verbose,
+        }
+    }
+
+    fn start_logging(&self) {
+        let level = match self.verbose {
+            0 => "warn",
+            1 => "daglab=info",
+            _ => "daglab=debug",
+        };
+        let filter = EnvFilter::try_from_env("DAGLAB_LOG").unwrap_or_else(|_| level.into());
+        let ansi = ui::style::wants_color(&std::io::stderr());
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(ansi)
+            .without_time()
+            .with_target(false)
+            .init();
     }
 }

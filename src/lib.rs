@@ -5,6 +5,9 @@
 //! [`marimo`] reads what the notebooks came to, [`publish`] stores the files, and [`report`] shows
 //! the one value that is left, a [`report::model::CiReport`].
 
+pub mod ci;
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod dagster;
 pub mod error;

@@ -96,7 +96,10 @@ pub async fn run(
     let duration = begun.elapsed();
     // What the notebook left running in its process group goes with it.
     running.kill_stragglers();
-    for what in events(&files.events).filter(|e| e.event == "degraded").filter_map(|e| e.what) {
+    for what in events(&files.events)
+        .filter(|e| e.event == "degraded")
+        .filter_map(|e| e.what)
+    {
         host.note_degraded(what);
     }
     let verdict = if timed_out {
@@ -122,8 +125,10 @@ struct Files {
 
 impl Files {
     fn in_dir(dir: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(dir)
-            .map_err(|source| Error::Prepare { path: dir.to_owned(), source })?;
+        std::fs::create_dir_all(dir).map_err(|source| Error::Prepare {
+            path: dir.to_owned(),
+            source,
+        })?;
         Ok(Self {
             page: dir.join("page.html"),
             events: dir.join("events.ndjson"),
@@ -170,7 +175,10 @@ async fn shows_life(running: &mut Running, events: &Path) -> bool {
         if std::fs::metadata(events).is_ok_and(|meta| meta.len() > 0) {
             return true;
         }
-        if tokio::time::timeout(Duration::from_millis(50), running.wait()).await.is_ok() {
+        if tokio::time::timeout(Duration::from_millis(50), running.wait())
+            .await
+            .is_ok()
+        {
             return true;
         }
     }
@@ -197,7 +205,11 @@ async fn watched(
         let size = std::fs::metadata(events_file).map_or(0, |meta| meta.len());
         if size != seen {
             seen = size;
-            on_cells(events(events_file).filter(|event| event.event == "cell").count());
+            on_cells(
+                events(events_file)
+                    .filter(|event| event.event == "cell")
+                    .count(),
+            );
         }
     }
 }
@@ -217,7 +229,9 @@ fn verdict(exit: Exit, files: &Files) -> Verdict {
         Some(0) if files.page.is_file() => Verdict::Passed,
         Some(0 | 1 | 2) => Verdict::Failed,
         Some(KERNEL_DIED) => {
-            let died = events(&files.events).filter(|event| event.event == "kernel_died").last();
+            let died = events(&files.events)
+                .filter(|event| event.event == "kernel_died")
+                .last();
             let kernel = died.map_or_else(Exit::default, |event| Exit {
                 code: event.code,
                 signal: event.signal,
@@ -232,7 +246,9 @@ fn verdict(exit: Exit, files: &Files) -> Verdict {
 /// The lines of the side file; a last one that is cut off is left out.
 fn events(path: &Path) -> impl Iterator<Item = Event> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let events: Vec<Event> =
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let events: Vec<Event> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
     events.into_iter()
 }

@@ -104,6 +104,9 @@ pub struct PlannedNotebook {
     pub slug: String,
     /// Its title.
     pub title: String,
+    /// Where its page goes in the store.
+    #[serde(skip)]
+    pub page_key: String,
     /// Its arguments.
     pub args: Vec<String>,
     /// Variables of daglab's own environment that it may see.
@@ -128,4 +131,98 @@ pub struct PlannedNotebook {
 
 fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(time.as_secs_f64())
+}
+
+impl Plan {
+    /// The plan for a person: what runs, in which order, and why.
+    pub fn describe(&self, project: &str) -> String {
+        let mut text = format!("{project}: up to {} at once\n", self.concurrency);
+        if self.validate {
+            text.push_str("\nEvery code location is loaded and must load\n");
+        }
+        if !self.runs.is_empty() {
+            text.push_str("\nRuns\n");
+        }
+        for run in &self.runs {
+            text.push_str(&format!("  {}{}\n", run.name, self.run_notes(run)));
+        }
+        if !self.notebooks.is_empty() {
+            text.push_str("\nNotebooks\n");
+        }
+        for notebook in &self.notebooks {
+            text.push_str(&format!(
+                "  {}{}\n",
+                notebook.path,
+                self.notebook_notes(notebook)
+            ));
+        }
+        if self.runs.is_empty() && self.notebooks.is_empty() {
+            text.push_str("\nNothing is run: there are no notebooks, and no jobs are configured\n");
+        }
+        text
+    }
+
+    fn run_notes(&self, run: &PlannedRun) -> String {
+        let mut notes = vec![run.why.clone()];
+        if let Selection::Assets(selectors) = &run.selection {
+            notes.push(format!("materializes {}", selectors.join(", ")));
+        }
+        notes.extend(
+            run.partition
+                .as_ref()
+                .map(|partition| format!("partition {partition}")),
+        );
+        notes.push(match run.executor {
+            Executor::InProcess => "in one process unless it chose an executor".to_owned(),
+            Executor::Job => "with its own executor".to_owned(),
+        });
+        notes.extend(policy_notes(&run.policy));
+        lines(&notes)
+    }
+
+    fn notebook_notes(&self, notebook: &PlannedNotebook) -> String {
+        let mut notes = vec![notebook.why.clone()];
+        notes.extend(notebook.skip.as_ref().map(|why| format!("skipped: {why}")));
+        let needs: Vec<&str> = notebook
+            .needs
+            .iter()
+            .map(|index| self.runs[*index].name.as_str())
+            .collect();
+        if !needs.is_empty() {
+            notes.push(format!("after {}", needs.join(", ")));
+        } else if notebook.needs_dagster {
+            notes.push("after Dagster has come up, which it speaks to".to_owned());
+        }
+        if !notebook.args.is_empty() {
+            notes.push(format!("with {}", notebook.args.join(" ")));
+        }
+        notes.push(match &notebook.target {
+            Some(Target::Asset {
+                key,
+                partition: Some(partition),
+            }) => {
+                format!("attached to the asset {key}, partition {partition}")
+            }
+            Some(Target::Asset { key, .. }) => format!("attached to the asset {key}"),
+            Some(Target::Job { name }) => format!("attached to the runs of {name}"),
+            None => "attached to the asset or job of its name, if there is one".to_owned(),
+        });
+        notes.extend(policy_notes(&notebook.policy));
+        lines(&notes)
+    }
+}
+
+fn policy_notes(policy: &Policy) -> Vec<String> {
+    let mut notes = vec![format!("at most {} s", policy.timeout.as_secs_f64())];
+    if policy.retries > 0 {
+        notes.push(format!("tried up to {} times", policy.retries + 1));
+    }
+    if policy.allow_failure {
+        notes.push("may fail".to_owned());
+    }
+    notes
+}
+
+fn lines(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("\n      {note}")).collect()
 }

@@ -32,7 +32,10 @@ impl Schedule {
 
     /// Waits for a place; it is free again when the permit is dropped.
     pub async fn place(&self) -> SemaphorePermit<'_> {
-        self.places.acquire().await.expect("the places are never closed")
+        self.places
+            .acquire()
+            .await
+            .expect("the places are never closed")
     }
 
     /// Opens the gate of a run that has ended.

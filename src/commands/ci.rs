@@ -1,8 +1,28 @@
 //! `daglab ci`: the main job.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+
+use super::{Context, Failure, prepare};
+use crate::ci::Emit;
+use crate::ci::pipeline::{self, Job};
+use crate::ci::planner::{self, Filters};
+use crate::config::{self, FlagValue};
+use crate::error::ExitStatus;
+use crate::host::instance::Kind;
+use crate::host::{self, Isolation};
+use crate::project::{self, DetectRequest, Project, TargetFlags, notebooks};
+use crate::publish::local::{self, LocalStore};
+use crate::report::model::{CiReport, ProjectInfo, RunResult};
+use crate::report::terminal::{self, RenderOptions};
+use crate::report::{html, junit, markdown};
+use crate::supervise::cancel::{Cancel, Reason};
+use crate::ui::progress::{Event, Progress};
 
 /// Validate and run a project's jobs, assets and notebooks, and report.
 ///
@@ -116,4 +136,206 @@ pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
         Ok(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(seconds),
         _ => Err("not a number of seconds above 0".to_owned()),
     }
+}
+
+/// Carries out the command.
+pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure> {
+    let begun = Instant::now();
+    let started_at = jiff::Timestamp::now().to_string();
+    let variable = |name: &str| context.variable(name).map(str::to_owned);
+    let project = project::detect(&DetectRequest {
+        start: context.dir.join(&args.project),
+        flags: TargetFlags::default(),
+        variable: &variable,
+    })?;
+    let loaded = config::load(&context.config_request(&project.root, args.flags()))?;
+    let found = notebooks::find(&project.root);
+    let filters = Filters {
+        notebooks: args.notebooks.clone(),
+        jobs: args.jobs.clone(),
+    };
+    let plan = planner::plan(&project.root, &loaded, &found, &filters)?;
+    if args.plan {
+        let text = match args.output {
+            OutputArg::Json => {
+                serde_json::to_string_pretty(&plan).expect("a plan is plain data") + "\n"
+            }
+            OutputArg::Table | OutputArg::Markdown => plan.describe(&project.name),
+        };
+        context.printer.result(&text).map_err(Failure::output)?;
+        return Ok(ExitStatus::Success);
+    }
+    let artifacts = match &args.artifacts_dir {
+        Some(dir) => context.dir.join(dir),
+        None => project.root.join(&loaded.settings.ci.artifacts_dir),
+    };
+    let store = LocalStore::open(&artifacts)?;
+    let artifacts = store.root().to_owned();
+
+    let cancel = Cancel::on_signals()?;
+    let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
+    let shown = Rc::clone(&progress);
+    let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
+    for note in &project.notes {
+        emit(Event::Message(note.clone()));
+    }
+    let mut timings = BTreeMap::from([("project".to_owned(), begun.elapsed().as_secs_f64())]);
+    let before = Instant::now();
+    let mut named = loaded.settings.ci.env.clone();
+    named.extend(args.env.iter().cloned());
+    let python = prepare::python(context, &project.root, args.python.clone(), &named, &*emit);
+    let prepared = tokio::select! {
+        prepared = python => prepared?,
+        reason = cancel.cancelled() => return Ok(reason.exit_status()),
+    };
+    timings.insert("environment".to_owned(), before.elapsed().as_secs_f64());
+
+    let workdir = context.workdir.as_ref().expect("`ci` runs under a guard");
+    let settings = &loaded.settings;
+    let job = Job {
+        info: describe(&project, &prepared.env.version),
+        root: project.root.clone(),
+        locations: prepare::locations(&project),
+        interpreter: prepared.interpreter,
+        versions: prepared.env.versions,
+        isolation: settings.ci.isolation.map(isolation),
+        instance: Some(args.instance_kind(context)?),
+        keep_pictures: true,
+        tag_latest_run: false,
+        retention_days: Some(settings.export.retention_days),
+        metadata_key: settings.defaults.attach_metadata_key.clone(),
+        user_env: context.env.iter().cloned().collect(),
+        polling: settings.performance.polling_interval.duration(),
+        start_up: settings.performance.max_wait_time.duration(),
+        workdir,
+        cancel: cancel.clone(),
+        emit: Rc::clone(&emit),
+        timings,
+        begun,
+        started_at,
+        plan,
+    };
+    let report = pipeline::run(job, store).await;
+    drop(emit);
+    drop(progress);
+    let report = report?;
+    write_files(
+        &artifacts,
+        args.junit.as_deref().map(|file| context.dir.join(file)),
+        &report,
+    )?;
+    let text = match args.output {
+        OutputArg::Json => report.to_json() + "\n",
+        OutputArg::Markdown => markdown::render(&report, markdown::DEFAULT_BUDGET),
+        OutputArg::Table => terminal::render(
+            &report,
+            &RenderOptions {
+                width: context.printer.stdout_width(),
+                color: context.printer.stdout_color(),
+                index: Some(&artifacts.join("index.html")),
+            },
+        ),
+    };
+    context.printer.result(&text).map_err(Failure::output)?;
+    if let Some(dir) = &args.keep_instance {
+        context
+            .printer
+            .message(&kept(&context.dir.join(dir), &project));
+    }
+    Ok(match report.result {
+        RunResult::Passed => ExitStatus::Success,
+        RunResult::Failed | RunResult::Error => ExitStatus::RunFailed,
+        RunResult::Cancelled => cancel
+            .reason()
+            .map_or(ExitStatus::RunFailed, Reason::exit_status),
+    })
+}
+
+impl CiArgs {
+    /// The flags that are settings, for the topmost layer.
+    fn flags(&self) -> Vec<FlagValue> {
+        let mut flags = Vec::new();
+        let mut set = |path, value: Option<serde_json::Value>, flag| {
+            flags.extend(value.map(|value| FlagValue { path, value, flag }));
+        };
+        set(
+            "ci.concurrency",
+            self.concurrency.map(Into::into),
+            "--concurrency",
+        );
+        set("ci.timeout", self.timeout.map(Into::into), "--timeout");
+        let isolation = self.isolation.map(|how| match how {
+            IsolationArg::Fork => "fork".into(),
+            IsolationArg::Spawn => "spawn".into(),
+        });
+        set("ci.isolation", isolation, "--isolation");
+        let executor = self.executor.map(|which| match which {
+            ExecutorArg::InProcess => "in_process".into(),
+            ExecutorArg::Job => "job".into(),
+        });
+        set("ci.executor", executor, "--executor");
+        flags
+    }
+
+    fn instance_kind(&self, context: &Context) -> Result<Kind, Failure> {
+        match (&self.keep_instance, self.instance) {
+            (Some(dir), _) => Ok(Kind::Kept(context.dir.join(dir))),
+            (None, InstanceArg::Ephemeral) => Ok(Kind::Ephemeral),
+            (None, InstanceArg::Existing) => match context.variable("DAGSTER_HOME") {
+                Some(home) => Ok(Kind::Existing(home.into())),
+                None => Err(host::Error::NoInstance.into()),
+            },
+        }
+    }
+}
+
+pub(super) fn isolation(how: config::ci::Isolation) -> Isolation {
+    match how {
+        config::ci::Isolation::Fork => Isolation::Fork,
+        config::ci::Isolation::Spawn => Isolation::Spawn,
+    }
+}
+
+pub(super) fn describe(project: &Project, python: &str) -> ProjectInfo {
+    let git = |args: &[&str]| {
+        let output = std::process::Command::new("git")
+            .args(args)
+            .current_dir(&project.root)
+            .output()
+            .ok()?;
+        let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        (output.status.success() && !text.is_empty()).then_some(text)
+    };
+    ProjectInfo {
+        name: project.name.clone(),
+        commit: git(&["rev-parse", "HEAD"]),
+        branch: git(&["symbolic-ref", "--short", "-q", "HEAD"]),
+        python: Some(python.to_owned()),
+        ..ProjectInfo::default()
+    }
+}
+
+/// Writes the report beside the pages, and the index that shows it all.
+fn write_files(
+    artifacts: &Path,
+    junit_file: Option<PathBuf>,
+    report: &CiReport,
+) -> Result<(), Failure> {
+    local::write_whole(&artifacts.join("report.json"), report.to_json().as_bytes())?;
+    local::write_whole(
+        &artifacts.join("index.html"),
+        html::render(report).as_bytes(),
+    )?;
+    if let Some(file) = junit_file {
+        local::write_whole(&file, junit::render(report).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn kept(dir: &Path, project: &Project) -> String {
+    format!(
+        "the instance is kept; to open it: cd {} && DAGSTER_HOME={} dagster dev",
+        project.root.display(),
+        dir.display()
+    )
 }

@@ -1,10 +1,29 @@
 //! `daglab export`: one notebook as a page, attached in Dagster.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::ci::{IsolationArg, positive_seconds};
+use super::ci::{IsolationArg, describe, isolation, positive_seconds};
+use super::{Context, Failure, prepare};
+use crate::ci::pipeline::{self, Job};
+use crate::ci::plan::{Plan, PlannedNotebook, Policy};
+use crate::ci::{Emit, planner};
+use crate::config::{self, Loaded};
+use crate::error::{Diagnose, ExitStatus};
+use crate::host::instance::Kind;
+use crate::host::{self, Isolation};
+use crate::project::notebooks::{self, Notebook};
+use crate::project::{DetectRequest, Project, TargetFlags, detect};
+use crate::publish::local::{self, LocalStore};
+use crate::report::model::{CiReport, Finding, NotebookStatus, RunResult, Severity, Target};
+use crate::report::terminal::{self, RenderOptions};
+use crate::supervise::cancel::{Cancel, Reason};
+use crate::ui::progress::Progress;
 
 /// Run one notebook, export it to HTML, and attach the link in Dagster.
 ///
@@ -60,4 +79,239 @@ pub struct ExportArgs {
     /// Arguments for the notebook
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<String>,
+}
+
+/// What is wrong with the command line or its files.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// There is no such file.
+    #[error("there is no notebook `{}`", .0.display())]
+    Missing(PathBuf),
+    /// It is no notebook.
+    #[error("`{}` is not a marimo notebook", .0.display())]
+    NotANotebook(PathBuf),
+    /// `--attach` can't be read.
+    #[error("`{0}` is not `asset://key` or `asset://key:partition`")]
+    Target(String),
+    /// The page could not be written where the user wants it.
+    #[error("`{}` has no file name", .0.display())]
+    NoName(PathBuf),
+}
+
+impl Diagnose for Error {
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            Self::Target(_) | Self::NoName(_) => ExitStatus::Usage,
+            Self::Missing(_) | Self::NotANotebook(_) => ExitStatus::Validation,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotANotebook(_) => {
+                Some("a Jupyter notebook becomes one with `marimo convert`".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Carries out the command.
+pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Failure> {
+    let begun = Instant::now();
+    let started_at = jiff::Timestamp::now().to_string();
+    let file = context.dir.join(&args.notebook);
+    let file = file
+        .canonicalize()
+        .map_err(|_| Error::Missing(args.notebook.clone()))?;
+    let target = match (&args.attach, &args.job) {
+        (Some(text), _) => {
+            Some(planner::parse_target(text).ok_or_else(|| Error::Target(text.clone()))?)
+        }
+        (None, Some(name)) => Some(Target::Job { name: name.clone() }),
+        (None, None) => None,
+    };
+    let project = find_project(context, &file, target.is_some())?;
+    let loaded = config::load(&context.config_request(&project.root, Vec::new()))?;
+    let notebook = Notebook::read(&project.root, &file)
+        .ok_or_else(|| Error::NotANotebook(args.notebook.clone()))?;
+    let output = match &args.output {
+        Some(output) => context.dir.join(output),
+        None => file.with_extension("html"),
+    };
+    let (Some(dir), Some(name)) = (output.parent(), output.file_name()) else {
+        return Err(Error::NoName(output).into());
+    };
+    let store = LocalStore::open(dir)?;
+    let output = store.root().join(name);
+
+    let cancel = Cancel::on_signals()?;
+    let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
+    let shown = Rc::clone(&progress);
+    let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
+    let mut named = loaded.settings.ci.env.clone();
+    named.extend(args.env.iter().cloned());
+    let python = prepare::python(context, &project.root, args.python.clone(), &named, &*emit);
+    let prepared = tokio::select! {
+        prepared = python => prepared?,
+        reason = cancel.cancelled() => return Ok(reason.exit_status()),
+    };
+    let instance = match &target {
+        None => None,
+        Some(_) => match context.variable("DAGSTER_HOME") {
+            Some(home) => Some(Kind::Existing(home.into())),
+            None => return Err(host::Error::NoInstance.into()),
+        },
+    };
+    let job = Job {
+        plan: plan_of(args, &loaded, &notebook, target, &name.to_string_lossy()),
+        info: describe(&project, &prepared.env.version),
+        root: project.root.clone(),
+        locations: prepare::locations(&project),
+        interpreter: prepared.interpreter,
+        versions: prepared.env.versions,
+        isolation: how(args, &loaded),
+        instance,
+        keep_pictures: false,
+        tag_latest_run: true,
+        retention_days: args.retention_days,
+        metadata_key: args
+            .metadata_key
+            .clone()
+            .unwrap_or_else(|| loaded.settings.defaults.attach_metadata_key.clone()),
+        user_env: context.env.iter().cloned().collect(),
+        polling: loaded.settings.performance.polling_interval.duration(),
+        start_up: loaded.settings.performance.max_wait_time.duration(),
+        workdir: context
+            .workdir
+            .as_ref()
+            .expect("`export` runs under a guard"),
+        cancel: cancel.clone(),
+        emit: Rc::clone(&emit),
+        timings: BTreeMap::new(),
+        begun,
+        started_at,
+    };
+    let report = pipeline::run(job, store).await;
+    drop(emit);
+    drop(progress);
+    finish(args, context, &cancel, &report?, &output)
+}
+
+/// The project the notebook is in. Without `--attach` it need not be one: any folder will do.
+fn find_project(context: &Context, file: &Path, required: bool) -> Result<Project, Failure> {
+    let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
+    let variable = |name: &str| context.variable(name).map(str::to_owned);
+    let request = DetectRequest {
+        start: folder.clone(),
+        flags: TargetFlags::default(),
+        variable: &variable,
+    };
+    match detect(&request) {
+        Ok(project) => Ok(project),
+        Err(error) if required => Err(error.into()),
+        Err(_) => Ok(Project {
+            name: folder
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            locations: Vec::new(),
+            marker: folder.clone(),
+            notes: Vec::new(),
+            root: folder,
+        }),
+    }
+}
+
+fn how(args: &ExportArgs, loaded: &Loaded) -> Option<Isolation> {
+    match args.isolation {
+        Some(IsolationArg::Fork) => Some(Isolation::Fork),
+        Some(IsolationArg::Spawn) => Some(Isolation::Spawn),
+        None => loaded.settings.ci.isolation.map(isolation),
+    }
+}
+
+/// A plan of one notebook.
+fn plan_of(
+    args: &ExportArgs,
+    loaded: &Loaded,
+    notebook: &Notebook,
+    target: Option<Target>,
+    name: &str,
+) -> Plan {
+    let timeout = args.timeout.map_or(
+        loaded.settings.ci.timeout.duration(),
+        Duration::from_secs_f64,
+    );
+    Plan {
+        validate: false,
+        check: false,
+        strict: false,
+        concurrency: 1,
+        runs: Vec::new(),
+        notebooks: vec![PlannedNotebook {
+            path: notebook.path.clone(),
+            file: notebook.file.clone(),
+            slug: notebooks::slugs(std::slice::from_ref(&notebook.path)).swap_remove(0),
+            title: notebook.title(),
+            page_key: name.to_owned(),
+            args: args.args.clone(),
+            env: Vec::new(),
+            needs: Vec::new(),
+            needs_dagster: false,
+            target,
+            policy: Policy {
+                timeout,
+                retries: 0,
+                allow_failure: false,
+            },
+            skip: None,
+            imports: Vec::new(),
+            why: "`--notebook`".to_owned(),
+        }],
+    }
+}
+
+fn finish(
+    args: &ExportArgs,
+    context: &Context,
+    cancel: &Cancel,
+    report: &CiReport,
+    output: &Path,
+) -> Result<ExitStatus, Failure> {
+    let notebook = &report.notebooks[0];
+    if report.result != RunResult::Passed {
+        let options = RenderOptions {
+            width: None,
+            color: context.printer.stderr_color(),
+            index: None,
+        };
+        context.printer.message(&terminal::render(report, &options));
+    }
+    if notebook.html.is_some() {
+        let mut written = format!("{}\n", output.display());
+        if args.compress {
+            let packed = output.with_added_extension("gz");
+            local::compress_whole(output, &packed)?;
+            written.push_str(&format!("{}\n", packed.display()));
+        }
+        context.printer.result(&written).map_err(Failure::output)?;
+    }
+    Ok(match report.result {
+        RunResult::Passed => ExitStatus::Success,
+        RunResult::Cancelled => cancel
+            .reason()
+            .map_or(ExitStatus::RunFailed, Reason::exit_status),
+        RunResult::Failed | RunResult::Error => {
+            let no_target = |found: &Finding| {
+                found.code.as_deref() == Some("no-target") && found.severity == Severity::Error
+            };
+            if notebook.status == NotebookStatus::Passed && report.findings.iter().any(no_target) {
+                ExitStatus::Validation
+            } else {
+                ExitStatus::RunFailed
+            }
+        }
+    })
 }

@@ -1,4 +1,79 @@
 //! One file a subcommand: its flags, and what it calls. No business here.
 
 pub mod ci;
+pub mod config;
 pub mod export;
+mod prepare;
+
+use std::path::{Path, PathBuf};
+
+use crate::config::FlagValue;
+use crate::error::{Diagnose, ExitStatus};
+use crate::supervise::workdir::Workdir;
+use crate::ui::Printer;
+
+/// What every command gets from the process it runs in.
+#[derive(Debug)]
+pub struct Context {
+    /// How to speak.
+    pub printer: Printer,
+    /// The environment's variables.
+    pub env: Vec<(String, String)>,
+    /// The current directory.
+    pub dir: PathBuf,
+    /// The private directory, for commands that start processes.
+    pub workdir: Option<Workdir>,
+}
+
+impl Context {
+    /// A variable, unless it is empty.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let found = self.env.iter().find(|(other, _)| other == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Where settings for a project come from.
+    pub fn config_request(&self, project: &Path, flags: Vec<FlagValue>) -> crate::config::Request {
+        crate::config::Request {
+            dir: project.to_owned(),
+            flags,
+            env: self.env.clone(),
+            home: self.variable("HOME").map(PathBuf::from),
+        }
+    }
+}
+
+/// Why a command did not do what it was asked, whichever room it was in.
+#[derive(Debug)]
+pub struct Failure(Box<dyn Diagnose + Send + Sync>);
+
+impl Failure {
+    /// What to show.
+    pub fn diagnose(&self) -> &dyn Diagnose {
+        self.0.as_ref()
+    }
+
+    /// A result that could not be written.
+    pub fn output(source: std::io::Error) -> Self {
+        Output(source).into()
+    }
+}
+
+impl<E: Diagnose + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+/// A result could not be written to stdout.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write the result")]
+struct Output(#[source] std::io::Error);
+
+impl Diagnose for Output {
+    fn exit_status(&self) -> ExitStatus {
+        ExitStatus::Conflict
+    }
+}

@@ -357,6 +357,18 @@ pub async fn launch(
     }
 }
 
+/// The id of a job's latest run.
+pub async fn latest_run(client: &Client, job: &str) -> Result<Option<String>, Error> {
+    let data: Value = client
+        .execute(
+            &operations::LATEST_RUN,
+            json!({ "filter": { "pipelineName": job } }),
+        )
+        .await?;
+    let first = &data["runsOrError"]["results"][0]["runId"];
+    Ok(first.as_str().map(str::to_owned))
+}
+
 /// Asks for the end of a run; `force` marks it ended even if its process can't be told.
 pub async fn terminate(client: &Client, run_id: &str, force: bool) -> Result<(), Error> {
     let policy = if force {

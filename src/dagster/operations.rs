@@ -61,6 +61,13 @@ pub const LOGS: Operation = Operation {
     texts: &[text!("logs"), text!("error"), text!("metadata")],
 };
 
+/// The newest of some runs.
+pub const LATEST_RUN: Operation = Operation {
+    name: "LatestRun",
+    is_read: true,
+    texts: &[text!("latest_run"), text!("error")],
+};
+
 /// What a run's steps have printed.
 pub const CAPTURED_LOGS: Operation = Operation {
     name: "CapturedLogs",

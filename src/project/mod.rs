@@ -9,6 +9,8 @@ pub mod detect;
 pub mod environment;
 mod error;
 pub mod imports;
+pub mod notebooks;
 
 pub use detect::{CodeLocation, DetectRequest, Project, Target, TargetFlags, detect};
+pub use environment::{EnvironmentRequest, Progress, PythonEnv, prepare};
 pub use error::{Error, Excerpt};

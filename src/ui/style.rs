@@ -1,6 +1,7 @@
 //! Colour that only repeats what the words already say.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 /// What a piece of text means, and with it how it looks where colour is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +49,21 @@ impl Paint {
     }
 }
 
+/// What `--color` said, for the whole process.
+static CHOICE: OnceLock<bool> = OnceLock::new();
+
+/// Settles for the whole process whether colour is used, whatever the streams are.
+pub fn force_color(color: bool) {
+    // Only the first word counts; there is one command line.
+    let _ = CHOICE.set(color);
+}
+
 /// Whether `stream` should be written to in colour: never with `NO_COLOR` or on a dumb terminal,
 /// always with `CLICOLOR_FORCE`, and otherwise if a terminal is at its other end.
 pub fn wants_color(stream: &impl IsTerminal) -> bool {
+    if let Some(choice) = CHOICE.get() {
+        return *choice;
+    }
     decide(stream.is_terminal(), |name| {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     })

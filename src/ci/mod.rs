@@ -1,0 +1,17 @@
+//! The main job: plan, execute, publish, attach, report.
+
+pub mod attach;
+pub mod attempt;
+mod checks;
+pub mod error;
+pub mod gate;
+mod notebooks;
+pub mod pipeline;
+pub mod plan;
+pub mod planner;
+mod runs;
+pub mod schedule;
+mod session;
+
+pub use error::Error;
+pub use session::Emit;

@@ -1,0 +1,147 @@
+//! What `ci` and `export` need before anything can run: Python, and what its children see.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Context, Failure};
+use crate::host::instance::{CodeServer, Location};
+use crate::host::{Interpreter, package};
+use crate::project::detect::{CodeLocation, Project, Target};
+use crate::project::environment::{self, EnvironmentRequest, Progress, PythonEnv};
+use crate::redact;
+use crate::ui::progress::Event;
+
+/// An environment, ready to be used.
+pub(super) struct Prepared {
+    /// How Python is called.
+    pub(super) interpreter: Interpreter,
+    /// The environment as it was found or made.
+    pub(super) env: PythonEnv,
+}
+
+/// Finds or makes the project's environment and puts daglab's package on its path.
+pub(super) async fn python(
+    context: &Context,
+    root: &Path,
+    python: Option<String>,
+    named: &[String],
+    emit: &dyn Fn(Event),
+) -> Result<Prepared, Failure> {
+    let request = EnvironmentRequest::new(root, python);
+    let progress = |progress| match progress {
+        Progress::Step(text) => emit(Event::Phase(text)),
+        Progress::Output(text) => emit(Event::Progress {
+            title: String::new(),
+            text,
+        }),
+    };
+    let env = environment::prepare(&request, &progress).await?;
+    let ours = package::install(&request.cache_dir)?;
+    let mut variables = redact::allowed(context.env.iter().cloned(), named);
+    // As `dagster dev` does, and weaker than what is set outside.
+    for (name, value) in dotenv(root) {
+        variables.entry(name).or_insert(value);
+    }
+    variables.extend(env.env.clone());
+    let mut path: Vec<String> = env
+        .pythonpath
+        .iter()
+        .map(|p| p.display().to_string())
+        .collect();
+    path.extend(variables.get("PYTHONPATH").cloned());
+    // Last: a project that has installed the package uses its own.
+    path.push(ours.display().to_string());
+    variables.insert("PYTHONPATH".to_owned(), path.join(":"));
+    let interpreter = Interpreter {
+        python: env.python.clone(),
+        env: variables,
+        cwd: root.to_owned(),
+    };
+    Ok(Prepared { interpreter, env })
+}
+
+/// The project's `.env`, as far as it is plain: `NAME=value`, quotes removed.
+fn dotenv(root: &Path) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root.join(".env")).unwrap_or_default();
+    text.lines()
+        .map(|line| line.trim().trim_start_matches("export "))
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| {
+            let value = value.trim();
+            let bare = ['"', '\'']
+                .iter()
+                .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote))
+                .unwrap_or(value);
+            (name.trim().to_owned(), bare.to_owned())
+        })
+        .filter(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        })
+        .collect()
+}
+
+/// The project's code locations as the instance serves them.
+pub(super) fn locations(project: &Project) -> Vec<Location> {
+    project.locations.iter().map(location).collect()
+}
+
+fn location(location: &CodeLocation) -> Location {
+    match (&location.target, location.grpc_args()) {
+        (_, Some(load)) => Location::Code(CodeServer {
+            name: location.name.clone(),
+            load,
+        }),
+        (
+            Target::Grpc {
+                host,
+                port,
+                socket,
+                ssl,
+            },
+            _,
+        ) => {
+            let mut entry = serde_json::json!({ "host": host, "location_name": location.name });
+            if let Some(port) = port {
+                entry["port"] = (*port).into();
+            }
+            if let Some(socket) = socket {
+                entry["socket"] = socket.as_str().into();
+            }
+            if *ssl {
+                entry["ssl"] = true.into();
+            }
+            Location::Remote(serde_json::json!({ "grpc_server": entry }))
+        }
+        (_, None) => unreachable_location(location),
+    }
+}
+
+/// Every target but a server has arguments; a new kind without them is served as an error.
+fn unreachable_location(location: &CodeLocation) -> Location {
+    Location::Code(CodeServer {
+        name: location.name.clone(),
+        load: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_lines_of_a_dotenv_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(
+            dir.path().join(".env"),
+            "# no\nA=1\nexport B='two words'\n C = \"x=y\" \nnot a line\n9 bad=1\n",
+        )
+        .unwrap();
+        let read = dotenv(dir.path());
+        let expected = [("A", "1"), ("B", "two words"), ("C", "x=y")];
+        assert_eq!(
+            read,
+            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+        );
+    }
+}
