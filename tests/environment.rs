@@ -169,11 +169,10 @@ impl World {
 async fn made(request: &EnvironmentRequest) -> (PythonEnv, Vec<Progress>) {
     let seen = RefCell::new(Vec::new());
     let env = prepare(request, &|progress| seen.borrow_mut().push(progress)).await;
-    let seen = seen.into_inner();
-    (
-        env.unwrap_or_else(|e| panic!("{e}\n{:?}\n{seen:?}", e.detail())),
-        seen,
-    )
+    if let Err(error) = &env {
+        eprintln!("{error}: {}", error.detail().unwrap_or_default());
+    }
+    (env.expect("an environment"), seen.into_inner())
 }
 
 async fn failure(request: &EnvironmentRequest) -> Error {
@@ -216,6 +215,16 @@ fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     found
+}
+
+/// Fails with the paths that differ; the contents would say nothing.
+fn assert_unchanged(folder: &Path, before: &BTreeMap<PathBuf, Vec<u8>>, when: &str) {
+    let after = snapshot(folder);
+    let paths = before.keys().chain(after.keys());
+    let changed: Vec<_> = paths
+        .filter(|path| before.get(*path) != after.get(*path))
+        .collect();
+    assert!(changed.is_empty(), "changed {when}: {changed:?}");
 }
 
 const TOOLS: [InstallerChoice; 2] = [InstallerChoice::Auto, InstallerChoice::Pip];
@@ -322,7 +331,7 @@ async fn a_lock_is_followed_and_left_alone() {
         "8.1.0 5.5.0",
         "what marimo needs did not change the lock's click"
     );
-    assert_eq!(snapshot(&request.root), before);
+    assert_unchanged(&request.root, &before, "by the installation");
     assert!(env.env["VIRTUAL_ENV"].starts_with(&*request.cache_dir.to_string_lossy()));
 }
 
@@ -351,10 +360,14 @@ async fn what_an_environment_lacks_goes_in_front_of_it() {
             library.to_string_lossy().as_bytes(),
         )
         .expect("a file");
+        // A module that every start of the environment imports, and that is not compiled.
+        std::fs::write(packages.join("hook.pth"), "import hook\n").expect("a file");
+        std::fs::write(packages.join("hook.py"), "").expect("a file");
         let before = snapshot(&venv);
 
         let request = world.request(tool);
         let (env, _) = made(&request).await;
+        assert_unchanged(&venv, &before, &format!("by the overlay ({tool:?})"));
         assert!(env.overlay);
         assert_eq!(env.origin, Origin::DotVenv(venv.clone()));
         assert!(env.python.starts_with(&request.cache_dir));
@@ -375,11 +388,7 @@ async fn what_an_environment_lacks_goes_in_front_of_it() {
         let (again, seen) = made(&request).await;
         assert_eq!(again, env);
         assert!(seen.is_empty(), "{seen:?}");
-        assert_eq!(
-            snapshot(&venv),
-            before,
-            "the user's environment is as it was"
-        );
+        assert_unchanged(&venv, &before, "by the second preparation");
     }
 }
 
@@ -396,7 +405,7 @@ async fn where_versions_exclude_each_other_the_overlay_has_its_own() {
         );
         assert_eq!(answer, "2.0.0 1.12.0");
         assert_eq!(env.notes.len(), 1, "{:?}", env.notes);
-        assert_eq!(snapshot(&venv), before);
+        assert_unchanged(&venv, &before, "by the overlay");
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) async fn python(
         python: env.python.clone(),
         env: variables,
         cwd: root.to_owned(),
+        package: ours,
     };
     Ok(Prepared { interpreter, env })
 }

@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::launcher::{self, Launcher, LauncherConfig};
+use super::writes;
 use super::{Entry, Error, Host, Running, Task, tail};
 use crate::supervise::workdir::Workdir;
+
+/// How long a code server may take to listen; it loads nothing before.
+const START_UP: Duration = Duration::from_secs(60);
 
 /// A file that marks an instance directory as made by daglab.
 const MARKER: &str = ".daglab-instance";
@@ -120,8 +124,12 @@ impl Instance {
             Some(Launcher::listen(host.clone(), config)?)
         };
 
+        // One process makes the instance's databases; two at once trip over each other.
+        writes::write_to_instance(host, &home, &scratch, &[]).await?;
+
         let mut entries = Vec::new();
         let mut code = Vec::new();
+        let mut sockets: Vec<PathBuf> = Vec::new();
         for (index, location) in setup.locations.iter().enumerate() {
             match location {
                 Location::Remote(entry) => entries.push(entry.clone()),
@@ -134,13 +142,14 @@ impl Instance {
                     let running = host
                         .start(&code_server(host, server, &socket, &log, &env))
                         .await?;
-                    code.push(Server {
-                        name: server.name.clone(),
-                        log,
-                        running,
-                    });
+                    let name = format!("the code server of `{}`", server.name);
+                    code.push(Server { name, log, running });
+                    sockets.push(socket);
                 }
             }
+        }
+        for (server, socket) in code.iter_mut().zip(&sockets) {
+            await_socket(server, socket).await?;
         }
         let workspace = setup.workdir.path().join("workspace.yaml");
         write(&workspace, &json!({ "load_from": entries }))?;
@@ -205,6 +214,23 @@ impl Instance {
             tracing::warn!("the kept instance still names daglab's run launcher: {error}");
         }
     }
+}
+
+/// Waits until a code server listens: a web server that finds nobody gives the location up.
+async fn await_socket(server: &mut Server, socket: &Path) -> Result<(), Error> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let deadline = Instant::now() + START_UP;
+    // The file alone is not enough: it is there a moment before anybody listens.
+    while std::os::unix::net::UnixStream::connect(socket).is_err() {
+        let ended = tokio::time::timeout(PAUSE, server.running.wait()).await;
+        let what = match ended {
+            Ok(exit) => format!("{} {}", server.name, exit.describe()),
+            Err(_) if Instant::now() > deadline => format!("{} does not listen", server.name),
+            Err(_) => continue,
+        };
+        return Err(Error::Server { what, output: tail(&server.log, 30) });
+    }
+    Ok(())
 }
 
 /// Resolves with the first of some futures. There are a handful: a web server and the locations.

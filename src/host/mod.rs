@@ -132,8 +132,11 @@ pub struct Interpreter {
     pub python: PathBuf,
     /// All variables that children see.
     pub env: BTreeMap<String, String>,
-    /// Where the host itself stands: the project's root.
+    /// Where tasks stand unless they say otherwise: the project's root.
     pub cwd: PathBuf,
+    /// Where daglab's own package is; all that the warm host itself has on its path, so that no
+    /// module of the project can stand in for a library's.
+    pub package: PathBuf,
 }
 
 /// One environment's Python.
@@ -222,7 +225,10 @@ impl Host {
         let warm = self.0.warm.borrow().clone();
         if let Some(warm) = warm {
             let id = self.0.next_id.replace(self.0.next_id.get() + 1);
-            match warm.fork(id, task.clone()).await {
+            let mut task = task.clone();
+            let path = self.0.interpreter.env.get("PYTHONPATH");
+            task.env.entry("PYTHONPATH".to_owned()).or_insert_with(|| path.cloned());
+            match warm.fork(id, task).await {
                 Ok(running) => return Ok(running),
                 Err(warm::ForkError::Refused(reason)) => self.note_degraded(reason),
                 Err(warm::ForkError::Lost(reason)) => self.lose_warm(&reason),

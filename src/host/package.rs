@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 
+/// Built in by `build.rs`, which watches the folder.
 static PACKAGE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/python/daglab");
 
 /// Writes the package below a cache directory, unless it is there, and returns what goes on the

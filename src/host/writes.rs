@@ -94,9 +94,6 @@ pub async fn write_to_instance(
     scratch: &Path,
     operations: &[Operation],
 ) -> Result<Vec<Written>, Error> {
-    if operations.is_empty() {
-        return Ok(Vec::new());
-    }
     let dir = tempfile::tempdir_in(scratch).map_err(|source| Error::Prepare {
         path: scratch.to_owned(),
         source,

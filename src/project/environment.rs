@@ -11,7 +11,9 @@ mod choose;
 mod declared;
 mod interpreter;
 mod layout;
+mod overlay;
 mod probe;
+mod pyproject;
 mod specifier;
 mod tool;
 
@@ -205,7 +207,7 @@ async fn complete(probe: Probe, origin: Origin, session: &Session<'_>) -> Result
     if missing.is_empty() {
         return describe(&probe, None, origin, session);
     }
-    let overlay = build::overlay(&probe, &missing, session).await?;
+    let overlay = overlay::overlay(&probe, &missing, session).await?;
     describe(&overlay, Some(&probe), origin, session)
 }
 

@@ -75,7 +75,7 @@ pub fn find(root: &Path) -> Vec<Notebook> {
         .max_filesize(Some(LARGEST))
         .filter_entry(|entry| {
             let name = entry.file_name().to_string_lossy();
-            let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let folder = entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir());
             // An environment has this file, whatever its folder is called.
             !(folder
                 && (SKIPPED.contains(&name.as_ref()) || entry.path().join("pyvenv.cfg").exists()))

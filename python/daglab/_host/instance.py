@@ -75,6 +75,13 @@ def _run_canceled(instance: DagsterInstance, operation: Operation) -> None:
         instance.report_run_canceled(run)
 
 
+def _make_databases(instance: DagsterInstance) -> None:
+    """Read from each storage: its database is made when it is first asked."""
+    instance.get_runs_count()
+    instance.all_asset_keys()
+    instance.all_instigator_state()
+
+
 _OPERATIONS: dict[str, Callable[[DagsterInstance, Operation], None]] = {
     "observe": _observe,
     "check": _check,
@@ -90,6 +97,8 @@ def main() -> None:
     operations: list[Operation] = json.loads(request.read_text())["operations"]
     results: list[dict[str, object]] = []
     with DagsterInstance.get() as instance:
+        if not operations:
+            _make_databases(instance)
         for operation in operations:
             try:
                 _OPERATIONS[operation["op"]](instance, operation)

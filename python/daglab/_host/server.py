@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -141,14 +142,11 @@ class Server:
         skipped: dict[str, str] = {}
         _warm("marimo", skipped)
         for name in modules:
-            before = _threads()
             try:
                 importlib.import_module(name)
             except BaseException as error:
                 skipped[name] = f"{type(error).__name__}: {error}"
                 continue
-            if _threads() > before:
-                skipped[name] = "it started a thread when it was imported"
             loaded.append(name)
         gc.collect()
         gc.freeze()
@@ -191,7 +189,7 @@ class Server:
         self._children[pid] = _Child(task_id, pid)
         self._send({"type": "started", "id": task_id, "pid": pid})
 
-    def _become(self, task: Message, run: object, parent: int) -> NoReturn:
+    def _become(self, task: Message, run: Callable[[], object], parent: int) -> NoReturn:
         """Turn the forked child into the task. Never returns."""
         code = 1
         try:
@@ -217,10 +215,7 @@ class Server:
             _reseed()
             module = entries.ENTRIES[task["entry"]][0]
             sys.argv = [module, *task["argv"]]
-            # As `python -m` has it: the working directory comes first.
-            if sys.path and not sys.flags.safe_path if hasattr(sys.flags, "safe_path") else True:
-                sys.path[0] = task["cwd"]
-            assert callable(run)
+            _import_path(task["cwd"])
             code = _exit_code(run)
         except BaseException:
             traceback.print_exc()
@@ -295,6 +290,15 @@ def _redirect(path: str, descriptor: int) -> None:
     os.close(opened)
 
 
+def _import_path(cwd: str) -> None:
+    """Give the child the path that `python -m` would have: here, `PYTHONPATH`, the libraries.
+
+    The host itself has nothing of the project on its path.
+    """
+    own = [cwd, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.path[:] = [*own, *(entry for entry in sys.path[1:] if entry not in own)]
+
+
 def _reseed() -> None:
     """Forget the parent's random state: two tasks must not draw the same numbers."""
     import random
@@ -306,9 +310,8 @@ def _reseed() -> None:
             numpy.random.seed()
 
 
-def _exit_code(run: object) -> int:
+def _exit_code(run: Callable[[], object]) -> int:
     """Call an entry and say what its process would have exited with."""
-    assert callable(run)
     try:
         run()
     except SystemExit as stop:

@@ -352,7 +352,7 @@ fn flags_replace_the_search() {
         attribute: Some("defs".to_owned()),
         ..TargetFlags::default()
     };
-    let project = tree.detect_in("", file.clone()).expect("a project");
+    let project = tree.detect_in("", file).expect("a project");
     assert_eq!(project.locations[0].name, "defs.py:defs");
 
     let both = TargetFlags {

@@ -1,6 +1,6 @@
-//! Make environments in the cache: from what a project declares, and overlays.
+//! Make an environment in the cache from what a project declares.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::cache::{Recipe, Slot, prune};
@@ -26,12 +26,12 @@ pub(super) enum Installer {
 
 impl Installer {
     /// uv on PATH, uv as a module of the interpreter, or pip.
-    async fn find(base: Option<&Path>, session: &Session<'_>) -> Self {
+    pub(super) async fn find(base: Option<&Path>, session: &Session<'_>) -> Self {
         if session.installer == InstallerChoice::Pip {
             return Self::Pip;
         }
         let programs = on_path("uv", session).map(ToolCommand::new);
-        let module = base.map(|python| ToolCommand::new(python).args(["-m", "uv"]));
+        let module = base.map(|python| ToolCommand::new(python).args(["-B", "-m", "uv"]));
         for candidate in programs.chain(module) {
             // A shim may be there for a Python that lacks uv, so it has to answer.
             let question = candidate.clone().arg("--version");
@@ -46,7 +46,12 @@ impl Installer {
     }
 
     /// Makes an empty environment.
-    async fn venv(&self, path: &Path, base: &Base, session: &Session<'_>) -> Result<(), Error> {
+    pub(super) async fn venv(
+        &self,
+        path: &Path,
+        base: &Base,
+        session: &Session<'_>,
+    ) -> Result<(), Error> {
         let command = match (self, base) {
             (Self::Uv(uv), base) => uv
                 .clone()
@@ -54,7 +59,7 @@ impl Installer {
                 .arg(base.request())
                 .arg(path),
             (Self::Pip, Base::Found(probe)) => ToolCommand::new(&probe.python)
-                .args(["-m", "venv"])
+                .args(["-B", "-m", "venv"])
                 .arg(path),
             (Self::Pip, Base::Fetched { request, looked_at }) => {
                 return Err(Error::NoPython {
@@ -74,7 +79,10 @@ impl Installer {
                 .clone()
                 .args(["pip", "install", "--compile-bytecode", "--python"])
                 .arg(python),
+            // -B: behind an overlay, pip runs the user's `.pth` files, and what these import must
+            // not be compiled beside its source. What pip installs it compiles all the same.
             Self::Pip => ToolCommand::new(python).args([
+                "-B",
                 "-m",
                 "pip",
                 "install",
@@ -177,7 +185,7 @@ pub(super) async fn make(
     reprobe(&slot.python(), session).await
 }
 
-async fn reprobe(python: &Path, session: &Session<'_>) -> Result<Probe, Error> {
+pub(super) async fn reprobe(python: &Path, session: &Session<'_>) -> Result<Probe, Error> {
     probe(python, session)
         .await
         .map_err(|reason| Error::BrokenEnvironment {
@@ -187,7 +195,7 @@ async fn reprobe(python: &Path, session: &Session<'_>) -> Result<Probe, Error> {
 }
 
 /// An installation can succeed and still not give what was asked for.
-async fn refuse_incomplete(slot: &Slot, session: &Session<'_>) -> Result<(), Error> {
+pub(super) async fn refuse_incomplete(slot: &Slot, session: &Session<'_>) -> Result<(), Error> {
     let made = reprobe(&slot.python(), session).await?;
     let needed = std::iter::once("dagster").chain(COMPANIONS.iter().copied());
     match needed
@@ -278,7 +286,7 @@ fn with_requirements(
     Ok(command.arg("-r").arg(file))
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Error> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
     std::fs::write(path, text).map_err(|source| Error::Cache {
         path: path.to_owned(),
         source,
@@ -349,121 +357,9 @@ async fn add_missing(
     install_missing(slot, made, missing, installer, session).await
 }
 
-/// The packages of an environment of the user's, and what it lacks in front of them.
-pub(super) async fn overlay(
-    user: &Probe,
-    missing: &[&str],
-    session: &Session<'_>,
-) -> Result<Probe, Error> {
-    let installed: Vec<String> = user
-        .distributions
-        .iter()
-        .map(|(name, version)| format!("{name}=={version}"))
-        .collect();
-    let recipe = Recipe::default()
-        .with("kind", "overlay")
-        .with("interpreter", user.python.to_string_lossy())
-        .with("python", &user.version)
-        .with("missing", missing.join(" "))
-        .with("installed", installed.join("\n"))
-        .with("installer", format!("{:?}", session.installer));
-    let label = format!(
-        "overlay-{}",
-        session
-            .root
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-    );
-    let slot = Slot::new(session.cache, &label, recipe);
-    if !slot.is_complete() {
-        let _lock = slot.lock(session.progress).await?;
-        if !slot.is_complete() {
-            slot.clear()?;
-            build_overlay(&slot, user, missing, session).await?;
-            refuse_incomplete(&slot, session).await?;
-            slot.complete()?;
-            prune(session.cache);
-        }
-    }
-    reprobe(&slot.python(), session).await
-}
-
-async fn build_overlay(
-    slot: &Slot,
-    user: &Probe,
-    missing: &[&str],
-    session: &Session<'_>,
-) -> Result<(), Error> {
-    session.step(format!(
-        "Adding {} in front of `{}`, which stays as it is",
-        missing.join(", "),
-        user.prefix.display()
-    ));
-    let installer = Installer::find(Some(&user.python), session).await;
-    let base = Base::Found(Box::new(user.clone()));
-    installer.venv(&slot.path, &base, session).await?;
-    let packages = site_packages(&slot.path, user);
-    // `addsitedir` rather than the bare paths: the user's own `.pth` files, those of editable
-    // installs among them, are to be read too. It appends, so the overlay comes first.
-    let folders = serde_json::to_string(&user.site_dirs).unwrap_or_else(|_| "[]".to_owned());
-    // `map`, since the names of this line are out of reach of a comprehension: `site` runs it inside
-    // a function.
-    let line = format!("import site; list(map(site.addsitedir, {folders}))\n");
-    let link = packages.join("daglab-overlay.pth");
-    match installer {
-        Installer::Uv(_) => {
-            // uv looks at the overlay alone. Told what the user has, it installs only the rest.
-            let told = tell_installed(&packages, user)?;
-            let result = install_missing(slot, user, missing, &installer, session).await;
-            for folder in told {
-                let _ = std::fs::remove_dir_all(folder);
-            }
-            result?;
-            write(&link, &line)
-        }
-        Installer::Pip => {
-            // pip follows the link, and takes what it finds there for installed.
-            write(&link, &line)?;
-            install_missing(slot, user, missing, &installer, session).await
-        }
-    }
-}
-
-fn site_packages(environment: &Path, probe: &Probe) -> PathBuf {
-    let minor = probe
-        .version
-        .splitn(3, '.')
-        .take(2)
-        .collect::<Vec<_>>()
-        .join(".");
-    environment
-        .join("lib")
-        .join(format!("python{minor}"))
-        .join("site-packages")
-}
-
-/// Puts a bare description of each of the user's packages into `packages`. Their dependencies are
-/// left out: whether these are met is the user's environment's affair.
-fn tell_installed(packages: &Path, user: &Probe) -> Result<Vec<PathBuf>, Error> {
-    let mut told = Vec::new();
-    for (name, version) in &user.distributions {
-        let folder = packages.join(format!("{}-{version}.dist-info", name.replace('-', "_")));
-        if folder.exists() {
-            continue;
-        }
-        super::cache::create_folder(&folder)?;
-        let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
-        write(&folder.join("METADATA"), &metadata)?;
-        write(&folder.join("RECORD"), "")?;
-        told.push(folder);
-    }
-    Ok(told)
-}
-
 /// Installs `missing` in versions that go with what `installed` has. If that cannot be, packages
 /// other than Dagster's and those installed in place may take another version, in our environment.
-async fn install_missing(
+pub(super) async fn install_missing(
     slot: &Slot,
     installed: &Probe,
     missing: &[&str],

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use crate::project::{Error, Excerpt};
+use super::pyproject::{Pyproject, strings};
+use crate::project::Error;
 
-/// How deep `-r` may lead from one requirements file to the next.
-const DEPTH: usize = 8;
+/// How deep one requirements file, or one dependency group, may lead to the next.
+pub(super) const DEPTH: usize = 8;
 
 /// Where the requirements are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,7 @@ fn in_folder(folder: &Path, root: &Path, top: &Path) -> Result<Option<Declared>,
             }
         }
     }
-    pyproject.declared(folder)
+    pyproject_file(&pyproject, folder)
 }
 
 fn uv_lock(
@@ -225,151 +226,52 @@ fn backend(
     })
 }
 
-/// A `pyproject.toml`.
-pub(super) struct Pyproject {
-    path: PathBuf,
-    text: String,
-    table: Table,
+fn pyproject_file(pyproject: &Pyproject, folder: &Path) -> Result<Option<Declared>, Error> {
+    let dynamic = pyproject
+        .at(&["project", "dynamic"])
+        .and_then(Value::as_array);
+    let is_dynamic =
+        dynamic.is_some_and(|list| list.iter().any(|v| v.as_str() == Some("dependencies")));
+    let project = pyproject.at(&["project"]).and_then(Value::as_table);
+    let has_setup = ["setup.py", "setup.cfg"]
+        .iter()
+        .any(|name| folder.join(name).is_file());
+    if is_dynamic
+        || pyproject.at(&["tool", "poetry", "dependencies"]).is_some()
+            && project.is_none_or(|table| !table.contains_key("dependencies"))
+        || project.is_none() && has_setup
+    {
+        return backend(folder, pyproject.path.clone(), Some(pyproject)).map(Some);
+    }
+    let mut requirements = strings(pyproject.at(&["project", "dependencies"]));
+    let own_group = pyproject.group("dev", DEPTH);
+    let has_dev_group = !own_group.is_empty();
+    requirements.extend(own_group);
+    requirements.extend(strings(pyproject.at(&["tool", "uv", "dev-dependencies"])));
+    if requirements.is_empty() {
+        return Ok(None);
+    }
+    let sources = pyproject
+        .at(&["tool", "uv", "sources"])
+        .and_then(Value::as_table);
+    let is_local = requirements.iter().any(|line| line.contains("file:"))
+        || sources.is_some_and(|table| {
+            table
+                .values()
+                .any(|source| source.get("path").is_some() || source.get("workspace").is_some())
+        });
+    Ok(Some(Declared {
+        source: Source::Pyproject(pyproject.path.clone()),
+        folder: folder.to_owned(),
+        requires_python: pyproject.requires_python(),
+        text: pyproject.dependency_tables(),
+        is_local,
+        requirements,
+        has_dev_group,
+    }))
 }
 
-impl Pyproject {
-    pub(super) fn read(folder: &Path) -> Result<Option<Self>, Error> {
-        let path = folder.join("pyproject.toml");
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let text = read(&path)?;
-        let table = text.parse::<Table>().map_err(|error| {
-            let offset = error.span().map_or(0, |span| span.start);
-            let excerpt = Excerpt::at_offset(&path, &text, offset);
-            let problem = format!(
-                "`{}` is not valid TOML: {}",
-                path.display(),
-                error.message()
-            );
-            Error::invalid(excerpt, problem)
-        })?;
-        Ok(Some(Self { path, text, table }))
-    }
-
-    /// The value at a path of keys.
-    pub(super) fn at(&self, keys: &[&str]) -> Option<&Value> {
-        let (first, rest) = keys.split_first()?;
-        rest.iter()
-            .try_fold(self.table.get(*first)?, |value, key| value.get(key))
-    }
-
-    fn requires_python(&self) -> Option<String> {
-        let own = self.at(&["project", "requires-python"]);
-        let poetry = || self.at(&["tool", "poetry", "dependencies", "python"]);
-        own.or_else(poetry)
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    }
-
-    fn may_be_uv_member(&self) -> bool {
-        self.at(&["project"]).is_some()
-    }
-
-    fn is_uv_workspace(&self) -> bool {
-        self.at(&["tool", "uv", "workspace"]).is_some()
-    }
-
-    fn declared(&self, folder: &Path) -> Result<Option<Declared>, Error> {
-        let dynamic = self.at(&["project", "dynamic"]).and_then(Value::as_array);
-        let is_dynamic =
-            dynamic.is_some_and(|list| list.iter().any(|v| v.as_str() == Some("dependencies")));
-        let project = self.at(&["project"]).and_then(Value::as_table);
-        let has_setup = ["setup.py", "setup.cfg"]
-            .iter()
-            .any(|name| folder.join(name).is_file());
-        if is_dynamic
-            || self.at(&["tool", "poetry", "dependencies"]).is_some()
-                && project.is_none_or(|table| !table.contains_key("dependencies"))
-            || project.is_none() && has_setup
-        {
-            return backend(folder, self.path.clone(), Some(self)).map(Some);
-        }
-        let mut requirements = strings(self.at(&["project", "dependencies"]));
-        let own_group = self.group("dev", DEPTH);
-        let has_dev_group = !own_group.is_empty();
-        requirements.extend(own_group);
-        requirements.extend(strings(self.at(&["tool", "uv", "dev-dependencies"])));
-        if requirements.is_empty() {
-            return Ok(None);
-        }
-        let sources = self
-            .at(&["tool", "uv", "sources"])
-            .and_then(Value::as_table);
-        let is_local = requirements.iter().any(|line| line.contains("file:"))
-            || sources.is_some_and(|table| {
-                table
-                    .values()
-                    .any(|source| source.get("path").is_some() || source.get("workspace").is_some())
-            });
-        Ok(Some(Declared {
-            source: Source::Pyproject(self.path.clone()),
-            folder: folder.to_owned(),
-            requires_python: self.requires_python(),
-            text: self.dependency_tables(),
-            is_local,
-            requirements,
-            has_dev_group,
-        }))
-    }
-
-    /// A dependency group with the groups it includes.
-    fn group(&self, name: &str, depth: usize) -> Vec<String> {
-        let Some(entries) = self
-            .at(&["dependency-groups", name])
-            .and_then(Value::as_array)
-        else {
-            return Vec::new();
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            if let Some(requirement) = entry.as_str() {
-                found.push(requirement.to_owned());
-            } else if let Some(other) = entry.get("include-group").and_then(Value::as_str)
-                && depth > 0
-            {
-                found.extend(self.group(other, depth - 1));
-            }
-        }
-        found
-    }
-
-    /// What decides which packages are installed, and nothing else: a change of the linter's
-    /// settings must not make the environment anew.
-    fn dependency_tables(&self) -> String {
-        let paths: &[&[&str]] = &[
-            &["project", "dependencies"],
-            &["project", "optional-dependencies"],
-            &["project", "requires-python"],
-            &["dependency-groups"],
-            &["tool", "uv"],
-        ];
-        let mut text = String::new();
-        for path in paths {
-            if let Some(value) = self.at(path) {
-                text.push_str(&format!("{} = {value}\n", path.join(".")));
-            }
-        }
-        text
-    }
-}
-
-fn strings(value: Option<&Value>) -> Vec<String> {
-    let list = value
-        .and_then(Value::as_array)
-        .map_or(&[][..], Vec::as_slice);
-    list.iter()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
-}
-
-fn read(path: &Path) -> Result<String, Error> {
+pub(super) fn read(path: &Path) -> Result<String, Error> {
     std::fs::read(path)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .map_err(|source| Error::Unreadable {

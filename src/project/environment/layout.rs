@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 
-use super::declared::Pyproject;
+use super::pyproject::Pyproject;
 use crate::project::Error;
 
 /// What makes the project's modules importable without installing it: the folder its packages are

@@ -370,7 +370,7 @@ mod tests {
         let seen = std::cell::Cell::new(0);
         let variables = tool_variables(&std::env::vars().collect());
         let error = install(&command, Path::new("/"), &variables, "count", &|_| {
-            seen.set(seen.get() + 1)
+            seen.set(seen.get() + 1);
         })
         .await
         .expect_err("it exits 3");
