@@ -30,7 +30,10 @@ fn was_built_as_asked() {
 #[test]
 fn localhost_is_found_and_trusted() {
     let answer = ask("localhost", Trust::Ours);
-    assert!(answer.contains("this is the server of the test"), "{answer}");
+    assert!(
+        answer.contains("this is the server of the test"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -45,7 +48,10 @@ fn the_name_of_this_machine_is_found() {
         return;
     }
     let answer = ask(name, Trust::Ours);
-    assert!(answer.contains("this is the server of the test"), "{answer}");
+    assert!(
+        answer.contains("this is the server of the test"),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -274,6 +274,12 @@ fn session(
         user_env: std::mem::take(&mut job.user_env),
         polling: job.polling,
         instance_stays: job.instance != Some(instance::Kind::Ephemeral),
+        notebook_checks: job
+            .plan
+            .notebooks
+            .iter()
+            .map(|notebook| attach::check_name(&notebook.path))
+            .collect(),
         keep_pictures: job.keep_pictures,
         dagster: Gate::new(),
         warm: Gate::new(),

@@ -32,7 +32,9 @@ pub async fn run(session: &Session, planned: &PlannedRun, index: usize) -> RunRe
                     launch::pick_job(&workspace, name, planned.location.as_deref(), assets)
                 }
                 Selection::Assets(selectors) => {
-                    launch::pick_assets(&workspace, selectors, planned.location.as_deref())
+                    // The notebooks' own checks get their verdicts from the notebooks that are run anyway.
+                    let ours = |name: &str| session.notebook_checks.contains(name);
+                    launch::pick_assets(&workspace, selectors, planned.location.as_deref(), ours)
                 }
             };
             match pick {

@@ -1,7 +1,7 @@
 //! What the parts of one execution share.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub struct Session {
     pub polling: Duration,
     /// Whether links to Dagster's UI will work when daglab has ended.
     pub instance_stays: bool,
+    /// The names of the asset checks that carry verdicts of the plan's notebooks.
+    pub notebook_checks: BTreeSet<String>,
     /// Whether pictures among the outputs are stored as files.
     pub keep_pictures: bool,
     /// Open once Dagster answers, or never will.

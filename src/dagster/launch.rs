@@ -21,6 +21,8 @@ pub struct Pick {
     pub job: String,
     /// Asset keys by their parts; empty for all of the job.
     pub assets: Vec<Vec<String>>,
+    /// The checks to execute with the assets, each with its asset's key; `None` for all of them.
+    pub checks: Option<Vec<(Vec<String>, String)>>,
 }
 
 /// Why nothing, or too much, was found.
@@ -53,6 +55,7 @@ pub fn pick_job(
                 .iter()
                 .map(|key| key.split('/').map(str::to_owned).collect())
                 .collect(),
+            checks: None,
         }),
         [] => Err(NotFound {
             message: format!("there is no job `{name}`"),
@@ -72,11 +75,13 @@ pub fn pick_job(
     }
 }
 
-/// Finds assets by keys, globs and `group:NAME`. All must be of one repository.
+/// Finds assets by keys, globs and `group:NAME`. All must be of one repository. `not_executed` says
+/// which checks are left out.
 pub fn pick_assets(
     workspace: &Workspace,
     selectors: &[String],
     location: Option<&str>,
+    not_executed: impl Fn(&str) -> bool,
 ) -> Result<Pick, NotFound> {
     let mut found: Vec<(&str, &Repository, &Asset)> = Vec::new();
     for selector in selectors {
@@ -129,6 +134,22 @@ pub fn pick_assets(
         })
         .cloned()
         .unwrap_or_else(|| "__ASSET_JOB".to_owned());
+    // Left to Dagster unless something is left out: older servers know no selection of checks.
+    let checks = found
+        .iter()
+        .any(|(.., asset)| asset.check_names().any(&not_executed))
+        .then(|| {
+            let of_asset = |asset: &Asset| -> Vec<(Vec<String>, String)> {
+                let names = asset.check_names().filter(|name| !not_executed(name));
+                names
+                    .map(|name| (asset.path().to_vec(), name.to_owned()))
+                    .collect()
+            };
+            found
+                .iter()
+                .flat_map(|(.., asset)| of_asset(asset))
+                .collect()
+        });
     Ok(Pick {
         location: at.to_owned(),
         repository: repository.name.clone(),
@@ -137,6 +158,7 @@ pub fn pick_assets(
             .iter()
             .map(|(.., asset)| asset.path().to_vec())
             .collect(),
+        checks,
     })
 }
 
@@ -251,6 +273,12 @@ fn selector(pick: &Pick) -> Value {
             .assets
             .iter()
             .map(|path| json!({ "path": path }))
+            .collect();
+    }
+    if let Some(checks) = &pick.checks {
+        selector["assetCheckSelection"] = checks
+            .iter()
+            .map(|(path, name)| json!({ "assetKey": { "path": path }, "name": name }))
             .collect();
     }
     selector
@@ -458,7 +486,7 @@ mod tests {
         let workspace = workspace();
         let keys = |selectors: &[&str], location| -> Result<Vec<String>, NotFound> {
             let selectors: Vec<String> = selectors.iter().map(|s| (*s).to_owned()).collect();
-            let pick = pick_assets(&workspace, &selectors, location)?;
+            let pick = pick_assets(&workspace, &selectors, location, |_| false)?;
             Ok(pick.assets.iter().map(|path| path.join("/")).collect())
         };
         assert_eq!(keys(&["core/orders"], None).unwrap(), ["core/orders"]);

@@ -75,6 +75,19 @@ pub struct Asset {
     pub is_executable: bool,
     /// The jobs it is part of, Dagster's implicit ones included.
     pub job_names: Vec<String>,
+    #[serde(default, rename = "assetChecksOrError")]
+    checks: Checks,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Checks {
+    checks: Vec<Check>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Check {
+    name: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +99,11 @@ impl Asset {
     /// The key's parts.
     pub fn path(&self) -> &[String] {
         &self.asset_key.path
+    }
+
+    /// The names of its checks.
+    pub fn check_names(&self) -> impl Iterator<Item = &str> {
+        self.checks.checks.iter().map(|check| check.name.as_str())
     }
 
     /// The key's parts joined by `/`.

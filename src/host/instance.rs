@@ -228,7 +228,10 @@ async fn await_socket(server: &mut Server, socket: &Path) -> Result<(), Error> {
             Err(_) if Instant::now() > deadline => format!("{} does not listen", server.name),
             Err(_) => continue,
         };
-        return Err(Error::Server { what, output: tail(&server.log, 30) });
+        return Err(Error::Server {
+            what,
+            output: tail(&server.log, 30),
+        });
     }
     Ok(())
 }

@@ -227,7 +227,9 @@ impl Host {
             let id = self.0.next_id.replace(self.0.next_id.get() + 1);
             let mut task = task.clone();
             let path = self.0.interpreter.env.get("PYTHONPATH");
-            task.env.entry("PYTHONPATH".to_owned()).or_insert_with(|| path.cloned());
+            task.env
+                .entry("PYTHONPATH".to_owned())
+                .or_insert_with(|| path.cloned());
             match warm.fork(id, task).await {
                 Ok(running) => return Ok(running),
                 Err(warm::ForkError::Refused(reason)) => self.note_degraded(reason),

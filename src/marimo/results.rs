@@ -18,6 +18,9 @@ const CONSOLE: usize = 32 * 1024;
 /// Pictures smaller than this are icons and sparklines.
 const SMALLEST_PICTURE: usize = 256;
 
+/// What an interruption without a traceback is called.
+const INTERRUPTED: &str = "Interrupted";
+
 /// The MIME type of a traceback among the console's entries.
 const TRACEBACK: &str = "application/vnd.marimo+traceback";
 
@@ -52,6 +55,15 @@ pub fn of_page(page: &Page, source: &Source, events: &Events, path: &str) -> Res
         report.console = console(cell);
         report.output_kinds = kinds(cell);
         fill_status(&mut report, cell, place);
+        // Interrupted before it began: it was waiting for the cell that took all the time.
+        let interrupted = report
+            .error
+            .as_ref()
+            .is_some_and(|error| error.kind == INTERRUPTED);
+        if interrupted && !events.ids.is_empty() && !events.times.contains_key(&cell.id) {
+            report.status = CellStatus::NotRun;
+            report.error = None;
+        }
         pictures(cell, index, &mut results.pictures);
         results.cells.push(report);
     }
@@ -181,7 +193,7 @@ fn cell_error(ename: &str, evalue: &str, cell: &PageCell, place: Option<&Cell>) 
         (Some((kind, message)), _) if message.is_empty() => (kind.clone(), evalue.to_owned()),
         (Some((kind, message)), _) => (kind.clone(), message.clone()),
         (None, "interruption" | "interrupted") => (
-            "Interrupted".to_owned(),
+            INTERRUPTED.to_owned(),
             "the cell was interrupted while it ran".to_owned(),
         ),
         (None, _) => (ename.to_owned(), evalue.to_owned()),
