@@ -96,7 +96,7 @@ fn the_orders_example_is_green_and_linked() {
         "{attachments:#?}"
     );
     let index = std::fs::read_to_string(project.artifacts().join("index.html")).unwrap();
-    assert!(index.contains("notebooks/orders_explore.html"));
+    assert!(index.contains("orders_explore.html"));
     assert!(
         std::fs::read_to_string(junit)
             .unwrap()

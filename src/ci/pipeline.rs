@@ -133,6 +133,7 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Result<CiReport, Error>
         attachments = attach_all(&session, &job, instance, &notebooks, &runs).await;
         clock.lap("attach");
     }
+    let isolation = host.isolation().as_str().to_owned();
     // Someone who pressed Ctrl-C waits for nothing: the host takes its children down.
     if let (Some(instance), None) = (&mut instance, cancelled) {
         instance.stop().await;
@@ -150,7 +151,6 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Result<CiReport, Error>
         Some(_) => RunResult::Cancelled,
         None => verdict(&notebooks, &runs, &findings, &attachments),
     };
-    let isolation = host.isolation().as_str().to_owned();
     let version = |name: &str| job.versions.get(name).cloned();
     if let Err(error) = session.store.into_inner().finish(job.retention_days) {
         tracing::warn!("old files could not be removed: {error}");

@@ -198,16 +198,24 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     finish(args, context, &cancel, &report?, &output)
 }
 
-/// The project the notebook is in. Without `--attach` it need not be one: any folder will do.
+/// The project the notebook is in: that of the current directory, or else of the notebook's folder.
+/// Without `--attach` it need not be one: any folder will do.
 fn find_project(context: &Context, file: &Path, required: bool) -> Result<Project, Failure> {
     let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     let variable = |name: &str| context.variable(name).map(str::to_owned);
-    let request = DetectRequest {
-        start: folder.clone(),
-        flags: TargetFlags::default(),
-        variable: &variable,
+    let find = |start: PathBuf| {
+        detect(&DetectRequest {
+            start,
+            flags: TargetFlags::default(),
+            variable: &variable,
+        })
     };
-    match detect(&request) {
+    if let Ok(project) = find(context.dir.clone())
+        && file.starts_with(&project.root)
+    {
+        return Ok(project);
+    }
+    match find(folder.clone()) {
         Ok(project) => Ok(project),
         Err(error) if required => Err(error.into()),
         Err(_) => Ok(Project {

@@ -29,6 +29,12 @@ from typing import Any, NoReturn
 # The exit code that tells daglab that the kernel died.
 KERNEL_DIED = 70
 
+# How much of a cell's console goes into the page, in characters.
+_CONSOLE = 1_000_000
+
+# The console entry that holds a traceback; it is never cut.
+_TRACEBACK = "application/vnd.marimo+traceback"
+
 # How long the kernel has between two interrupts; a cell may well catch the first.
 _INTERRUPT_EVERY_S = 0.4
 
@@ -54,6 +60,20 @@ class _Watch:
         self._kernel: Any = None
         self._running: dict[str, None] = {}
         self._done = False
+        self._printed: dict[str, int] = {}
+
+    def bound_console(self, cell_id: str, console: Any) -> None:
+        """Drop what a cell prints beyond a bound: nobody reads it, and the page must open."""
+        for entry in console if isinstance(console, list) else [console]:
+            text = getattr(entry, "data", None)
+            if not isinstance(text, str) or entry.mimetype == _TRACEBACK:
+                continue
+            before = self._printed.get(cell_id, 0)
+            self._printed[cell_id] = before + len(text)
+            if before > _CONSOLE:
+                entry.data = ""
+            elif before + len(text) > _CONSOLE:
+                entry.data = text[: _CONSOLE - before] + "\n[the rest was left out]\n"
 
     def cells(self, ids: list[str]) -> None:
         self._events.write("cells", ids=ids)
@@ -119,6 +139,9 @@ def _watch_cells(watch: _Watch) -> None:
     def add_notification(self: Any, notification: Any) -> Any:
         cell_id = getattr(notification, "cell_id", None)
         status = getattr(notification, "status", None)
+        console = getattr(notification, "console", None)
+        if cell_id is not None and console is not None:
+            watch.bound_console(str(cell_id), console)
         if cell_id is not None and isinstance(status, str):
             watch.cell(str(cell_id), status)
         elif type(notification).__name__ in ("CompletedRunNotification", "CompletedRun"):
