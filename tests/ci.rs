@@ -238,7 +238,7 @@ fn the_broken_example_names_each_break() {
         (&fails["status"], &fails["error"]["path"]),
         (&"failure".into(), &"good.py".into())
     );
-    assert_eq!(fails["error"]["line"], 40);
+    assert_eq!(fails["error"]["line"], 42);
     assert_eq!(run_of(&report, "hangs")["status"], "timed_out");
     assert!(
         run_of(&report, "dies")["error"]["message"]

@@ -227,7 +227,7 @@ async fn interrupt(running: &mut Running) -> Exit {
 fn verdict(exit: Exit, files: &Files) -> Verdict {
     match exit.code {
         Some(0) if files.page.is_file() => Verdict::Passed,
-        Some(0 | 1 | 2) => Verdict::Failed,
+        Some(0..=2) => Verdict::Failed,
         Some(KERNEL_DIED) => {
             let died = events(&files.events)
                 .filter(|event| event.event == "kernel_died")

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod planner;
 mod runs;
 pub mod schedule;
+mod selection;
 mod session;
 
 pub use error::Error;

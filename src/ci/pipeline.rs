@@ -11,12 +11,13 @@ use futures_util::future::{join, join_all};
 use super::error::Error;
 use super::gate::Gate;
 use super::plan::Plan;
+use super::planner::did_you_mean;
 use super::schedule::{Results, Schedule};
 use super::session::{Dagster, Emit, Session, finding};
 use super::{attach, checks, notebooks, runs};
 use crate::dagster::client::{Client, ClientConfig};
-use crate::dagster::preflight;
-use crate::dagster::workspace::{State, Workspace};
+use crate::dagster::discover::Workspace;
+use crate::dagster::summary::location_reports;
 use crate::host::instance::{self, Instance, Location, Setup};
 use crate::host::{Host, Interpreter, Isolation};
 use crate::project::imports::preload_candidates;
@@ -142,7 +143,7 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Result<CiReport, Error>
     clock.lap("stop");
 
     let locations = workspace
-        .map(|w| locations(&session, &w))
+        .map(|workspace| location_reports(&workspace, &session.root))
         .unwrap_or_default();
     note_locations(&session, &job.plan, &locations);
     note_degraded(&session, &job);
@@ -250,11 +251,9 @@ fn session(
     instance: Option<&Instance>,
 ) -> Result<Session, Error> {
     let url = instance.map(|instance| instance.url.clone());
-    let client = Client::new(ClientConfig {
-        url: url.clone().unwrap_or_default(),
-        timeout: Duration::from_secs(60),
-    })
-    .map_err(|source| Error::NotReady {
+    // Nothing is sent where there is no instance.
+    let address = url.as_deref().unwrap_or("http://127.0.0.1");
+    let client = Client::new(&ClientConfig::new(address)).map_err(|source| Error::NotReady {
         source,
         log: String::new(),
     })?;
@@ -342,18 +341,13 @@ async fn await_dagster(session: &Session, job: &Job<'_>) -> Dagster {
     if job.instance.is_none() {
         return Err("no instance was started".into());
     }
-    match session.client.wait_ready(job.start_up).await {
+    match session
+        .client
+        .wait_ready(job.start_up, job.locations.len())
+        .await
+    {
         Ok(workspace) => {
-            let env = &session.host.interpreter().env;
-            let missing = preflight::missing_variables(&workspace, |name| env.contains_key(name));
-            for (name, users) in missing {
-                let message = format!("`{name}` is not set; needed by {}", users.join(" and "));
-                let mut found = finding("preflight", "unset-variable", Severity::Warning, message);
-                found.hint = Some(format!(
-                    "set it and pass it on with `--env {name}` or `ci.env`"
-                ));
-                session.find(found);
-            }
+            note_unset_variables(session, &workspace).await;
             Ok(Rc::new(workspace))
         }
         Err(error) => {
@@ -361,6 +355,33 @@ async fn await_dagster(session: &Session, job: &Job<'_>) -> Dagster {
             session.find(finding("dagster", "not-ready", Severity::Error, message));
             Err(error.to_string().into())
         }
+    }
+}
+
+/// Dagster loads a location whose resources read variables that are not set; its runs then fail.
+async fn note_unset_variables(session: &Session, workspace: &Workspace) {
+    let env = &session.host.interpreter().env;
+    let required = match session.client.required_env_vars(workspace).await {
+        Ok(required) => required,
+        Err(error) => {
+            let message = format!("the variables that resources read are not known: {error}");
+            return session.find(finding("preflight", "unknown", Severity::Info, message));
+        }
+    };
+    for variable in required
+        .iter()
+        .filter(|variable| !env.contains_key(&variable.name))
+    {
+        let name = &variable.name;
+        let message = format!(
+            "`{name}` is not set; read by {}",
+            variable.readers.join(", ")
+        );
+        let mut found = finding("preflight", "unset-variable", Severity::Warning, message);
+        found.hint = Some(format!(
+            "set it and pass it on with `--env {name}` or `ci.env`"
+        ));
+        session.find(found);
     }
 }
 
@@ -388,9 +409,21 @@ fn fill<T>(results: Vec<Option<T>>, missing: impl Fn(usize) -> T) -> Vec<T> {
         .collect()
 }
 
+fn asset_keys(workspace: &Workspace) -> Vec<String> {
+    workspace
+        .assets()
+        .map(|found| found.item.key.to_string())
+        .collect()
+}
+
+fn job_names(workspace: &Workspace) -> Vec<String> {
+    let own = workspace.jobs().filter(|found| !found.item.is_implicit());
+    own.map(|found| found.item.name.clone()).collect()
+}
+
 /// Pairs notebooks by name, now that the assets are known, and drops targets that do not exist.
 fn pair(session: &Session, workspace: &Workspace, notebooks: &mut [NotebookReport]) {
-    let (assets, jobs) = (workspace.asset_keys(), workspace.job_names());
+    let (assets, jobs) = (asset_keys(workspace), job_names(workspace));
     for notebook in notebooks {
         let (wanted, kind, known) = match &notebook.target {
             None => {
@@ -407,7 +440,7 @@ fn pair(session: &Session, workspace: &Workspace, notebooks: &mut [NotebookRepor
             );
             let mut found = finding("daglab", "no-target", Severity::Error, message);
             found.path = Some(notebook.path.clone());
-            found.hint = crate::dagster::launch::did_you_mean(wanted, known);
+            found.hint = did_you_mean(wanted, known);
             session.find(found);
             notebook.target = None;
         }
@@ -430,7 +463,7 @@ async fn attach_all(
             let Some(Target::Job { name }) = &notebook.target else {
                 continue;
             };
-            match crate::dagster::launch::latest_run(&session.client, name).await {
+            match session.client.latest_run(name).await {
                 Ok(Some(run_id)) => run_ids.push((name.clone(), run_id)),
                 Ok(None) => session.find(finding(
                     "daglab",
@@ -454,37 +487,6 @@ async fn attach_all(
         return Vec::new();
     }
     attach::carry_out(&session.host, &instance.home, &instance.scratch, planned).await
-}
-
-fn locations(session: &Session, workspace: &Workspace) -> Vec<LocationReport> {
-    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    workspace
-        .locations
-        .iter()
-        .map(|location| {
-            let (loaded, error, assets, jobs) = match &location.state {
-                State::Loaded(repositories) => {
-                    let assets = repositories.iter().map(|r| r.asset_nodes.len()).sum();
-                    let all = repositories.iter().flat_map(|r| &r.jobs);
-                    (
-                        true,
-                        None,
-                        assets,
-                        all.filter(|job| !job.is_implicit()).count(),
-                    )
-                }
-                State::Failed(error) => (false, Some(error.to_report(&session.root)), 0, 0),
-                State::Loading => (false, None, 0, 0),
-            };
-            LocationReport {
-                name: location.name.clone(),
-                loaded,
-                error,
-                assets: count(assets),
-                jobs: count(jobs),
-            }
-        })
-        .collect()
 }
 
 /// A location that did not load is a finding: it fails the run unless validation is off.

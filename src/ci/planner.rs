@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::error::Error;
 use super::plan::{Executor, Plan, PlannedNotebook, PlannedRun, Policy, Selection};
 use crate::config::{self, Loaded, ci};
+use crate::dagster::discover::most_similar;
 use crate::project::notebooks::{self, Notebook};
 use crate::report::model::Target;
 
@@ -314,7 +315,7 @@ impl Planner<'_> {
                     .position(|run| run.name == *name)
                     .ok_or_else(|| {
                         let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
-                        let hint = crate::dagster::launch::did_you_mean(name, &names);
+                        let hint = did_you_mean(name, &names);
                         let message =
                             format!("`{}` needs `{name}`, which is no run", notebook.path);
                         self.error(message, hint, &format!("{path}.needs"))
@@ -363,6 +364,12 @@ impl Planner<'_> {
             },
         })
     }
+}
+
+/// The most similar of some names, as a question.
+pub(super) fn did_you_mean(wanted: &str, names: &[String]) -> Option<String> {
+    most_similar(wanted, names.iter().map(String::as_str))
+        .map(|name| format!("did you mean `{name}`?"))
 }
 
 /// Reads `asset://a/b:partition`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::gate::Gate;
 use super::schedule::Schedule;
 use crate::dagster::Client;
-use crate::dagster::workspace::Workspace;
+use crate::dagster::discover::Workspace;
 use crate::host::Host;
 use crate::host::launcher::Launcher;
 use crate::publish::local::LocalStore;

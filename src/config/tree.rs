@@ -30,6 +30,9 @@ pub struct Node {
     pub kind: Kind,
 }
 
+/// A key of a mapping, its place, and its value.
+pub type Entry = (String, (usize, usize), Node);
+
 /// The kinds of values.
 #[derive(Debug, Clone)]
 pub enum Kind {
@@ -38,7 +41,7 @@ pub enum Kind {
     /// A list.
     List(Vec<Node>),
     /// A mapping, in the file's order; each key with its place.
-    Map(Vec<(String, (usize, usize), Node)>),
+    Map(Vec<Entry>),
 }
 
 impl Node {
@@ -209,8 +212,8 @@ impl<'a> Builder<'a> {
         &mut self,
         parser: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
         depth: usize,
-    ) -> Result<Vec<(String, (usize, usize), Node)>, Error> {
-        let mut entries: Vec<(String, (usize, usize), Node)> = Vec::new();
+    ) -> Result<Vec<Entry>, Error> {
+        let mut entries: Vec<Entry> = Vec::new();
         loop {
             let (event, span) = self.next(parser)?;
             if matches!(event, Event::MappingEnd) {

@@ -1,520 +1,394 @@
-//! From a job or a selection of assets to a run.
+//! Launching and terminating runs.
 
-use globset::GlobBuilder;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
 
+use serde_json::Value;
+
+use super::asset_key::AssetKey;
 use super::client::Client;
+use super::discover::{Asset, Found, Workspace, is_implicit};
 use super::error::Error;
-use super::operations;
-use super::python_error::PythonError;
-use super::workspace::{Asset, Job, Repository, Workspace};
+use super::operations::wire::{
+    ExecutionMetadataWire, ExecutionParamsWire, FindRunVariables, JobSelectorWire, LaunchResult,
+    LaunchVariables, PipelineSelectorWire, RepositorySelectorWire, RunsFilterWire, RunsOrError,
+    Tag, TerminateResult, TerminateVariables,
+};
+use super::operations::{FindRun, LaunchRun, Operation, TerminateRun};
+use super::validate::{RunConfig, problems};
 
-/// What is to be run, found in a workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pick {
-    /// The code location.
+/// The tag by which a run is found again when the answer to its launch was lost.
+const LAUNCH_TAG: &str = "daglab/launch";
+/// How long and how often a run is looked for in that case.
+const SEARCH_WAIT: Duration = Duration::from_millis(500);
+const SEARCHES: u32 = 10;
+
+/// A repository of a code location.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RepositorySelector {
+    /// The location's name.
     pub location: String,
-    /// The repository.
+    /// The repository's name.
     pub repository: String,
-    /// The job, Dagster's implicit one for assets outside a job.
+}
+
+/// A job, or some assets of one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JobSelector {
+    /// Where the job is.
+    pub repository: RepositorySelector,
+    /// The job's name.
     pub job: String,
-    /// Asset keys by their parts; empty for all of the job.
-    pub assets: Vec<Vec<String>>,
-    /// The checks to execute with the assets, each with its asset's key; `None` for all of them.
-    pub checks: Option<Vec<(Vec<String>, String)>>,
+    /// Only these assets; all of the job if empty.
+    pub assets: Vec<AssetKey>,
+    /// Only these checks of the assets; all of them if nothing is said.
+    pub checks: Option<Vec<CheckHandle>>,
 }
 
-/// Why nothing, or too much, was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotFound {
-    /// What was not found, as a sentence.
-    pub message: String,
-    /// What may have been meant.
-    pub hint: Option<String>,
+/// One check of one asset.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckHandle {
+    /// The asset.
+    pub asset_key: AssetKey,
+    /// The check's name.
+    pub name: String,
 }
 
-/// Finds a job, and some of its assets.
-pub fn pick_job(
-    workspace: &Workspace,
-    name: &str,
-    location: Option<&str>,
-    assets: &[String],
-) -> Result<Pick, NotFound> {
-    let found: Vec<(&str, &Repository)> = workspace
-        .repositories()
-        .filter(|(at, _)| location.is_none_or(|wanted| wanted == *at))
-        .filter(|(_, repository)| repository.jobs.iter().any(|job: &Job| job.name == name))
-        .collect();
-    match found.as_slice() {
-        [(at, repository)] => Ok(Pick {
-            location: (*at).to_owned(),
-            repository: repository.name.clone(),
-            job: name.to_owned(),
-            assets: assets
-                .iter()
-                .map(|key| key.split('/').map(str::to_owned).collect())
-                .collect(),
-            checks: None,
-        }),
-        [] => Err(NotFound {
-            message: format!("there is no job `{name}`"),
-            hint: did_you_mean(name, &workspace.job_names()),
-        }),
-        several => Err(NotFound {
-            message: format!("{} code locations have a job `{name}`", several.len()),
-            hint: Some(format!(
-                "name one with `location`: {}",
-                several
-                    .iter()
-                    .map(|(at, _)| format!("`{at}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )),
-        }),
+/// What to launch.
+#[derive(Debug, Clone)]
+pub struct LaunchRequest {
+    /// The job.
+    pub selector: JobSelector,
+    /// Its run config, as [`Client::validate`] gives it back.
+    pub run_config: RunConfig,
+    /// The run's tags; those of a partition are among them.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// How a run is to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TerminatePolicy {
+    /// Its process is asked to end and the run is cancelled when it has.
+    Safe,
+    /// The run counts as cancelled at once, whatever its process does.
+    MarkCanceled,
+}
+
+impl RepositorySelector {
+    pub(super) fn to_wire(&self) -> RepositorySelectorWire {
+        RepositorySelectorWire {
+            repository_name: self.repository.clone(),
+            repository_location_name: self.location.clone(),
+        }
     }
 }
 
-/// Finds assets by keys, globs and `group:NAME`. All must be of one repository. `not_executed` says
-/// which checks are left out.
-pub fn pick_assets(
-    workspace: &Workspace,
-    selectors: &[String],
-    location: Option<&str>,
-    not_executed: impl Fn(&str) -> bool,
-) -> Result<Pick, NotFound> {
-    let mut found: Vec<(&str, &Repository, &Asset)> = Vec::new();
-    for selector in selectors {
-        let before = found.len();
-        for (at, repository) in workspace.repositories() {
-            if location.is_some_and(|wanted| wanted != at) {
-                continue;
-            }
-            for asset in &repository.asset_nodes {
-                let known = found.iter().any(|(.., other)| other.path() == asset.path());
-                if !known && asset.is_executable && matches(selector, asset)? {
-                    found.push((at, repository, asset));
-                }
-            }
+impl JobSelector {
+    fn asset_selection(&self) -> Option<Vec<AssetKey>> {
+        (!self.assets.is_empty()).then(|| self.assets.clone())
+    }
+
+    pub(super) fn to_pipeline(&self) -> PipelineSelectorWire {
+        PipelineSelectorWire {
+            pipeline_name: self.job.clone(),
+            repository: self.repository.to_wire(),
+            asset_selection: self.asset_selection(),
         }
-        let named = found
-            .iter()
-            .any(|(.., asset)| matches(selector, asset) == Ok(true));
-        if found.len() == before && !named {
-            return Err(NotFound {
-                message: format!("no asset that can be materialized matches `{selector}`"),
-                hint: did_you_mean(selector, &workspace.asset_keys()),
+    }
+
+    fn to_job(&self) -> JobSelectorWire {
+        JobSelectorWire {
+            job_name: self.job.clone(),
+            repository: self.repository.to_wire(),
+            asset_selection: self.asset_selection(),
+            asset_check_selection: self.checks.clone(),
+        }
+    }
+}
+
+impl Workspace {
+    /// The job that materializes all of some assets in one run. Dagster makes one for all assets,
+    /// older versions one for those with the same partitions.
+    pub fn asset_job(&self, keys: &[AssetKey]) -> Result<JobSelector, Error> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let asset = self.asset(key)?;
+            if !asset.item.is_materializable {
+                return Err(Error::AssetNotMaterializable { key: key.clone() });
+            }
+            found.push(asset);
+        }
+        let Some((first, rest)) = found.split_first() else {
+            return Err(Error::LaunchRefused {
+                job: "__ASSET_JOB".to_owned(),
+                message: "no asset was selected".to_owned(),
             });
-        }
-    }
-    let Some((at, repository, first)) = found.first().copied() else {
-        return Err(NotFound {
-            message: "no assets are selected".to_owned(),
-            hint: None,
-        });
-    };
-    if let Some((other, ..)) = found
-        .iter()
-        .find(|(l, r, _)| *l != at || r.name != repository.name)
-    {
-        return Err(NotFound {
-            message: format!("the selection spans the code locations `{at}` and `{other}`"),
-            hint: Some("select the assets of each code location in an entry of its own".into()),
-        });
-    }
-    // Dagster has one implicit job for each kind of partitions; all assets must share one.
-    let job = first
-        .job_names
-        .iter()
-        .filter(|job| job.starts_with("__ASSET_JOB"))
-        .find(|job| {
-            found
-                .iter()
-                .all(|(.., asset)| asset.job_names.contains(job))
-        })
-        .cloned()
-        .unwrap_or_else(|| "__ASSET_JOB".to_owned());
-    // Left to Dagster unless something is left out: older servers know no selection of checks.
-    let checks = found
-        .iter()
-        .any(|(.., asset)| asset.check_names().any(&not_executed))
-        .then(|| {
-            let of_asset = |asset: &Asset| -> Vec<(Vec<String>, String)> {
-                let names = asset.check_names().filter(|name| !not_executed(name));
-                names
-                    .map(|name| (asset.path().to_vec(), name.to_owned()))
-                    .collect()
+        };
+        let mut jobs = implicit_jobs(first);
+        for other in rest {
+            let apart = |reason| Error::AssetsApart {
+                first: first.item.key.clone(),
+                second: other.item.key.clone(),
+                reason,
             };
-            found
-                .iter()
-                .flat_map(|(.., asset)| of_asset(asset))
-                .collect()
-        });
-    Ok(Pick {
-        location: at.to_owned(),
-        repository: repository.name.clone(),
-        job,
-        assets: found
-            .iter()
-            .map(|(.., asset)| asset.path().to_vec())
-            .collect(),
-        checks,
-    })
-}
-
-fn matches(selector: &str, asset: &Asset) -> Result<bool, NotFound> {
-    if let Some(group) = selector.strip_prefix("group:") {
-        return Ok(asset.group_name.as_deref().unwrap_or("default") == group);
-    }
-    let glob = GlobBuilder::new(selector)
-        .literal_separator(true)
-        .build()
-        .map_err(|error| NotFound {
-            message: format!("`{selector}` is no pattern: {error}"),
-            hint: None,
-        })?;
-    Ok(glob.compile_matcher().is_match(asset.key()))
-}
-
-/// The nearest of some names, as a question.
-pub fn did_you_mean(wanted: &str, names: &[String]) -> Option<String> {
-    names
-        .iter()
-        .map(|name| (strsim::jaro_winkler(name, wanted), name))
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| format!("did you mean `{name}`?"))
-}
-
-/// What is wrong with a run config.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigProblem {
-    /// The field's path: `ops.a.config.limit`.
-    pub path: Vec<String>,
-    /// In Dagster's words.
-    pub message: String,
-}
-
-/// Adds the in-process executor to a run config that does not choose one.
-pub fn with_in_process(run_config: &Value) -> Option<Value> {
-    let mut config = run_config.clone();
-    let root = config.as_object_mut()?;
-    if root.contains_key("execution") {
-        return None;
-    }
-    root.insert(
-        "execution".to_owned(),
-        json!({ "config": { "in_process": {} } }),
-    );
-    Some(config)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ValidateData {
-    is_pipeline_config_valid: Validity,
-}
-
-#[derive(Deserialize)]
-struct Validity {
-    #[serde(rename = "__typename")]
-    kind: String,
-    #[serde(default)]
-    errors: Vec<ConfigErrorData>,
-    #[serde(flatten)]
-    error: PythonErrorFields,
-}
-
-#[derive(Deserialize, Default)]
-struct PythonErrorFields {
-    #[serde(default)]
-    message: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ConfigErrorData {
-    message: String,
-    #[serde(default)]
-    stack: Option<Stack>,
-}
-
-#[derive(Deserialize)]
-struct Stack {
-    entries: Vec<StackEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StackEntry {
-    field_name: Option<String>,
-    list_index: Option<i64>,
-    map_key: Option<Value>,
-}
-
-impl StackEntry {
-    fn part(self) -> Option<String> {
-        self.field_name
-            .or_else(|| self.list_index.map(|index| index.to_string()))
-            .or_else(|| {
-                self.map_key
-                    .map(|key| key.as_str().map_or(key.to_string(), str::to_owned))
-            })
-    }
-}
-
-fn selector(pick: &Pick) -> Value {
-    let mut selector = json!({
-        "pipelineName": pick.job,
-        "repositoryName": pick.repository,
-        "repositoryLocationName": pick.location,
-    });
-    if !pick.assets.is_empty() {
-        selector["assetSelection"] = pick
-            .assets
-            .iter()
-            .map(|path| json!({ "path": path }))
-            .collect();
-    }
-    if let Some(checks) = &pick.checks {
-        selector["assetCheckSelection"] = checks
-            .iter()
-            .map(|(path, name)| json!({ "assetKey": { "path": path }, "name": name }))
-            .collect();
-    }
-    selector
-}
-
-/// Holds a run config against the job's schema; empty when all is well.
-pub async fn validate(
-    client: &Client,
-    pick: &Pick,
-    run_config: &Value,
-) -> Result<Vec<ConfigProblem>, Error> {
-    let variables = json!({ "pipeline": selector(pick), "runConfigData": run_config });
-    let data: ValidateData = client.execute(&operations::VALIDATE, variables).await?;
-    let validity = data.is_pipeline_config_valid;
-    match validity.kind.as_str() {
-        "PipelineConfigValidationValid" => Ok(Vec::new()),
-        "RunConfigValidationInvalid" => Ok(validity
-            .errors
-            .into_iter()
-            .map(|error| ConfigProblem {
-                path: error
-                    .stack
-                    .map(|stack| {
-                        stack
-                            .entries
-                            .into_iter()
-                            .filter_map(StackEntry::part)
-                            .collect()
-                    })
-                    .unwrap_or_default(),
-                message: error.message,
-            })
-            .collect()),
-        _ => Ok(vec![ConfigProblem {
-            path: Vec::new(),
-            message: validity.error.message.unwrap_or(validity.kind),
-        }]),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LaunchData {
-    launch_run: Launched,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "__typename", rename_all_fields = "camelCase")]
-enum Launched {
-    LaunchRunSuccess {
-        run: LaunchedRun,
-    },
-    PythonError(PythonError),
-    UnauthorizedError {
-        message: String,
-    },
-    RunConfigValidationInvalid {
-        errors: Vec<ConfigErrorData>,
-    },
-    #[serde(untagged)]
-    Other(Value),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LaunchedRun {
-    run_id: String,
-}
-
-/// Launches a run and returns its id.
-pub async fn launch(
-    client: &Client,
-    pick: &Pick,
-    run_config: &Value,
-    tags: &[(String, String)],
-) -> Result<String, Error> {
-    let tags: Vec<Value> = tags
-        .iter()
-        .map(|(key, value)| json!({ "key": key, "value": value }))
-        .collect();
-    let variables = json!({ "executionParams": {
-        "selector": selector(pick),
-        "runConfigData": run_config,
-        "mode": "default",
-        "executionMetadata": { "tags": tags },
-    }});
-    let refused = |message| Error::Refused {
-        operation: operations::LAUNCH.name,
-        message,
-    };
-    let data: LaunchData = client.execute(&operations::LAUNCH, variables).await?;
-    match data.launch_run {
-        Launched::LaunchRunSuccess { run } => Ok(run.run_id),
-        Launched::PythonError(error) => Err(Error::Python { error }),
-        Launched::UnauthorizedError { message } => Err(Error::Unauthorized { message }),
-        Launched::RunConfigValidationInvalid { errors } => {
-            let messages: Vec<String> = errors.into_iter().map(|error| error.message).collect();
-            Err(refused(messages.join("; ")))
+            if other.repository() != first.repository() {
+                return Err(apart("they are in different code locations"));
+            }
+            jobs.retain(|job| other.item.job_names.iter().any(|name| name == job));
+            if jobs.is_empty() || differently_partitioned(first.item, other.item) {
+                return Err(apart("they are partitioned differently"));
+            }
         }
-        Launched::Other(value) => {
-            let message = value["message"].as_str().or(value["__typename"].as_str());
-            Err(refused(message.unwrap_or("an unknown answer").to_owned()))
-        }
-    }
-}
-
-/// The id of a job's latest run.
-pub async fn latest_run(client: &Client, job: &str) -> Result<Option<String>, Error> {
-    let data: Value = client
-        .execute(
-            &operations::LATEST_RUN,
-            json!({ "filter": { "pipelineName": job } }),
-        )
-        .await?;
-    let first = &data["runsOrError"]["results"][0]["runId"];
-    Ok(first.as_str().map(str::to_owned))
-}
-
-/// Asks for the end of a run; `force` marks it ended even if its process can't be told.
-pub async fn terminate(client: &Client, run_id: &str, force: bool) -> Result<(), Error> {
-    let policy = if force {
-        "MARK_AS_CANCELED_IMMEDIATELY"
-    } else {
-        "SAFE_TERMINATE"
-    };
-    let variables = json!({ "runId": run_id, "terminatePolicy": policy });
-    let data: Value = client.execute(&operations::TERMINATE, variables).await?;
-    let answer = &data["terminateRun"];
-    match answer["__typename"].as_str() {
-        Some("TerminateRunSuccess") => Ok(()),
-        _ => Err(Error::Refused {
-            operation: operations::TERMINATE.name,
-            message: answer["message"]
-                .as_str()
-                .unwrap_or("no reason given")
+        // The shortest is `__ASSET_JOB` itself, where there is such.
+        let job = jobs.into_iter().min_by_key(|job| (job.len(), *job));
+        Ok(JobSelector {
+            repository: first.repository(),
+            job: job
+                .ok_or_else(|| Error::AssetNotMaterializable {
+                    key: first.item.key.clone(),
+                })?
                 .to_owned(),
-        }),
+            assets: keys.to_vec(),
+            checks: None,
+        })
     }
+}
+
+fn implicit_jobs<'a>(asset: &Found<'a, Asset>) -> BTreeSet<&'a str> {
+    let names = asset.item.job_names.iter().map(String::as_str);
+    names.filter(|name| is_implicit(name)).collect()
+}
+
+/// Assets without partitions go with any; others must be partitioned by the same kind at least.
+fn differently_partitioned(one: &Asset, other: &Asset) -> bool {
+    match (&one.partitions, &other.partitions) {
+        (Some(one), Some(other)) => one != other,
+        _ => false,
+    }
+}
+
+impl Client {
+    /// The id of a job's latest run, if it has any.
+    pub async fn latest_run(&self, job: &str) -> Result<Option<String>, Error> {
+        let variables = FindRunVariables {
+            filter: RunsFilterWire {
+                tags: None,
+                pipeline_name: Some(job.to_owned()),
+            },
+        };
+        match self.execute::<FindRun>(&variables).await?.runs_or_error {
+            RunsOrError::Runs { results } => Ok(results.into_iter().next().map(|run| run.run_id)),
+            RunsOrError::PythonError(error) => Err(Error::python(FindRun::DESCRIBED.name, error)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Launches a run and says its id.
+    ///
+    /// The request is sent once. If its answer is lost, the run is looked for by a tag that only
+    /// this launch has, so that it is neither launched twice nor forgotten.
+    pub async fn launch(&self, request: &LaunchRequest) -> Result<String, Error> {
+        let job = &request.selector.job;
+        let launch = Tag {
+            key: LAUNCH_TAG.to_owned(),
+            value: unique(),
+        };
+        let tags = request.tags.iter().map(|(key, value)| Tag {
+            key: key.clone(),
+            value: value.clone(),
+        });
+        let variables = LaunchVariables {
+            params: ExecutionParamsWire {
+                selector: request.selector.to_job(),
+                run_config_data: Value::Object(request.run_config.clone()),
+                execution_metadata: ExecutionMetadataWire {
+                    tags: tags.chain([launch.clone()]).collect(),
+                },
+            },
+        };
+        let data = match self.execute::<LaunchRun>(&variables).await {
+            Ok(data) => data,
+            Err(error) if error.is_transient() => {
+                return self.find_launched(job, launch, error).await;
+            }
+            Err(error) => return Err(error),
+        };
+        let refused = |message: String| Error::LaunchRefused {
+            job: job.clone(),
+            message,
+        };
+        Err(match data.launch_run {
+            LaunchResult::LaunchRunSuccess { run } => return Ok(run.run_id),
+            LaunchResult::RunConfigValidationInvalid { errors } => Error::RunConfigInvalid {
+                job: job.clone(),
+                problems: problems(errors),
+            },
+            LaunchResult::PipelineNotFoundError { .. } => Error::JobNotFound {
+                name: job.clone(),
+                location: Some(request.selector.repository.location.clone()),
+                suggestion: None,
+            },
+            LaunchResult::UnauthorizedError { message } => Error::Unauthorized {
+                url: self.url().to_owned(),
+                message,
+            },
+            LaunchResult::PythonError(error) => Error::python(LaunchRun::DESCRIBED.name, error),
+            LaunchResult::InvalidSubsetError { message }
+            | LaunchResult::RunConflict { message }
+            | LaunchResult::PresetNotFoundError { message }
+            | LaunchResult::ConflictingExecutionParamsError { message }
+            | LaunchResult::NoModeProvidedError { message } => refused(message),
+            LaunchResult::Other => refused("it does not say why".to_owned()),
+        })
+    }
+
+    async fn find_launched(&self, job: &str, tag: Tag, lost: Error) -> Result<String, Error> {
+        let variables = FindRunVariables {
+            filter: RunsFilterWire {
+                tags: Some(vec![tag]),
+                pipeline_name: None,
+            },
+        };
+        for _ in 0..SEARCHES {
+            match self.execute::<FindRun>(&variables).await {
+                Ok(data) => {
+                    if let RunsOrError::Runs { results } = data.runs_or_error
+                        && let Some(run) = results.into_iter().next()
+                    {
+                        return Ok(run.run_id);
+                    }
+                }
+                // The server that lost the answer may be gone altogether.
+                Err(error) => tracing::debug!(%error, "looking for the launched run"),
+            }
+            if matches!(lost, Error::Unreachable { .. }) {
+                // Mostly nothing was sent at all; one look is enough to be sure.
+                return Err(lost);
+            }
+            tokio::time::sleep(SEARCH_WAIT).await;
+        }
+        Err(Error::LaunchUnknown {
+            job: job.to_owned(),
+            message: lost.to_string(),
+        })
+    }
+
+    /// Ends a run. A run that has ended already is refused by Dagster.
+    pub async fn terminate(&self, run_id: &str, policy: TerminatePolicy) -> Result<(), Error> {
+        let variables = TerminateVariables {
+            run_id: run_id.to_owned(),
+            policy: match policy {
+                TerminatePolicy::Safe => "SAFE_TERMINATE",
+                TerminatePolicy::MarkCanceled => "MARK_AS_CANCELED_IMMEDIATELY",
+            },
+        };
+        let data = self.execute::<TerminateRun>(&variables).await?;
+        Err(match data.terminate_run {
+            TerminateResult::TerminateRunSuccess => return Ok(()),
+            TerminateResult::TerminateRunFailure { message } => Error::TerminateRefused {
+                run_id: run_id.to_owned(),
+                message,
+            },
+            TerminateResult::RunNotFoundError => Error::RunNotFound {
+                run_id: run_id.to_owned(),
+            },
+            TerminateResult::UnauthorizedError { message } => Error::Unauthorized {
+                url: self.url().to_owned(),
+                message,
+            },
+            TerminateResult::PythonError(error) => {
+                Error::python(TerminateRun::DESCRIBED.name, error)
+            }
+        })
+    }
+}
+
+/// A text that no other launch has: 128 bits of the randomness that hash maps are seeded with.
+fn unique() -> String {
+    let half = || RandomState::new().build_hasher().finish();
+    // Later states of one thread are the first plus one, so the clock adds its part.
+    let mut clock = RandomState::new().build_hasher();
+    clock.write_u128(
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |time| time.as_nanos()),
+    );
+    format!("{:016x}{:016x}", half(), clock.finish())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::workspace::{Location, State};
+    use super::super::discover::{Location, LocationState, PartitionKind, Partitions, Repository};
     use super::*;
 
-    fn workspace() -> Workspace {
-        let repository = |jobs: &[&str], assets: &[(&str, &str)]| -> Repository {
-            serde_json::from_value(json!({
-                "name": "__repository__",
-                "jobs": jobs.iter().map(|n| json!({"name": n, "isAssetJob": false})).collect::<Vec<_>>(),
-                "assetNodes": assets.iter().map(|(key, group)| json!({
-                    "assetKey": {"path": key.split('/').collect::<Vec<_>>()}, "groupName": group,
-                    "isPartitioned": false, "isExecutable": true, "jobNames": ["__ASSET_JOB"],
-                })).collect::<Vec<_>>(),
-            }))
-            .unwrap()
-        };
-        Workspace {
-            version: "1".into(),
-            locations: vec![
-                Location {
-                    name: "a".into(),
-                    state: State::Loaded(vec![repository(
-                        &["build", "shared"],
-                        &[
-                            ("core/orders", "core"),
-                            ("core/customers", "core"),
-                            ("raw", "ingest"),
-                        ],
-                    )]),
-                },
-                Location {
-                    name: "b".into(),
-                    state: State::Loaded(vec![repository(&["shared"], &[("other", "core")])]),
-                },
-            ],
+    fn asset(key: &str, jobs: &[&str], partitions: Option<PartitionKind>) -> Asset {
+        Asset {
+            key: AssetKey::parse(key).expect("a key"),
+            group: None,
+            is_executable: !jobs.is_empty(),
+            is_materializable: !jobs.is_empty(),
+            job_names: jobs.iter().map(|job| (*job).to_owned()).collect(),
+            dependencies: vec![],
+            partitions: partitions.map(|kind| Partitions {
+                kind,
+                dimensions: vec![],
+            }),
+            has_checks: false,
         }
     }
 
-    #[test]
-    fn jobs_are_found_or_a_hint_is_given() {
-        let workspace = workspace();
-        assert_eq!(
-            pick_job(&workspace, "build", None, &[]).unwrap().location,
-            "a"
-        );
-        let error = pick_job(&workspace, "biuld", None, &[]).unwrap_err();
-        assert_eq!(error.hint.as_deref(), Some("did you mean `build`?"));
-        assert!(
-            pick_job(&workspace, "shared", None, &[])
-                .unwrap_err()
-                .message
-                .contains("2 code")
-        );
-        assert_eq!(
-            pick_job(&workspace, "shared", Some("b"), &[])
-                .unwrap()
-                .location,
-            "b"
-        );
+    fn workspace(assets: Vec<Asset>) -> Workspace {
+        Workspace {
+            locations: vec![Location {
+                name: "main".into(),
+                state: LocationState::Loaded {
+                    repositories: vec![Repository {
+                        name: "__repository__".into(),
+                        jobs: vec![],
+                        assets,
+                    }],
+                },
+            }],
+        }
+    }
+
+    fn keys(text: &[&str]) -> Vec<AssetKey> {
+        text.iter()
+            .map(|key| AssetKey::parse(key).expect("a key"))
+            .collect()
     }
 
     #[test]
-    fn assets_are_found_by_key_glob_and_group() {
-        let workspace = workspace();
-        let keys = |selectors: &[&str], location| -> Result<Vec<String>, NotFound> {
-            let selectors: Vec<String> = selectors.iter().map(|s| (*s).to_owned()).collect();
-            let pick = pick_assets(&workspace, &selectors, location, |_| false)?;
-            Ok(pick.assets.iter().map(|path| path.join("/")).collect())
-        };
-        assert_eq!(keys(&["core/orders"], None).unwrap(), ["core/orders"]);
-        assert_eq!(keys(&["core/*", "raw"], None).unwrap().len(), 3);
-        assert_eq!(keys(&["group:core"], Some("a")).unwrap().len(), 2);
+    fn the_implicit_job_is_one_that_all_selected_assets_share() {
+        let workspace = workspace(vec![
+            asset("a", &["mine", "__ASSET_JOB_0", "__ASSET_JOB_1"], None),
+            asset("b", &["__ASSET_JOB_1"], Some(PartitionKind::Static)),
+            asset("c", &["__ASSET_JOB_0"], Some(PartitionKind::TimeWindow)),
+            asset("new", &["__ASSET_JOB", "__ASSET_JOB_2"], None),
+            asset("outside", &[], None),
+        ]);
+        let job = |names: &[&str]| workspace.asset_job(&keys(names));
+        assert_eq!(job(&["a", "b"]).expect("a job").job, "__ASSET_JOB_1");
+        assert_eq!(job(&["a"]).expect("a job").job, "__ASSET_JOB_0");
+        assert_eq!(job(&["new"]).expect("a job").job, "__ASSET_JOB");
+        assert!(matches!(job(&["b", "c"]), Err(Error::AssetsApart { .. })));
+        assert!(matches!(
+            job(&["outside"]),
+            Err(Error::AssetNotMaterializable { .. })
+        ));
+        let missing = job(&["outsid"]).expect_err("no such asset");
         assert!(
-            keys(&["group:core"], None)
-                .unwrap_err()
-                .message
-                .contains("spans")
+            matches!(&missing, Error::AssetNotFound { suggestion: Some(key), .. } if key.to_string() == "outside")
         );
-        assert!(
-            keys(&["*"], Some("a")).unwrap() == ["raw"],
-            "a star stays within a part"
-        );
-        assert!(
-            keys(&["core/order"], None)
-                .unwrap_err()
-                .hint
-                .unwrap()
-                .contains("core/orders")
-        );
+        assert!(matches!(job(&[]), Err(Error::LaunchRefused { .. })));
     }
 
     #[test]
-    fn a_chosen_executor_is_left_alone() {
-        assert_eq!(with_in_process(&json!({"execution": {}})), None);
-        let merged = with_in_process(&json!({"ops": {}})).unwrap();
-        assert_eq!(merged["execution"]["config"], json!({"in_process": {}}));
+    fn launches_are_told_apart() {
+        let all: BTreeSet<String> = (0..100).map(|_| unique()).collect();
+        assert_eq!(all.len(), 100);
+        assert!(all.iter().all(|text| text.len() == 32));
     }
 }

@@ -1,16 +1,29 @@
-//! Dagster, spoken to over GraphQL alone.
+//! Dagster, seen through its GraphQL: the only way to an ephemeral instance and to a deployment
+//! alike.
 //!
-//! The same client talks to the ephemeral instance and to a deployment. What Dagster says is read
-//! into types here; what it means for a run of daglab is decided elsewhere.
+//! [`client`] sends [`operations`]; [`discover`] says what there is and when the server is ready;
+//! [`validate`] and [`launch`] start runs; [`follow`] watches them to their end and [`summary`]
+//! turns what was seen into the report. How processes are started does not belong here.
 
+mod address;
+mod asset_key;
 pub mod client;
-pub mod error;
+pub mod discover;
+mod error;
+pub mod events;
+mod excerpt;
 pub mod follow;
 pub mod launch;
+pub mod metadata;
 pub mod operations;
-pub mod preflight;
-pub mod python_error;
-pub mod workspace;
+pub mod partition;
+mod python_error;
+pub mod ready;
+pub mod summary;
+pub mod validate;
+pub mod version;
 
-pub use client::Client;
+pub use asset_key::AssetKey;
+pub use client::{Client, ClientConfig};
 pub use error::Error;
+pub use python_error::PythonError;

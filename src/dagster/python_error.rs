@@ -1,161 +1,321 @@
-//! Dagster's `PythonError`: an exception with its chain of causes.
+//! Exceptions as Dagster reports them, and the part of them that a person wants to see.
+//!
+//! Dagster wraps what the user's code raised in an exception of its own, and its stacks are mostly
+//! frames of Dagster. What is shown is the exception that the user's code raised, with the frames
+//! of the user's files, and below it what that was raised `from`.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::report::model::RunError;
-use crate::ui::text::sanitize;
 
-/// An exception with its chain of causes.
+/// An exception and those that led to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PythonError {
+    /// The class's name and the message, as the last lines of a traceback have them.
+    pub message: String,
     /// The class's name.
     pub class_name: Option<String>,
-    /// The message, which begins with the class.
-    pub message: String,
-    /// The stack's entries, outermost first.
+    /// The frames, outermost first, as Python prints them.
     pub stack: Vec<String>,
-    /// What caused it, nearest first.
-    pub error_chain: Vec<ErrorLink>,
+    /// What it was raised from, or while handling what; nearest first.
+    pub error_chain: Vec<ChainLink>,
 }
 
-/// A link of the chain.
+/// One of the exceptions that led to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct ErrorLink {
-    /// The cause.
-    pub error: Box<PythonError>,
+#[serde(rename_all = "camelCase", default)]
+pub struct ChainLink {
+    /// Raised `from` it, rather than while it was being handled.
+    pub is_explicit_link: bool,
+    /// The exception.
+    pub error: Exception,
+}
+
+/// An exception by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Exception {
+    /// The class's name and the message.
+    pub message: String,
+    /// The class's name.
+    pub class_name: Option<String>,
+    /// The frames, outermost first.
+    pub stack: Vec<String>,
+}
+
+/// A line of a Python file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place<'a> {
+    file: &'a str,
+    line: u32,
 }
 
 impl PythonError {
-    /// The exception at the end of the chain: the user's, under Dagster's.
-    pub fn root(&self) -> &Self {
-        self.error_chain.last().map_or(self, |link| &link.error)
+    /// The error for a report: the exception that the user's code raised, located in `project`.
+    pub fn to_run_error(&self, project: &Path) -> RunError {
+        let links = self.links();
+        // Wrappers come first. Where all are Dagster's own, the innermost says most.
+        let first = links
+            .iter()
+            .position(|(_, error)| !is_wrapper(error))
+            .unwrap_or(links.len() - 1);
+        let (_, raised) = links[first];
+        let class = raised.class_name.clone();
+        let message = strip_class(raised.message, class.as_deref());
+        let place = links[first..]
+            .iter()
+            .find_map(|(_, error)| place_in(error, project));
+        RunError {
+            message,
+            stack: stack_of(&links[first..]),
+            path: place.as_ref().map(|(path, _)| path.clone()),
+            line: place.map(|(_, line)| line),
+            class,
+        }
     }
 
-    /// Class and message of the root cause, on one line.
-    pub fn summary(&self) -> String {
-        sanitize(
-            self.root()
-                .message
-                .lines()
-                .next()
-                .unwrap_or("an error without a message"),
-        )
-        .into_owned()
+    /// The error and its chain, outermost first.
+    fn links(&self) -> Vec<(bool, ExceptionRef<'_>)> {
+        let own = ExceptionRef {
+            message: &self.message,
+            class_name: &self.class_name,
+            stack: &self.stack,
+        };
+        std::iter::once((true, own))
+            .chain(self.error_chain.iter().map(|link| {
+                let error = ExceptionRef {
+                    message: &link.error.message,
+                    class_name: &link.error.class_name,
+                    stack: &link.error.stack,
+                };
+                (link.is_explicit_link, error)
+            }))
+            .collect()
     }
 
-    /// The stack of the root cause without the frames of libraries, unless that leaves nothing.
-    pub fn user_stack(&self) -> String {
-        let root = self.root();
-        let user: Vec<&str> = root
+    /// The class and message of the exception that the user's code raised, on one line.
+    pub fn headline(&self) -> String {
+        let error = self.to_run_error(Path::new(""));
+        let message = error.message.lines().next().unwrap_or_default();
+        match error.class {
+            Some(class) if message.is_empty() => class,
+            Some(class) => format!("{class}: {message}"),
+            None => message.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for PythonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline())
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ExceptionRef<'a> {
+    message: &'a str,
+    class_name: &'a Option<String>,
+    stack: &'a [String],
+}
+
+/// Whether an exception is one that Dagster puts around another: it is Dagster's, and none of its
+/// frames is the user's.
+fn is_wrapper(error: &ExceptionRef<'_>) -> bool {
+    error
+        .class_name
+        .as_deref()
+        .is_some_and(|class| class.starts_with("Dagster") || class == "CheckError")
+        && !error.stack.iter().any(|frame| is_users(frame))
+}
+
+/// The frames of the user's files of each exception, the way Python prints a chain (but nearest
+/// first). All frames of the first where none is the user's.
+fn stack_of(links: &[(bool, ExceptionRef<'_>)]) -> Option<String> {
+    let mut text = String::new();
+    for (index, (explicit, error)) in links.iter().enumerate() {
+        let frames: Vec<&str> = error
             .stack
             .iter()
-            .filter(|frame| is_user_frame(frame))
+            .filter(|frame| is_users(frame))
             .map(String::as_str)
             .collect();
-        let frames = if user.is_empty() {
-            root.stack.iter().map(String::as_str).collect()
+        if index == 0 {
+            if frames.is_empty() && links.len() == 1 {
+                error.stack.iter().for_each(|frame| text.push_str(frame));
+            }
         } else {
-            user
-        };
-        let message = sanitize(root.message.trim_end()).into_owned();
-        format!("{}{message}", sanitize(&frames.concat()))
-    }
-
-    /// The error for a report, with the user's last frame as its place.
-    pub fn to_report(&self, project: &Path) -> RunError {
-        let root = self.root();
-        let place = root
-            .stack
-            .iter()
-            .rev()
-            .filter(|frame| is_user_frame(frame))
-            .find_map(|frame| frame_place(frame));
-        let path = place.as_ref().map(|(path, _)| {
-            let path = Path::new(path);
-            path.strip_prefix(project)
-                .unwrap_or(path)
-                .display()
-                .to_string()
-        });
-        let class = root.class_name.clone();
-        let message = sanitize(root.message.trim()).into_owned();
-        let message = class
-            .as_deref()
-            .and_then(|class| {
-                let (first, rest) = message.split_once(':')?;
-                (first.rsplit('.').next() == Some(class)).then(|| rest.trim().to_owned())
-            })
-            .unwrap_or(message);
-        RunError {
-            class,
-            message,
-            stack: Some(self.user_stack()).filter(|stack| !stack.is_empty()),
-            path,
-            line: place.map(|(_, line)| line),
+            text.push_str(if *explicit {
+                "\nThe direct cause was:\n"
+            } else {
+                "\nIt happened while handling:\n"
+            });
+            text.push_str(error.message.trim_end());
+            text.push('\n');
         }
+        frames.iter().for_each(|frame| text.push_str(frame));
     }
+    let text = text.trim_matches('\n');
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Whether a frame is the project's: not of an installed package, the standard library or Dagster.
-fn is_user_frame(frame: &str) -> bool {
-    match frame_place(frame) {
-        Some((path, _)) => {
-            !["site-packages", "dist-packages", "/lib/python", "<frozen "]
-                .iter()
-                .any(|part| path.contains(part))
-                && !path.starts_with('<')
-        }
-        None => false,
-    }
+/// Whether a frame is in a file of the user: not in an installed package, not in Python itself.
+fn is_users(frame: &str) -> bool {
+    let Some(Place { file, .. }) = place(frame) else {
+        return false;
+    };
+    let file = file.replace('\\', "/");
+    let foreign = ["/site-packages/", "/dist-packages/", "/lib/python3."];
+    !file.starts_with('<') && !foreign.iter().any(|part| file.contains(part))
 }
 
-/// File and line of `  File "/x/y.py", line 3, in f`.
-fn frame_place(frame: &str) -> Option<(&str, u32)> {
+/// The place that the first line of a frame (or of a syntax error) names.
+fn place(frame: &str) -> Option<Place<'_>> {
     let rest = frame.trim_start().strip_prefix("File \"")?;
-    let (path, rest) = rest.split_once("\", line ")?;
-    let line = rest
-        .split(|c: char| !c.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()?;
-    Some((path, line))
+    let (file, rest) = rest.split_once("\", line ")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit());
+    let line = rest[..digits.unwrap_or(rest.len())].parse().ok()?;
+    Some(Place { file, line })
+}
+
+/// The innermost place of an exception that lies in the project, relative to it and with `/`.
+fn place_in(error: &ExceptionRef<'_>, project: &Path) -> Option<(String, u32)> {
+    // A syntax error's own place is the first line of its message, not a frame.
+    std::iter::once(error.message)
+        .chain(error.stack.iter().rev().map(String::as_str))
+        .filter(|frame| is_users(frame))
+        .filter_map(place)
+        .find_map(|place| {
+            let relative = Path::new(place.file).strip_prefix(project).ok()?;
+            let parts: Vec<_> = relative
+                .components()
+                .map(|part| part.as_os_str().to_string_lossy())
+                .collect();
+            Some((parts.join("/"), place.line))
+        })
+}
+
+/// A message without the class that Python puts before it, with or without its module.
+fn strip_class(message: &str, class: Option<&str>) -> String {
+    let message = message.trim_end();
+    let Some(class) = class else {
+        return message.trim_start().to_owned();
+    };
+    // The lines before the class are the place of a syntax error; they are worth keeping.
+    let lines: Vec<&str> = message.lines().collect();
+    for (index, line) in lines.iter().enumerate() {
+        let head = line.split(':').next().unwrap_or_default();
+        if head == class || head.ends_with(&format!(".{class}")) {
+            let own = line[head.len()..].trim_start_matches(':').trim_start();
+            let mut kept = vec![own];
+            kept.extend(&lines[index + 1..]);
+            kept.extend(&lines[..index]);
+            return kept.join("\n").trim().to_owned();
+        }
+    }
+    message.trim_start().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
+    use pretty_assertions::assert_eq;
+
     use super::*;
 
-    #[test]
-    fn the_users_frame_of_the_root_cause_is_the_place() {
-        let root = PythonError {
-            class_name: Some("ValueError".into()),
-            message: "ValueError: no\n".into(),
-            stack: vec![
-                "  File \"/v/lib/python3.11/site-packages/dagster/x.py\", line 1, in f\n    a\n"
-                    .into(),
-                "  File \"/p/defs/jobs.py\", line 7, in breaks\n    raise\n".into(),
-            ],
-            ..PythonError::default()
-        };
-        let error = PythonError {
+    fn frame(file: &str, line: u32, code: &str) -> String {
+        format!("  File \"{file}\", line {line}, in f\n    {code}\n")
+    }
+
+    fn step_failure() -> PythonError {
+        PythonError {
+            message: "dagster._core.errors.DagsterExecutionStepExecutionError: Error occurred while executing op \"explode\":\n".into(),
             class_name: Some("DagsterExecutionStepExecutionError".into()),
-            message: "dagster._core.errors.X: Error occurred".into(),
-            error_chain: vec![ErrorLink {
-                error: Box::new(root),
+            stack: vec![frame("/v/lib/python3.11/site-packages/dagster/x.py", 9, "yield")],
+            error_chain: vec![
+                ChainLink {
+                    is_explicit_link: true,
+                    error: Exception {
+                        message: "shop.errors.RatioError: not defined\nsecond line\n".into(),
+                        class_name: Some("RatioError".into()),
+                        stack: vec![
+                            frame("/v/lib/python3.11/site-packages/dagster/y.py", 9, "yield"),
+                            frame("/home/me/shop/defs.py", 12, "ratio()"),
+                            frame("/home/me/shop/math/ratio.py", 3, "raise"),
+                        ],
+                    },
+                },
+                ChainLink {
+                    is_explicit_link: true,
+                    error: Exception {
+                        message: "ZeroDivisionError: division by zero\n".into(),
+                        class_name: Some("ZeroDivisionError".into()),
+                        stack: vec![frame("/home/me/shop/math/ratio.py", 1, "a / b")],
+                    },
+                },
+            ],
+        }
+    }
+
+    #[test]
+    fn the_users_exception_is_what_is_reported() {
+        let error = step_failure().to_run_error(Path::new("/home/me/shop"));
+        assert_eq!(error.class.as_deref(), Some("RatioError"));
+        assert_eq!(error.message, "not defined\nsecond line");
+        assert_eq!(error.path.as_deref(), Some("math/ratio.py"));
+        assert_eq!(error.line, Some(3));
+        let stack = error.stack.expect("a stack");
+        assert!(!stack.contains("site-packages"), "{stack}");
+        assert!(stack.contains("The direct cause was:\nZeroDivisionError: division by zero"));
+        assert_eq!(step_failure().headline(), "RatioError: not defined");
+    }
+
+    #[test]
+    fn a_file_outside_the_project_is_not_a_path_of_it() {
+        let error = step_failure().to_run_error(Path::new("/elsewhere"));
+        assert_eq!((error.path, error.line), (None, None));
+    }
+
+    #[test]
+    fn a_syntax_error_points_to_its_own_place() {
+        let error = PythonError {
+            message: "dagster._core.errors.DagsterUserCodeLoadError: Error occurred\n".into(),
+            class_name: Some("DagsterUserCodeLoadError".into()),
+            stack: vec![],
+            error_chain: vec![ChainLink {
+                is_explicit_link: true,
+                error: Exception {
+                    message: "  File \"/p/syntax.py\", line 2\n    def (:\n        ^\nSyntaxError: invalid syntax\n".into(),
+                    class_name: Some("SyntaxError".into()),
+                    stack: vec![frame("<frozen importlib._bootstrap>", 241, "call")],
+                },
             }],
-            ..PythonError::default()
         };
-        let report = error.to_report(Path::new("/p"));
-        assert_eq!(report.class.as_deref(), Some("ValueError"));
-        assert_eq!(report.message, "no");
-        assert_eq!(
-            (report.path.as_deref(), report.line),
-            (Some("defs/jobs.py"), Some(7))
-        );
-        assert!(!report.stack.unwrap().contains("site-packages"));
+        let error = error.to_run_error(Path::new("/p"));
+        assert_eq!(error.class.as_deref(), Some("SyntaxError"));
+        assert!(error.message.starts_with("invalid syntax\n"), "{error:?}");
+        assert_eq!(error.path.as_deref(), Some("syntax.py"));
+        assert_eq!(error.line, Some(2));
+    }
+
+    #[test]
+    fn without_a_cause_dagsters_own_exception_is_reported_with_its_frames() {
+        let error = PythonError {
+            message: "dagster._core.errors.DagsterInvariantViolationError: no such thing\n".into(),
+            class_name: Some("DagsterInvariantViolationError".into()),
+            stack: vec![frame("/v/site-packages/dagster/x.py", 9, "raise")],
+            error_chain: vec![],
+        };
+        let error = error.to_run_error(Path::new("/p"));
+        assert_eq!(error.message, "no such thing");
+        assert!(error.stack.expect("a stack").contains("x.py"));
+    }
+
+    #[test]
+    fn an_error_without_anything_is_still_an_error() {
+        let error = PythonError::default().to_run_error(Path::new("/p"));
+        assert_eq!((error.class, error.message), (None, String::new()));
     }
 }

@@ -146,7 +146,7 @@ pub fn parse(html: &str) -> Result<Page, Unreadable> {
     Ok(join(notebook, session))
 }
 
-fn malformed(what: impl ToString) -> Unreadable {
+fn malformed(what: &(impl ToString + ?Sized)) -> Unreadable {
     Unreadable::Malformed(what.to_string())
 }
 
@@ -159,7 +159,7 @@ fn read<'a, T: Deserialize<'a>>(
     *into = stream
         .next()
         .ok_or_else(|| malformed("the page is cut off"))?
-        .map_err(malformed)?;
+        .map_err(|error| malformed(&error))?;
     Ok(&text[stream.byte_offset()..])
 }
 

@@ -293,7 +293,7 @@ pub struct Materialization {
 pub struct RunError {
     /// The exception's class, where there was one.
     pub class: Option<String>,
-    /// The root cause's message.
+    /// The message of the exception that the user's code raised; its causes are in `stack`.
     pub message: String,
     /// The stack of the root cause, shortened to the user's frames where that leaves any.
     pub stack: Option<String>,

@@ -1,5 +1,10 @@
 //! What the end-to-end tests share: small projects, the real binary, and a look at processes.
 #![allow(dead_code, reason = "each test file uses some of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't be set up has failed"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,58 @@
+//! A little of what a server said, fit to be shown: it may be anything, control sequences too.
+
+/// How much is shown, in characters.
+const EXCERPT: usize = 200;
+
+/// An excerpt to follow what is said about it; nothing if there is none.
+pub(super) fn after_colon(body: &[u8]) -> String {
+    let text = excerpt(body);
+    if text.is_empty() {
+        text
+    } else {
+        format!(": {text}")
+    }
+}
+
+/// The beginning of a foreign text on one line, without control characters. Of an HTML page, its
+/// title.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
+    let lower = text.to_ascii_lowercase();
+    let title = lower.find("<title>").and_then(|start| {
+        let start = start + "<title>".len();
+        let end = start + lower[start..].find("</title>")?;
+        Some(text[start..end].to_owned())
+    });
+    let text = title.unwrap_or_else(|| text.into_owned());
+    let printable: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let words: Vec<&str> = printable.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(EXCERPT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn excerpts_are_short_clean_and_on_one_line() {
+        assert_eq!(excerpt(b"a\x1b[31m\n b"), "a [31m b");
+        assert_eq!(
+            excerpt(b"<html><head><TITLE>502 Bad Gateway</TITLE></head>"),
+            "502 Bad Gateway"
+        );
+        assert_eq!(
+            excerpt("ä".repeat(900).as_bytes()).chars().count(),
+            EXCERPT + 1
+        );
+        assert_eq!(excerpt(&[0xff, 0xfe]), "\u{fffd}\u{fffd}");
+    }
+}

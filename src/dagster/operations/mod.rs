@@ -1,0 +1,190 @@
+//! The GraphQL operations this crate knows, each in a file of its own, and what they ask of a
+//! server.
+//!
+//! A document is a constant: what varies travels in variables, so nothing a user wrote can become
+//! part of a query. A test validates every document against the schema of every Dagster release it
+//! may be sent to (`tests/dagster_operations.rs`).
+//!
+//! What the answers are turned into belongs to the rooms that use them.
+
+pub(crate) mod wire;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::version::Version;
+
+/// The oldest Dagster that is supported.
+pub const OLDEST: Version = Version::new(1, 5, 0);
+
+/// Whether an operation changes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It reads, so it may be asked again.
+    Query,
+    /// It changes something, so it is sent once.
+    Mutation,
+}
+
+/// The text of an operation for servers from a version on.
+#[derive(Debug, Clone, Copy)]
+pub struct Document {
+    /// The first version that understands it. Where the release that brought a field is not known
+    /// exactly, this is the earliest release whose schema was seen to have it.
+    pub since: Version,
+    /// The operation and its fragments.
+    pub text: &'static str,
+}
+
+/// An operation without its types: what the schema test goes through.
+#[derive(Debug, Clone, Copy)]
+pub struct Described {
+    /// The operation's name in its document.
+    pub name: &'static str,
+    /// Whether it changes something.
+    pub kind: Kind,
+    /// Its documents, oldest first.
+    pub documents: &'static [Document],
+}
+
+impl Described {
+    /// The document for a server, or none if the server is too old for all of them.
+    pub fn document_for(&self, server: Version) -> Option<&'static Document> {
+        self.documents
+            .iter()
+            .rev()
+            .find(|document| document.since <= server)
+    }
+}
+
+/// A GraphQL operation with the types of its variables and of its answer.
+pub trait Operation {
+    /// What is sent.
+    type Variables: Serialize;
+    /// The `data` of the answer.
+    type Data: DeserializeOwned;
+    /// The operation's name, kind and documents.
+    const DESCRIBED: Described;
+}
+
+/// Joins an operation's file with those of the fragments it uses.
+macro_rules! document {
+    ($since:expr, $($file:literal),+) => {
+        Document { since: $since, text: concat!($(include_str!($file), "\n"),+) }
+    };
+}
+
+/// Declares an operation whose one document fits all supported versions, or one with several.
+macro_rules! operation {
+    ($(#[$doc:meta])* $name:ident: $kind:ident($variables:ty) -> $data:ty, $($file:literal),+) => {
+        operation! { $(#[$doc])* $name: $kind($variables) -> $data => [document!(OLDEST, $($file),+)] }
+    };
+    ($(#[$doc:meta])* $name:ident: $kind:ident($variables:ty) -> $data:ty => [$($document:expr),+ $(,)?]) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+
+        impl Operation for $name {
+            type Variables = $variables;
+            type Data = $data;
+            const DESCRIBED: Described = Described {
+                name: stringify!($name),
+                kind: Kind::$kind,
+                documents: &[$($document),+],
+            };
+        }
+    };
+}
+
+operation! {
+    /// The server's version, for servers that have no `/server_info`.
+    ServerVersion: Query(wire::NoVariables) -> wire::ServerVersionData,
+    "server_version.graphql"
+}
+operation! {
+    /// The code locations and whether they have loaded: light enough to be polled.
+    Locations: Query(wire::NoVariables) -> wire::WorkspaceData,
+    "locations.graphql", "python_error.graphql"
+}
+operation! {
+    /// Everything that discovery shows, in one answer.
+    Workspace: Query(wire::NoVariables) -> wire::WorkspaceData,
+    "workspace.graphql", "python_error.graphql"
+}
+operation! {
+    /// The checks of some assets. Asked only for assets that have any, for it is resolved one
+    /// asset at a time.
+    AssetChecks: Query(wire::AssetKeys) -> wire::AssetChecksData,
+    "asset_checks.graphql"
+}
+operation! {
+    /// The partition keys of some assets.
+    AssetPartitions: Query(wire::AssetKeys) -> wire::AssetPartitionsData,
+    "asset_partitions.graphql"
+}
+operation! {
+    /// The run config and tags that a job gives to one of its partitions.
+    JobPartition: Query(wire::JobPartitionVariables) -> wire::JobPartitionData,
+    "job_partition.graphql", "python_error.graphql"
+}
+operation! {
+    /// Whether a run config fits a job, and what executor the job has.
+    ValidateRunConfig: Query(wire::ValidateVariables) -> wire::ValidateData,
+    "validate_run_config.graphql", "config_error.graphql", "python_error.graphql"
+}
+operation! {
+    /// The environment variables that a repository's resources read.
+    EnvVars: Query(wire::RepositoryVariables) -> wire::EnvVarsData,
+    "env_vars.graphql", "python_error.graphql"
+}
+operation! {
+    /// Launches a run.
+    LaunchRun: Mutation(wire::LaunchVariables) -> wire::LaunchData,
+    "launch_run.graphql", "config_error.graphql", "python_error.graphql"
+}
+operation! {
+    /// The run that carries some tags, if there is one.
+    FindRun: Query(wire::FindRunVariables) -> wire::FindRunData,
+    "find_run.graphql", "python_error.graphql"
+}
+operation! {
+    /// A run's status and its next events.
+    FollowRun: Query(wire::FollowVariables) -> wire::FollowData => [
+        document!(OLDEST, "follow_run.graphql", "event_fields_1_5.graphql", "python_error.graphql"),
+        document!(
+            Version::new(1, 6, 14),
+            "follow_run.graphql", "event_fields_1_6.graphql", "python_error.graphql"
+        ),
+        document!(
+            Version::new(1, 12, 19),
+            "follow_run.graphql", "event_fields_1_12.graphql", "python_error.graphql"
+        ),
+    ]
+}
+operation! {
+    /// What a process of a run has printed.
+    CapturedLogs: Query(wire::CapturedLogsVariables) -> wire::CapturedLogsData,
+    "captured_logs.graphql"
+}
+operation! {
+    /// Ends a run.
+    TerminateRun: Mutation(wire::TerminateVariables) -> wire::TerminateData,
+    "terminate_run.graphql", "python_error.graphql"
+}
+
+/// Every operation, for whoever must know them all.
+pub const ALL: &[Described] = &[
+    ServerVersion::DESCRIBED,
+    Locations::DESCRIBED,
+    Workspace::DESCRIBED,
+    AssetChecks::DESCRIBED,
+    AssetPartitions::DESCRIBED,
+    JobPartition::DESCRIBED,
+    ValidateRunConfig::DESCRIBED,
+    EnvVars::DESCRIBED,
+    LaunchRun::DESCRIBED,
+    FindRun::DESCRIBED,
+    FollowRun::DESCRIBED,
+    CapturedLogs::DESCRIBED,
+    TerminateRun::DESCRIBED,
+];

@@ -1,0 +1,587 @@
+//! The shapes of variables and answers, as they travel. Nothing outside `dagster` sees them.
+#![allow(missing_docs)]
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::dagster::asset_key::AssetKey;
+use crate::dagster::python_error::PythonError;
+
+#[derive(Debug, Serialize)]
+pub struct NoVariables {}
+
+#[derive(Debug, Deserialize)]
+pub struct ServerVersionData {
+    pub version: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkspaceData {
+    pub workspace_or_error: WorkspaceOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum WorkspaceOrError {
+    #[serde(rename_all = "camelCase")]
+    Workspace {
+        location_entries: Vec<LocationEntry>,
+    },
+    PythonError(PythonError),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LocationEntry {
+    pub name: String,
+    pub load_status: String,
+    pub location_or_load_error: Option<LocationOrLoadError>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum LocationOrLoadError {
+    RepositoryLocation {
+        #[serde(default)]
+        repositories: Vec<RepositoryWire>,
+    },
+    PythonError(PythonError),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryWire {
+    pub name: String,
+    pub jobs: Vec<JobWire>,
+    pub partition_sets: Vec<PartitionSetWire>,
+    pub asset_nodes: Vec<AssetNodeWire>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobWire {
+    pub name: String,
+    pub description: Option<String>,
+    pub is_asset_job: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionSetWire {
+    pub name: String,
+    pub pipeline_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetNodeWire {
+    pub asset_key: AssetKey,
+    pub group_name: Option<String>,
+    pub is_executable: bool,
+    pub is_observable: bool,
+    pub job_names: Vec<String>,
+    pub dependency_keys: Vec<AssetKey>,
+    pub partition_definition: Option<PartitionDefinitionWire>,
+    pub has_asset_checks: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionDefinitionWire {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub dimension_types: Vec<Named>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Named {
+    pub name: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetKeys {
+    pub asset_keys: Vec<AssetKey>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetChecksData {
+    pub asset_nodes: Vec<AssetChecksNode>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetChecksNode {
+    pub asset_key: AssetKey,
+    pub asset_checks_or_error: AssetChecksWire,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct AssetChecksWire {
+    /// Absent where the server needs a migration before it can tell.
+    #[serde(default)]
+    pub checks: Vec<AssetCheckWire>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetCheckWire {
+    pub name: String,
+    pub description: Option<String>,
+    pub job_names: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetPartitionsData {
+    pub asset_nodes: Vec<PartitionKeysNode>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionKeysNode {
+    pub partition_keys: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositorySelectorWire {
+    pub repository_name: String,
+    pub repository_location_name: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct RepositoryVariables {
+    pub repository: RepositorySelectorWire,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPartitionVariables {
+    pub repository: RepositorySelectorWire,
+    pub partition_set: String,
+    pub partition: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPartitionData {
+    pub partition_set_or_error: PartitionSetOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum PartitionSetOrError {
+    #[serde(rename_all = "camelCase")]
+    PartitionSet {
+        partitions_or_error: PartitionsOrError,
+        partition: Option<PartitionWire>,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    NotFound,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum PartitionsOrError {
+    Partitions { results: Vec<Named> },
+    PythonError(PythonError),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PartitionWire {
+    pub run_config_or_error: PartitionRunConfigOrError,
+    pub tags_or_error: PartitionTagsOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum PartitionRunConfigOrError {
+    PartitionRunConfig { yaml: String },
+    PythonError(PythonError),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum PartitionTagsOrError {
+    PartitionTags { results: Vec<Tag> },
+    PythonError(PythonError),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    pub key: String,
+    pub value: String,
+}
+
+/// `PipelineSelector` and `JobOrPipelineSelector` are the same but for the name of the job's field.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PipelineSelectorWire {
+    pub pipeline_name: String,
+    #[serde(flatten)]
+    pub repository: RepositorySelectorWire,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset_selection: Option<Vec<AssetKey>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobSelectorWire {
+    pub job_name: String,
+    #[serde(flatten)]
+    pub repository: RepositorySelectorWire,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset_selection: Option<Vec<AssetKey>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset_check_selection: Option<Vec<crate::dagster::launch::CheckHandle>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValidateVariables {
+    pub pipeline: PipelineSelectorWire,
+    pub run_config_data: Value,
+    pub probe: Value,
+    pub with_probe: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ValidateData {
+    pub verdict: Verdict,
+    pub executor: Option<Verdict>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum Verdict {
+    PipelineConfigValidationValid,
+    RunConfigValidationInvalid { errors: Vec<ConfigErrorWire> },
+    InvalidSubsetError { message: String },
+    PipelineNotFoundError { message: String },
+    PythonError(PythonError),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigErrorWire {
+    pub message: String,
+    pub reason: String,
+    pub stack: StackWire,
+    pub field_name: Option<String>,
+    pub field_names: Option<Vec<String>>,
+    pub field: Option<Named>,
+    pub fields: Option<Vec<Named>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct StackWire {
+    pub entries: Vec<StackEntryWire>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StackEntryWire {
+    pub field_name: Option<String>,
+    pub list_index: Option<u64>,
+    pub map_key: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvVarsData {
+    pub utilized_env_vars_or_error: EnvVarsOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum EnvVarsOrError {
+    EnvVarWithConsumersList { results: Vec<EnvVarWire> },
+    PythonError(PythonError),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvVarWire {
+    pub env_var_name: String,
+    pub env_var_consumers: Vec<Named>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct LaunchVariables {
+    pub params: ExecutionParamsWire,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionParamsWire {
+    pub selector: JobSelectorWire,
+    pub run_config_data: Value,
+    pub execution_metadata: ExecutionMetadataWire,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ExecutionMetadataWire {
+    pub tags: Vec<Tag>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaunchData {
+    pub launch_run: LaunchResult,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum LaunchResult {
+    LaunchRunSuccess {
+        run: RunIdWire,
+    },
+    RunConfigValidationInvalid {
+        errors: Vec<ConfigErrorWire>,
+    },
+    PipelineNotFoundError {
+        message: String,
+    },
+    InvalidSubsetError {
+        message: String,
+    },
+    UnauthorizedError {
+        message: String,
+    },
+    RunConflict {
+        message: String,
+    },
+    PresetNotFoundError {
+        message: String,
+    },
+    ConflictingExecutionParamsError {
+        message: String,
+    },
+    NoModeProvidedError {
+        message: String,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunIdWire {
+    pub run_id: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct FindRunVariables {
+    pub filter: RunsFilterWire,
+}
+
+#[derive(Debug, Serialize)]
+pub struct RunsFilterWire {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<Tag>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindRunData {
+    pub runs_or_error: RunsOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum RunsOrError {
+    Runs {
+        results: Vec<RunIdWire>,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowVariables {
+    pub run_id: String,
+    pub cursor: Option<String>,
+    pub limit: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowData {
+    pub logs_for_run: LogsForRun,
+    pub run_or_error: RunOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum LogsForRun {
+    #[serde(rename_all = "camelCase")]
+    EventConnection {
+        cursor: String,
+        has_more: bool,
+        events: Vec<EventWire>,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    RunNotFound,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum RunOrError {
+    #[serde(rename_all = "camelCase")]
+    Run {
+        status: String,
+        start_time: Option<f64>,
+        end_time: Option<f64>,
+        can_terminate: bool,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    RunNotFound,
+}
+
+/// Any event: the fields of the kinds that matter, each present where its kind is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct EventWire {
+    #[serde(rename = "__typename")]
+    pub kind: String,
+    pub message: String,
+    /// Milliseconds since 1970, as text.
+    pub timestamp: String,
+    pub level: String,
+    pub step_key: Option<String>,
+    pub error: Option<PythonError>,
+    pub log_key: Option<String>,
+    pub step_keys: Option<Vec<String>>,
+    pub asset_key: Option<AssetKey>,
+    pub partition: Option<String>,
+    pub metadata_entries: Vec<MetadataWire>,
+    pub evaluation: Option<EvaluationWire>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvaluationWire {
+    pub check_name: String,
+    pub asset_key: AssetKey,
+    pub success: bool,
+    pub severity: String,
+    pub description: Option<String>,
+    pub partition: Option<String>,
+    pub metadata_entries: Vec<MetadataWire>,
+}
+
+/// Any metadata entry: the value's field is the one that its kind has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MetadataWire {
+    #[serde(rename = "__typename")]
+    pub kind: String,
+    pub label: String,
+    pub text: Option<String>,
+    pub url: Option<String>,
+    pub path: Option<String>,
+    pub md_str: Option<String>,
+    pub json_string: Option<String>,
+    pub int_repr: Option<String>,
+    pub float_value: Option<f64>,
+    pub float_repr: Option<String>,
+    pub bool_value: Option<bool>,
+    pub module: Option<String>,
+    pub name: Option<String>,
+    pub run_id: Option<String>,
+    pub asset_key: Option<AssetKey>,
+    pub job_name: Option<String>,
+    pub timestamp: Option<f64>,
+    pub table: Option<TableWire>,
+    pub schema: Option<TableSchemaWire>,
+    pub lineage: Option<Vec<LineageWire>>,
+    pub code_references: Option<Vec<CodeReferenceWire>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct TableWire {
+    /// Each a JSON object as text.
+    pub records: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct TableSchemaWire {
+    pub columns: Vec<ColumnWire>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct ColumnWire {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LineageWire {
+    pub column_name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CodeReferenceWire {
+    pub file_path: Option<String>,
+    pub line_number: Option<u64>,
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CapturedLogsVariables {
+    pub log_key: Vec<String>,
+    pub cursor: Option<String>,
+    pub limit: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CapturedLogsData {
+    pub captured_logs: CapturedLogsWire,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CapturedLogsWire {
+    pub stdout: Option<String>,
+    pub stderr: Option<String>,
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TerminateVariables {
+    pub run_id: String,
+    pub policy: &'static str,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TerminateData {
+    pub terminate_run: TerminateResult,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum TerminateResult {
+    TerminateRunSuccess,
+    TerminateRunFailure { message: String },
+    RunNotFoundError,
+    UnauthorizedError { message: String },
+    PythonError(PythonError),
+}
