@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use daglab::dagster::Error;
 use daglab::dagster::client::{Client, ClientConfig};
-use daglab::dagster::{Error, workspace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -109,12 +109,16 @@ fn in_another_process() {
     };
     let error = runtime().block_on(async {
         let timeout = Duration::from_secs(20);
-        let client = Client::new(ClientConfig { url, timeout }).unwrap();
-        workspace::load(&client).await.unwrap_err()
+        let client = Client::new(&ClientConfig {
+            timeout,
+            ..ClientConfig::new(url)
+        })
+        .unwrap();
+        client.workspace().await.unwrap_err()
     });
     println!("{error}");
-    if let Error::Unreachable { source, .. } = error {
-        println!("{source:?}");
+    if let Error::Unreachable { reason, .. } = error {
+        println!("{reason}");
     }
 }
 

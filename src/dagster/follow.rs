@@ -437,7 +437,7 @@ mod tests {
             event(3.0, Some("a"), RunEventKind::StepWillRetry(error.clone())),
             event(4.0, Some("a"), RunEventKind::StepRestarted),
             event(5.0, Some("a"), RunEventKind::StepSucceeded),
-            event(6.0, Some("b"), RunEventKind::StepFailed(error.clone())),
+            event(6.0, Some("b"), RunEventKind::StepFailed(error)),
             event(7.0, Some("c"), RunEventKind::StepSkipped),
             event(8.0, None, RunEventKind::Failed(None)),
         ] {

@@ -321,7 +321,10 @@ mod tests {
     use super::*;
 
     fn object(value: Value) -> RunConfig {
-        value.as_object().expect("an object").clone()
+        match value {
+            Value::Object(fields) => fields,
+            other => panic!("{other} is no object"),
+        }
     }
 
     #[test]

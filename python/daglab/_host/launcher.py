@@ -44,7 +44,7 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
         """Remember where daglab listens."""
         self._socket = socket
         self._inst_data = inst_data
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -99,7 +99,7 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        return self._ask("terminate", run_id)["type"] == "accepted"
+        return bool(self._ask("terminate", run_id)["type"] == "accepted")
 
     @property
     def supports_check_run_worker_health(self) -> bool:

@@ -23,6 +23,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -158,7 +159,7 @@ def _watch_kernel(watch: _Watch, *, fork: bool) -> None:
     if fork:
         forking = multiprocessing.get_context("fork")
         for module in (kernel, queue):
-            module.get_context = lambda _method=None: forking  # type: ignore[attr-defined,assignment]
+            module.get_context = lambda _method=None: forking  # type: ignore[attr-defined]
 
     original = kernel.KernelManagerImpl.start_kernel
 
@@ -188,10 +189,11 @@ def main() -> NoReturn:
     events = _Events(options.events)
     events.write("started", pid=os.getpid())
     watch = _Watch(events)
-    for what, apply in (
+    steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("cells are not watched", lambda: _watch_cells(watch)),
         ("the kernel is not watched", lambda: _watch_kernel(watch, fork=options.fork_kernel)),
-    ):
+    )
+    for what, apply in steps:
         try:
             apply()
         except Exception as error:

@@ -1,0 +1,213 @@
+"""The warm host, driven as daglab drives it: over a socket pair, with real Dagster and marimo."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+
+from daglab._host import entries, protocol
+
+PACKAGE = Path(__file__).parent.parent
+
+NOTEBOOK = """import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+
+@app.cell
+def body():
+    {body}
+    return
+
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+class Host:
+    """A host process and our end of its socket."""
+
+    def __init__(self) -> None:
+        """Start it and hear its hello."""
+        ours, theirs = socket.socketpair()
+        environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "daglab._host"],
+            stdin=theirs.fileno(),
+            env=environment,
+            cwd=PACKAGE,
+        )
+        theirs.close()
+        self.socket = ours
+        self.socket.settimeout(120)
+        self.lines = ours.makefile("rb")
+        self.hello = self.read()
+
+    def read(self) -> protocol.Message:
+        """Wait for the next message."""
+        return protocol.decode(self.lines.readline())
+
+    def send(self, **message: object) -> None:
+        """Send a message."""
+        self.socket.sendall(protocol.encode(message))
+
+    def fork(self, number: int, entry: str, argv: list[str], folder: Path) -> int:
+        """Start a task and return its process."""
+        log = str(folder / "log")
+        task = {"entry": entry, "argv": argv, "env": {}, "cwd": str(folder)}
+        self.send(type="fork", id=number, task={**task, "stdout": log, "stderr": log})
+        started = self.read()
+        assert started["type"] == "started", started
+        return int(started["pid"])
+
+    def close(self) -> None:
+        """Hang up and wait."""
+        self.lines.close()
+        self.socket.close()
+        self.process.wait(20)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class HostTest(unittest.TestCase):
+    """One host for each test."""
+
+    def setUp(self) -> None:
+        """Start the host."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.host = Host()
+        self.addCleanup(self.host.close)
+
+    def export(self, number: int, body: str, *flags: str) -> int:
+        """Start the export of a notebook with one cell and return its process."""
+        notebook = self.folder / f"nb{number}.py"
+        notebook.write_text(NOTEBOOK.format(body=body))
+        events = self.folder / f"events{number}"
+        page = str(self.folder / f"page{number}.html")
+        argv = [str(notebook), "-o", page, "--events", str(events), *flags]
+        return self.host.fork(number, "notebook", argv, self.folder)
+
+    def events(self, number: int) -> list[dict[str, Any]]:
+        """Read what a notebook's process has noted."""
+        text = (self.folder / f"events{number}").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def test_hello_names_versions(self) -> None:
+        """The first message says who speaks."""
+        self.assertEqual(self.host.hello["protocol"], protocol.PROTOCOL)
+        self.assertIn("dagster", self.host.hello["versions"])
+        self.assertEqual(self.host.hello["import_errors"], {})
+
+    def test_a_task_exits_as_its_command_line_would(self) -> None:
+        """Exit codes and output are those of `python -m dagster`."""
+        self.host.fork(1, "dagster", ["--version"], self.folder)
+        self.assertEqual(self.host.read()["code"], 0)
+        self.assertIn("version", (self.folder / "log").read_text())
+        self.host.fork(2, "dagster", ["no-such-command"], self.folder)
+        self.assertEqual(self.host.read()["code"], 2)
+
+    def test_a_failed_cell_is_exported(self) -> None:
+        """marimo's own exit code and page, with a forked kernel and a spawned one."""
+        for number, flags in enumerate(([], ["--fork-kernel"])):
+            self.export(number, "1 / 0", *flags)
+            self.assertEqual(self.host.read()["code"], 1)
+            self.assertTrue((self.folder / f"page{number}.html").is_file())
+            degraded = [e for e in self.events(number) if e["event"] == "degraded"]
+            self.assertEqual(degraded, [])
+
+    def test_a_dead_kernel_ends_the_export(self) -> None:
+        """A kernel that dies is noticed, and named is the cell that was running."""
+        self.export(1, "import os; os._exit(3)", "--fork-kernel")
+        self.assertEqual(self.host.read()["code"], 70)
+        died = self.events(1)[-1]
+        self.assertEqual((died["event"], died["code"], len(died["running"])), ("kernel_died", 3, 1))
+
+    def test_time_over_interrupts_the_cell(self) -> None:
+        """SIGUSR1 ends a hanging cell, and the page is still written."""
+        pid = self.export(1, "import time; time.sleep(600)", "--fork-kernel")
+        deadline = time.monotonic() + 60
+        while not any(e.get("status") == "running" for e in self.events_if_any(1)):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGUSR1)
+        # marimo does not count an interruption among the failures.
+        self.assertEqual(self.host.read()["code"], 0)
+        self.assertIn("interrupted", (self.folder / "page1.html").read_text())
+
+    def events_if_any(self, number: int) -> list[dict[str, Any]]:
+        """Read the events, or none if the file is not there yet."""
+        try:
+            return self.events(number)
+        except (OSError, ValueError):
+            return []
+
+    def test_hanging_up_or_killing_ends_all_tasks(self) -> None:
+        """No task outlives the host, however it ends."""
+        pid = self.export(1, "import time; time.sleep(600)", "--fork-kernel")
+        self.host.process.kill()
+        self.host.process.wait(10)
+        deadline = time.monotonic() + 10
+        while is_alive(pid):
+            self.assertLess(time.monotonic(), deadline, "the task is still there")
+            time.sleep(0.02)
+
+    def test_shutdown_ends_all_tasks(self) -> None:
+        """A shutdown takes the tasks along."""
+        pid = self.export(1, "import time; time.sleep(600)", "--fork-kernel")
+        self.host.send(type="shutdown")
+        self.assertEqual(self.host.process.wait(20), 0)
+        self.assertFalse(is_alive(pid))
+
+    def test_what_cannot_be_imported_is_refused(self) -> None:
+        """An unknown entry is an answer, and the host lives on."""
+        task = {"entry": "nonsense", "argv": [], "env": {}, "cwd": "/"}
+        self.host.send(
+            type="fork", id=1, task={**task, "stdout": "/dev/null", "stderr": "/dev/null"}
+        )
+        self.assertEqual(self.host.read()["type"], "refused")
+        self.host.send(type="preload", modules=["no_such_module", "json"])
+        preloaded = self.host.read()
+        self.assertIn("no_such_module", preloaded["skipped"])
+        self.assertIn("json", preloaded["loaded"])
+
+
+class ProtocolTest(unittest.TestCase):
+    """Messages are lines."""
+
+    def test_lines(self) -> None:
+        """What is encoded is decoded; anything else is refused."""
+        message = {"type": "x", "text": "a\nb ü"}
+        line = protocol.encode(message)
+        self.assertEqual(line.count(b"\n"), 1)
+        self.assertEqual(protocol.decode(line), message)
+        for wrong in (b"[]", b"{}", b'{"type": 1}', b"nonsense"):
+            with self.assertRaises(ValueError):
+                protocol.decode(wrong)
+
+    def test_entries_are_modules(self) -> None:
+        """Every entry names a module that `python -m` could run."""
+        for module, _, _ in entries.ENTRIES.values():
+            self.assertTrue(module.replace("_", "").replace(".", "").isidentifier())
+
+
+if __name__ == "__main__":
+    unittest.main()
