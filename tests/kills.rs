@@ -1,4 +1,9 @@
 //! Whatever ends daglab, nothing of it is left: no process, no port, no private directory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't be set up has failed"
+)]
 
 mod support;
 

@@ -1,5 +1,10 @@
 //! The client finds a server by its name and speaks TLS to it. `scripts/test static` runs this again
 //! as a static program, where names are not looked up by the C library.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't be set up has failed"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
