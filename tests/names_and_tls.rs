@@ -34,7 +34,7 @@ fn was_built_as_asked() {
 
 #[test]
 fn localhost_is_found_and_trusted() {
-    let answer = ask("localhost", Trust::Ours);
+    let answer = ask("localhost", &Trust::Ours);
     assert!(
         answer.contains("this is the server of the test"),
         "{answer}"
@@ -52,7 +52,7 @@ fn the_name_of_this_machine_is_found() {
     }) {
         return;
     }
-    let answer = ask(name, Trust::Ours);
+    let answer = ask(name, &Trust::Ours);
     assert!(
         answer.contains("this is the server of the test"),
         "{answer}"
@@ -61,7 +61,7 @@ fn the_name_of_this_machine_is_found() {
 
 #[test]
 fn an_unknown_authority_is_refused() {
-    let answer = ask("localhost", Trust::Others);
+    let answer = ask("localhost", &Trust::Others);
     assert!(answer.contains("could not reach Dagster"), "{answer}");
     assert!(answer.to_lowercase().contains("certificate"), "{answer}");
 }
@@ -80,7 +80,7 @@ enum Trust {
 }
 
 /// What a client says that asks a server of this name.
-fn ask(name: &str, trust: Trust) -> String {
+fn ask(name: &str, trust: &Trust) -> String {
     let dir = tempfile::tempdir().unwrap();
     let (port, authority) = serve(name, dir.path());
     let authority = match trust {
