@@ -326,16 +326,30 @@ fn forget_replaced(
 fn check(layer: &Layer) -> Result<(), Error> {
     let defaults = serde_json::to_value(Settings::default()).expect("settings are plain data");
     let mut problems = Vec::new();
-    unknown_keys(&layer.values, &defaults, "", &mut |path, key, known| {
-        let best = known
-            .iter()
-            .map(|name| (strsim::jaro_winkler(name, key), name))
-            .filter(|(score, _)| *score > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
+    shape(&layer.values, &defaults, "", &mut |path, found| {
+        let (message, suggestion) = match found {
+            Shape::Unknown { key, known } => {
+                let best = known
+                    .iter()
+                    .map(|name| (strsim::jaro_winkler(name, key), name))
+                    .filter(|(score, _)| *score > 0.8)
+                    .max_by(|a, b| a.0.total_cmp(&b.0));
+                let suggestion = best.map(|(_, name)| format!("did you mean `{name}`?"));
+                (format!("unknown key `{key}`"), suggestion)
+            }
+            Shape::NotAMapping if path.is_empty() => (
+                "the file must be a mapping of keys to values".to_owned(),
+                None,
+            ),
+            Shape::NotAMapping => (
+                format!("`{path}` must be a mapping of keys to values"),
+                None,
+            ),
+        };
         problems.push(Problem {
-            message: format!("unknown key `{key}`"),
+            message,
             source: source_of(layer, path),
-            suggestion: best.map(|(_, name)| format!("did you mean `{name}`?")),
+            suggestion,
         });
     });
     if problems.is_empty()
@@ -384,33 +398,42 @@ fn dotted(path: &serde_path_to_error::Path) -> String {
 }
 
 fn source_of(layer: &Layer, path: &str) -> Source {
-    match Origins(layer.origins.clone())
-        .0
-        .get(path)
-        .cloned()
-        .unwrap_or_else(|| Origins(layer.origins.clone()).of(path).clone())
-    {
-        Origin::File(place) => Source::File(place),
-        Origin::Variable(name) => Source::Named(format!("the variable `{name}`")),
-        Origin::Flag(flag) => Source::Named(format!("`{flag}`")),
-        Origin::Default => Source::File(match layer.origins.get("") {
-            Some(Origin::File(place)) => place.clone(),
-            _ => Place::whole(Path::new(FILE)),
-        }),
+    // A key that is not there is looked for in what it would be part of.
+    let parents = std::iter::successors(Some(path), |path| {
+        path.rsplit_once('.').map(|(parent, _)| parent)
+    });
+    match parents.chain([""]).find_map(|path| layer.origins.get(path)) {
+        Some(Origin::File(place)) => Source::File(place.clone()),
+        Some(Origin::Variable(name)) => Source::Named(format!("the variable `{name}`")),
+        Some(Origin::Flag(flag)) => Source::Named(format!("`{flag}`")),
+        Some(Origin::Default) | None => Source::File(Place::whole(Path::new(FILE))),
     }
 }
 
-/// Visits keys that the defaults do not have, where the defaults say which keys there are.
-fn unknown_keys(
-    values: &Value,
-    defaults: &Value,
+/// What is wrong with the shape of a layer, held against the defaults.
+enum Shape<'a> {
+    /// A key that the defaults do not have, where they say which keys there are.
+    Unknown {
+        key: &'a str,
+        known: Vec<&'a String>,
+    },
+    /// Something else where a mapping must be; a list would be read as fields by position.
+    NotAMapping,
+}
+
+fn shape<'a>(
+    values: &'a Value,
+    defaults: &'a Value,
     path: &str,
-    visit: &mut impl FnMut(&str, &str, &[&String]),
+    visit: &mut impl FnMut(&str, &Shape<'a>),
 ) {
-    let (Value::Object(values), Value::Object(defaults)) = (values, defaults) else {
+    let Value::Object(defaults) = defaults else {
         return;
     };
-    let known: Vec<&String> = defaults.keys().collect();
+    let Value::Object(values) = values else {
+        visit(path, &Shape::NotAMapping);
+        return;
+    };
     for (key, value) in values {
         let path = if path.is_empty() {
             key.clone()
@@ -418,8 +441,212 @@ fn unknown_keys(
             format!("{path}.{key}")
         };
         match defaults.get(key) {
-            Some(default) => unknown_keys(value, default, &path, visit),
-            None => visit(&path, key, &known),
+            Some(default) => shape(value, default, &path, visit),
+            None => visit(
+                &path,
+                &Shape::Unknown {
+                    key,
+                    known: defaults.keys().collect(),
+                },
+            ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Diagnose;
+
+    /// The project's file as the specification of its format writes it.
+    const WHOLE: &str = include_str!("../../tests/fixtures/config/whole.yaml");
+
+    struct Tree(tempfile::TempDir);
+
+    impl Tree {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            for (path, text) in files {
+                let path = dir.path().join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, text).unwrap();
+            }
+            Self(dir)
+        }
+
+        fn load(&self, dir: &str, env: &[(&str, &str)]) -> Result<Loaded, Error> {
+            load(&Request {
+                dir: self.0.path().join(dir),
+                flags: Vec::new(),
+                env: env
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+                home: Some(self.0.path().join("home")),
+            })
+        }
+    }
+
+    #[test]
+    fn the_whole_file_says_the_defaults() {
+        let tree = Tree::new(&[("p/daglab.yaml", WHOLE)]);
+        let loaded = tree.load("p", &[]).unwrap();
+        let mut expected = Settings::default();
+        expected.dagster.repository_name = Some("my_repo".to_owned());
+        expected.dagster.repository_location_name = Some("my_code_location".to_owned());
+        assert_eq!(loaded.settings, expected);
+        let schema = crate::config::model::schema();
+        let value = tree::yaml_to_json(WHOLE, Path::new("daglab.yaml")).unwrap();
+        assert!(jsonschema::is_valid(&schema, &value));
+    }
+
+    #[test]
+    fn the_nearest_layer_counts_and_says_so() {
+        let tree = Tree::new(&[
+            ("r/.git/HEAD", ""),
+            ("daglab.yaml", "dagster: {port: 1}"),
+            (
+                "r/daglab.yaml",
+                "dagster:\n  port: 2\n  host: parent\nmarimo: {port: 22}",
+            ),
+            ("r/p/daglab.yaml", "dagster:\n  port: 3\n"),
+            (
+                "r/p/pyproject.toml",
+                "[tool.daglab]\nnotebooks_dir = 'nb'\ndagster.port = 9\n",
+            ),
+            (
+                "home/.daglab/config.yaml",
+                "defaults: {open_browser: false}\nmarimo: {port: 44}",
+            ),
+        ]);
+        let loaded = tree
+            .load("r/p", &[("DAGLAB_EXPORT__RETENTION_DAYS", "7")])
+            .unwrap();
+        let settings = &loaded.settings;
+        assert_eq!(
+            (settings.dagster.port, settings.dagster.host.as_str()),
+            (3, "parent")
+        );
+        assert_eq!(
+            (settings.marimo.port, settings.notebooks_dir.as_str()),
+            (22, "nb")
+        );
+        assert!(!settings.defaults.open_browser);
+        assert_eq!(settings.export.retention_days, 7);
+        let origin = |path| loaded.origins.of(path).to_string();
+        assert!(origin("dagster.port").ends_with("r/p/daglab.yaml:2"));
+        assert!(origin("dagster.host").ends_with("r/daglab.yaml:3"));
+        assert_eq!(
+            origin("export.retention_days"),
+            "DAGLAB_EXPORT__RETENTION_DAYS"
+        );
+        assert_eq!(origin("export.compress"), "default");
+    }
+
+    #[test]
+    fn flags_are_strongest_and_lists_replace() {
+        let tree = Tree::new(&[("p/daglab.yaml", "ci:\n  concurrency: 2\n  env: [A, B]\n")]);
+        let flags = vec![FlagValue {
+            path: "ci.concurrency",
+            value: 5.into(),
+            flag: "--concurrency",
+        }];
+        let request = Request {
+            dir: tree.0.path().join("p"),
+            flags,
+            env: vec![("DAGLAB_CI__ENV".to_owned(), "[C]".to_owned())],
+            home: None,
+        };
+        let loaded = load(&request).unwrap();
+        assert_eq!(loaded.settings.ci.concurrency, Some(5));
+        assert_eq!(loaded.settings.ci.env, ["C"]);
+        assert_eq!(
+            loaded.origins.of("ci.concurrency").to_string(),
+            "--concurrency"
+        );
+    }
+
+    #[track_caller]
+    fn mistake(yaml: &str) -> (String, String, Option<String>) {
+        let tree = Tree::new(&[("p/daglab.yaml", yaml)]);
+        let error = tree.load("p", &[]).unwrap_err();
+        assert_eq!(error.exit_status(), crate::error::ExitStatus::Validation);
+        (
+            error.to_string(),
+            error.detail().unwrap_or_default(),
+            error.hint(),
+        )
+    }
+
+    #[test]
+    fn mistakes_show_their_line() {
+        let (message, detail, hint) = mistake("marimo:\n  prot: 1\n");
+        assert_eq!(message, "unknown key `prot`");
+        assert!(
+            detail.contains("daglab.yaml:2:3") && detail.contains("2 |   prot: 1"),
+            "{detail}"
+        );
+        assert_eq!(hint.as_deref(), Some("did you mean `port`?"));
+
+        let (message, detail, _) = mistake("dagster:\n  port: 70000\n");
+        assert!(message.contains("`dagster.port`"), "{message}");
+        assert!(detail.contains("port: 70000"), "{detail}");
+
+        let (message, detail, _) = mistake("ci:\n  jobs:\n    - name: a\n      retrys: 2\n");
+        assert_eq!(message, "unknown key `retrys`");
+        assert!(detail.contains("daglab.yaml:4:7"), "{detail}");
+
+        let (message, ..) = mistake("one: 1\ntwo: 2\n");
+        assert_eq!(message, "unknown key `one` (and 1 more)");
+        for text in [
+            "ci: []",
+            "- a",
+            "version: 2.0",
+            "ci: {timeout: 0}",
+            "ci: {executor: fast}",
+        ] {
+            mistake(text);
+        }
+    }
+
+    #[test]
+    fn variables_are_checked_and_named() {
+        let tree = Tree::new(&[]);
+        let error = tree
+            .load(".", &[("DAGLAB_CI__CONCURENCY", "2")])
+            .unwrap_err();
+        assert!(error.detail().unwrap().contains("DAGLAB_CI__CONCURENCY"));
+        let error = tree
+            .load(".", &[("DAGLAB_CI__TIMEOUT", "soon")])
+            .unwrap_err();
+        assert!(error.detail().unwrap().contains("DAGLAB_CI__TIMEOUT"));
+        let loaded = tree
+            .load(".", &[("daglab_dagster__port", "81"), ("DAGLAB_LOG", "x")])
+            .unwrap();
+        assert_eq!(loaded.settings.dagster.port, 81);
+    }
+
+    #[test]
+    fn files_that_are_no_text_are_errors() {
+        let tree = Tree::new(&[("p/x", "")]);
+        std::fs::write(tree.0.path().join("p/daglab.yaml"), [0xff, 0xfe, 0x00]).unwrap();
+        assert!(matches!(tree.load("p", &[]), Err(Error::Read { .. })));
+        std::fs::remove_file(tree.0.path().join("p/daglab.yaml")).unwrap();
+        std::fs::create_dir(tree.0.path().join("p/daglab.yaml")).unwrap();
+        assert!(matches!(tree.load("p", &[]), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn the_published_schema_is_the_models() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/daglab.schema.json");
+        let schema = serde_json::to_string_pretty(&crate::config::model::schema()).unwrap() + "\n";
+        if std::env::var_os("DAGLAB_TEST_UPDATE").is_some() {
+            std::fs::write(&path, &schema).unwrap();
+        }
+        let published = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            published == schema,
+            "run the tests once with DAGLAB_TEST_UPDATE=1"
+        );
     }
 }
