@@ -592,8 +592,8 @@ mod tests {
         assert!(message.contains("`dagster.port`"), "{message}");
         assert!(detail.contains("port: 70000"), "{detail}");
 
-        let (message, detail, _) = mistake("ci:\n  jobs:\n    - name: a\n      retrys: 2\n");
-        assert_eq!(message, "unknown key `retrys`");
+        let (message, detail, _) = mistake("ci:\n  jobs:\n    - name: a\n      retriez: 2\n");
+        assert_eq!(message, "unknown key `retriez`");
         assert!(detail.contains("daglab.yaml:4:7"), "{detail}");
 
         let (message, ..) = mistake("one: 1\ntwo: 2\n");
