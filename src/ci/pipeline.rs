@@ -49,6 +49,8 @@ pub struct Job<'a> {
     pub isolation: Option<Isolation>,
     /// Which instance; `None` where nothing needs Dagster.
     pub instance: Option<instance::Kind>,
+    /// Where the empty databases of this version of Dagster are kept.
+    pub template: PathBuf,
     /// Whether pictures among the outputs are stored as files.
     pub keep_pictures: bool,
     /// Whether the latest run of a job gets a link when the plan launches none.
@@ -216,6 +218,7 @@ async fn start_instance(job: &Job<'_>, host: &Host) -> Result<Option<Instance>, 
         kind,
         locations: &job.locations,
         concurrency: job.plan.concurrency,
+        template: &job.template,
     };
     Ok(Some(
         Instance::start(host, setup, instance::free_port()?).await?,

@@ -200,6 +200,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         versions: prepared.env.versions,
         isolation: settings.ci.isolation.map(isolation),
         instance: Some(args.instance_kind(context)?),
+        template: prepared.template,
         keep_pictures: true,
         tag_latest_run: false,
         retention_days: Some(settings.export.retention_days),

@@ -172,6 +172,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         versions: prepared.env.versions,
         isolation: how(args, &loaded),
         instance,
+        template: prepared.template,
         keep_pictures: false,
         tag_latest_run: true,
         retention_days: args.retention_days,

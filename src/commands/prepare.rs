@@ -1,7 +1,7 @@
 //! What `ci` and `export` need before anything can run: Python, and what its children see.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Context, Failure};
 use crate::host::instance::{CodeServer, Location};
@@ -15,6 +15,8 @@ use crate::ui::progress::Event;
 pub(super) struct Prepared {
     /// How Python is called.
     pub(super) interpreter: Interpreter,
+    /// Where the empty databases of this version of Dagster are kept.
+    pub(super) template: PathBuf,
     /// The environment as it was found or made.
     pub(super) env: PythonEnv,
 }
@@ -58,7 +60,16 @@ pub(super) async fn python(
         cwd: root.to_owned(),
         package: ours,
     };
-    Ok(Prepared { interpreter, env })
+    let version = env
+        .versions
+        .get("dagster")
+        .map_or("unknown", String::as_str);
+    let template = request.cache_dir.join("instances").join(version);
+    Ok(Prepared {
+        interpreter,
+        template,
+        env,
+    })
 }
 
 /// The project's `.env`, as far as it is plain: `NAME=value`, quotes removed.

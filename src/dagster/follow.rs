@@ -14,6 +14,9 @@ use super::python_error::PythonError;
 
 /// The first wait between two looks; each is half as long again as the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(30);
+/// The first wait where somebody will say when the run's process has ended. A look costs the server
+/// more than most of what it would see.
+const FIRST_WAIT_NUDGED: Duration = Duration::from_millis(500);
 /// How many events one look asks for. A server may give fewer.
 const PAGE: u32 = 1000;
 /// How long a server may be away while a run is followed: it may be restarting.
@@ -298,6 +301,14 @@ impl<'c> Follow<'c> {
         on_event: &mut impl FnMut(RunEvent),
     ) -> Result<(), Error> {
         let mut wait = FIRST_WAIT;
+        if let Some(nudge) = options.nudge
+            && self.cursor.is_none()
+            && tokio::time::timeout(FIRST_WAIT_NUDGED, nudge.notified())
+                .await
+                .is_err()
+        {
+            wait = FIRST_WAIT_NUDGED;
+        }
         let mut failing_since: Option<Instant> = None;
         let mut last_looks = LAST_LOOKS;
         loop {

@@ -58,6 +58,9 @@ pub struct Setup<'a> {
     pub locations: &'a [Location],
     /// How many runs go at once.
     pub concurrency: usize,
+    /// Where the empty databases of this version of Dagster are kept; they take longer to make than
+    /// to copy.
+    pub template: &'a Path,
 }
 
 /// A Dagster instance whose servers are up, or coming up.
@@ -124,8 +127,9 @@ impl Instance {
             Some(Launcher::listen(host.clone(), config)?)
         };
 
-        // One process makes the instance's databases; two at once trip over each other.
-        writes::write_to_instance(host, &home, &scratch, &[]).await?;
+        if !matches!(setup.kind, Kind::Existing(_)) {
+            make_databases(host, &home, &scratch, setup.template).await?;
+        }
 
         let mut entries = Vec::new();
         let mut code = Vec::new();
@@ -214,6 +218,59 @@ impl Instance {
             tracing::warn!("the kept instance still names daglab's run launcher: {error}");
         }
     }
+}
+
+/// Gives a fresh instance its databases. One process makes them before any server starts: two at
+/// once trip over each other.
+async fn make_databases(
+    host: &Host,
+    home: &Path,
+    scratch: &Path,
+    template: &Path,
+) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Prepare { path, source }
+    };
+    // A kept instance that is used again has its own.
+    if home.join("history").exists() {
+        return Ok(());
+    }
+    if template.is_dir() {
+        return copy_tree(template, home).map_err(failed(home));
+    }
+    let parent = template.parent().unwrap_or(template);
+    std::fs::create_dir_all(parent).map_err(failed(parent))?;
+    let fresh = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempdir_in(parent)
+        .map_err(failed(parent))?;
+    std::fs::copy(home.join("dagster.yaml"), fresh.path().join("dagster.yaml"))
+        .map_err(failed(fresh.path()))?;
+    writes::write_to_instance(host, fresh.path(), scratch, &[]).await?;
+    // The settings name this command's socket; only the databases are the same for all.
+    std::fs::remove_file(fresh.path().join("dagster.yaml")).map_err(failed(fresh.path()))?;
+    copy_tree(fresh.path(), home).map_err(failed(home))?;
+    let fresh = fresh.keep();
+    if std::fs::rename(&fresh, template).is_err() {
+        // Another daglab was quicker.
+        let _ = std::fs::remove_dir_all(&fresh);
+    }
+    Ok(())
+}
+
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until a code server listens: a web server that finds nobody gives the location up.

@@ -67,7 +67,7 @@ class Server:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        self._marimo_warm = False
+        self._warmed: set[str] = set()
 
     def serve(self) -> None:
         """Import, say hello, and answer until the other side is gone."""
@@ -75,8 +75,8 @@ class Server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         errors: dict[str, str] = {}
-        for library in ("dagster", "dagster-webserver"):
-            _warm(library, errors)
+        # The web server's libraries wait until it is forked: code servers load meanwhile.
+        _warm("dagster", errors)
         self._send(
             {
                 "type": "hello",
@@ -140,7 +140,7 @@ class Server:
     def _preload(self, modules: list[str]) -> None:
         loaded: list[str] = []
         skipped: dict[str, str] = {}
-        _warm("marimo", skipped)
+        self._warm_for("marimo")
         for name in modules:
             try:
                 importlib.import_module(name)
@@ -167,6 +167,7 @@ class Server:
 
     def _fork(self, task_id: int, task: Message) -> None:
         try:
+            self._warm_for(task["entry"])
             run = entries.load(task["entry"])
         except BaseException as error:
             reason = f"`{task['entry']}` can't be imported: {type(error).__name__}: {error}"
@@ -188,6 +189,14 @@ class Server:
             os.setpgid(pid, pid)
         self._children[pid] = _Child(task_id, pid)
         self._send({"type": "started", "id": task_id, "pid": pid})
+
+    def _warm_for(self, entry: str) -> None:
+        """Import an entry's libraries before its first fork; what fails, `load` will tell."""
+        library = {"webserver": "dagster-webserver", "notebook": "marimo", "marimo": "marimo"}
+        name = library.get(entry)
+        if name is not None and name not in self._warmed:
+            self._warmed.add(name)
+            _warm(name, {})
 
     def _become(self, task: Message, run: Callable[[], object], parent: int) -> NoReturn:
         """Turn the forked child into the task. Never returns."""
