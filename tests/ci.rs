@@ -335,6 +335,63 @@ fn a_process_that_ends_without_a_word_fails_its_run() {
 }
 
 #[test]
+fn a_notebook_that_fills_the_disk_fails_alone() {
+    let project = Project::small();
+    let fill = "import tempfile\n\
+                full = tempfile.NamedTemporaryFile(delete=False)\n\
+                block = b'x' * 1_000_000\n\
+                while True:\n    full.write(block)";
+    project
+        .notebook("a_fills.py", &["first = 1", fill])
+        .notebook("b_after.py", &["2"]);
+    let python = python();
+    let command = project.daglab(&["ci", "--output", "json", "--concurrency", "1", "--python"]);
+    let run = Run::of(support::on_a_small_disk(&command, &python, &project.tmp()));
+    run.expect_code(4);
+    let report = run.report();
+    let fills = notebook_of(&report, "a_fills.py");
+    assert_eq!(fills["status"], "failed", "{fills:#}");
+    let said = fills.to_string();
+    assert!(
+        said.contains("No space left on device") || said.contains("File too large"),
+        "{fills:#}"
+    );
+    let after = notebook_of(&report, "b_after.py");
+    assert_eq!(after["status"], "passed", "{after:#}");
+}
+
+#[test]
+fn a_location_runs_with_the_interpreter_it_names() {
+    let project = Project::small();
+    // An interpreter that says who it is, and so shows up in what the location computes.
+    let own = project.root().join("own-python");
+    let script = format!(
+        "#!/bin/sh\nexport WHICH_PYTHON=own\nexec {} \"$@\"\n",
+        python().display()
+    );
+    std::fs::write(&own, script).unwrap();
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
+    project
+        .write(
+            "which.py",
+            "import os\n\nimport dagster as dg\n\nHERE = os.environ.get('WHICH_PYTHON', 'shared')\n\n\n\
+             @dg.op\ndef look():\n    assert os.environ.get('WHICH_PYTHON', 'shared') == HERE\n\n\n\
+             @dg.job(name=f'which_{HERE}')\ndef which():\n    look()\n\n\n\
+             defs = dg.Definitions(jobs=[which])\n",
+        )
+        .write(
+            "workspace.yaml",
+            "load_from:\n  - python_file: {relative_path: which.py, location_name: shared}\n  \
+             - python_file: {relative_path: which.py, location_name: own, executable_path: own-python}\n",
+        );
+    let run = project.ci(&["--jobs", "which_own", "--jobs", "which_shared"]);
+    let report = run.expect_code(0).report();
+    for job in ["which_own", "which_shared"] {
+        assert_eq!(run_of(&report, job)["status"], "success", "{report:#}");
+    }
+}
+
+#[test]
 fn children_see_only_what_they_may() {
     let project = Project::small();
     project.notebook(

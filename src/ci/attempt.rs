@@ -118,6 +118,7 @@ pub async fn run(
 }
 
 struct Files {
+    tmp: PathBuf,
     page: PathBuf,
     events: PathBuf,
     log: PathBuf,
@@ -125,15 +126,28 @@ struct Files {
 
 impl Files {
     fn in_dir(dir: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(dir).map_err(|source| Error::Prepare {
-            path: dir.to_owned(),
+        let tmp = dir.join("tmp");
+        std::fs::create_dir_all(&tmp).map_err(|source| Error::Prepare {
+            path: tmp.clone(),
             source,
         })?;
         Ok(Self {
+            tmp,
             page: dir.join("page.html"),
             events: dir.join("events.ndjson"),
             log: dir.join("log.txt"),
         })
+    }
+
+    /// Temporary files go when the attempt does: a notebook that fills the disk with them leaves
+    /// room for the next.
+    fn with_own_tmp(
+        &self,
+        env: &BTreeMap<String, Option<String>>,
+    ) -> BTreeMap<String, Option<String>> {
+        let mut env = env.clone();
+        env.insert("TMPDIR".to_owned(), Some(self.tmp.display().to_string()));
+        env
     }
 
     fn task(
@@ -160,7 +174,7 @@ impl Files {
         Task {
             entry: Entry::Notebook,
             argv,
-            env: env.clone(),
+            env: self.with_own_tmp(env),
             cwd: host.interpreter().cwd.clone(),
             stdout: self.log.clone(),
             stderr: self.log.clone(),

@@ -83,10 +83,15 @@ async fn skip_reason(
 }
 
 async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut NotebookReport) {
-    let dir = session
-        .scratch
-        .join(&planned.slug)
-        .join(report.attempts.to_string());
+    // Short: what a notebook puts there may be a socket, whose path has a limit.
+    let dir = match tempfile::Builder::new().prefix("").tempdir_in(&session.scratch) {
+        Ok(dir) => dir,
+        Err(error) => {
+            report.status = NotebookStatus::Crashed;
+            report.reason = Some(format!("there is no place to run it: {error}"));
+            return;
+        }
+    };
     let mut env = session.notebook_env.clone();
     for name in &planned.env {
         env.insert(name.clone(), session.user_env.get(name).cloned());
@@ -98,7 +103,7 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
             text,
         });
     };
-    let attempt = match attempt::run(&session.host, planned, &dir, &env, on_cells).await {
+    let attempt = match attempt::run(&session.host, planned, dir.path(), &env, on_cells).await {
         Ok(attempt) => attempt,
         Err(error) => {
             report.status = NotebookStatus::Crashed;
@@ -183,7 +188,10 @@ fn read_results(
         }
         Err(source::Unreadable::NotANotebook) => &Source::default(),
     };
-    let html = std::fs::read(&attempt.page).ok();
+    // A page that was cut off, by a full disk, is none.
+    let html = std::fs::read(&attempt.page)
+        .ok()
+        .filter(|html| html.trim_ascii_end().ends_with(b"</html>"));
     let html = html.as_deref().map(String::from_utf8_lossy);
     let page = html.as_deref().map(page::parse);
     match page {
@@ -255,7 +263,13 @@ fn store(
                 report.html = Some(published.key);
                 report.url = Some(published.url);
             }
-            Err(error) => report.reason = Some(format!("its page could not be stored: {error}")),
+            Err(error) => {
+                // Green promises a page that opens.
+                if report.status == NotebookStatus::Passed {
+                    report.status = NotebookStatus::Failed;
+                }
+                report.reason = Some(format!("its page could not be stored: {error}"));
+            }
         }
     }
     if !session.keep_pictures {

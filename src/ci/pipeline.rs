@@ -88,6 +88,9 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Result<CiReport, Error>
     });
     (job.emit)(Event::Phase("starting Python".to_owned()));
 
+    // What children leave in it goes with the private directory.
+    let tmp = job.workdir.subdir("tmp")?.display().to_string();
+    job.interpreter.env.insert("TMPDIR".to_owned(), tmp);
     let logs = job.workdir.subdir("host")?;
     let host = start_host(&job, &logs.join("host.log")).await?;
     clock.lap("host");
@@ -267,7 +270,7 @@ fn session(
         schedule: Schedule::new(job.plan.concurrency, job.plan.runs.len()),
         emit: Rc::clone(&job.emit),
         root: job.root.clone(),
-        scratch: job.workdir.subdir("notebooks")?,
+        scratch: job.workdir.subdir("n")?,
         store: RefCell::new(store),
         notebook_env: BTreeMap::from([
             ("DAGLAB_DAGSTER_URL".to_owned(), url),

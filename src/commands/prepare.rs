@@ -50,14 +50,20 @@ pub(super) async fn python(
         .iter()
         .map(|p| p.display().to_string())
         .collect();
-    path.extend(variables.get("PYTHONPATH").cloned());
     // Last: a project that has installed the package uses its own.
-    path.push(ours.display().to_string());
+    let theirs: Vec<String> = variables
+        .get("PYTHONPATH")
+        .cloned()
+        .into_iter()
+        .chain([ours.display().to_string()])
+        .collect();
+    path.extend(theirs.iter().cloned());
     variables.insert("PYTHONPATH".to_owned(), path.join(":"));
     let interpreter = Interpreter {
         python: env.python.clone(),
         env: variables,
         cwd: root.to_owned(),
+        foreign_pythonpath: theirs.join(":"),
         package: ours,
     };
     let version = env
@@ -72,7 +78,8 @@ pub(super) async fn python(
     })
 }
 
-/// The project's `.env`, as far as it is plain: `NAME=value`, quotes removed.
+/// The project's `.env`, as far as it is plain: `NAME=value`, quotes and comments removed. Nothing is
+/// put in for `${NAME}`: the file is the project's, the variables around daglab are not.
 fn dotenv(root: &Path) -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(root.join(".env")).unwrap_or_default();
     text.lines()
@@ -83,8 +90,8 @@ fn dotenv(root: &Path) -> BTreeMap<String, String> {
             let value = value.trim();
             let bare = ['"', '\'']
                 .iter()
-                .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote))
-                .unwrap_or(value);
+                .find_map(|quote| Some(value.strip_prefix(*quote)?.split_once(*quote)?.0))
+                .unwrap_or_else(|| value.split(" #").next().unwrap_or_default().trim_end());
             (name.trim().to_owned(), bare.to_owned())
         })
         .filter(|(name, _)| {
@@ -99,42 +106,33 @@ pub(super) fn locations(project: &Project) -> Vec<Location> {
 }
 
 fn location(location: &CodeLocation) -> Location {
-    match (&location.target, location.grpc_args()) {
-        (_, Some(load)) => Location::Code(CodeServer {
+    if let Some(load) = location.grpc_args() {
+        return Location::Code(CodeServer {
             name: location.name.clone(),
             load,
-        }),
-        (
-            Target::Grpc {
-                host,
-                port,
-                socket,
-                ssl,
-            },
-            _,
-        ) => {
-            let mut entry = serde_json::json!({ "host": host, "location_name": location.name });
-            if let Some(port) = port {
-                entry["port"] = (*port).into();
-            }
-            if let Some(socket) = socket {
-                entry["socket"] = socket.as_str().into();
-            }
-            if *ssl {
-                entry["ssl"] = true.into();
-            }
-            Location::Remote(serde_json::json!({ "grpc_server": entry }))
-        }
-        (_, None) => unreachable_location(location),
+            python: location.executable.clone(),
+        });
     }
-}
-
-/// Every target but a server has arguments; a new kind without them is served as an error.
-fn unreachable_location(location: &CodeLocation) -> Location {
-    Location::Code(CodeServer {
-        name: location.name.clone(),
-        load: Vec::new(),
-    })
+    let Target::Grpc {
+        host,
+        port,
+        socket,
+        ssl,
+    } = &location.target
+    else {
+        unreachable!("whatever is not served yet has arguments to serve it with");
+    };
+    let mut entry = serde_json::json!({ "host": host, "location_name": location.name });
+    if let Some(port) = port {
+        entry["port"] = (*port).into();
+    }
+    if let Some(socket) = socket {
+        entry["socket"] = socket.as_str().into();
+    }
+    if *ssl {
+        entry["ssl"] = true.into();
+    }
+    Location::Remote(serde_json::json!({ "grpc_server": entry }))
 }
 
 #[cfg(test)]
@@ -146,11 +144,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(
             dir.path().join(".env"),
-            "# no\nA=1\nexport B='two words'\n C = \"x=y\" \nnot a line\n9 bad=1\n",
+            "# no\nA=1 # one\nexport B='two # words' # two\n C = \"x=y\" \nD=a#b\nnot a line\n9 bad=1\n",
         )
         .unwrap();
         let read = dotenv(dir.path());
-        let expected = [("A", "1"), ("B", "two words"), ("C", "x=y")];
+        let expected = [("A", "1"), ("B", "two # words"), ("C", "x=y"), ("D", "a#b")];
         assert_eq!(
             read,
             expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()

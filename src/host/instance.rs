@@ -36,6 +36,8 @@ pub struct CodeServer {
     pub name: String,
     /// Arguments for `dagster api grpc` that say what to load.
     pub load: Vec<String>,
+    /// The interpreter that this location alone runs with.
+    pub python: Option<PathBuf>,
 }
 
 /// A code location's entry in the workspace that daglab writes.
@@ -84,12 +86,30 @@ struct Server {
     running: Running,
 }
 
+/// Ports that the system gives to nobody who did not ask for them: one that is free now is still
+/// free when the web server comes to it.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
 /// Chooses the port before anything is started, so that children can be told the address.
 pub fn free_port() -> Result<u16, Error> {
-    let path = PathBuf::from("127.0.0.1");
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| Ok(listener.local_addr()?.port()))
-        .map_err(|source| Error::Prepare { path, source })
+    // Commands that start at the same time begin their search at different places.
+    let begin = std::process::id() % u32::from(PORTS.end - PORTS.start);
+    let from = PORTS.start + u16::try_from(begin).unwrap_or(0);
+    free_port_from(from).map_err(|source| Error::Prepare {
+        path: PathBuf::from("127.0.0.1"),
+        source,
+    })
+}
+
+fn free_port_from(from: u16) -> std::io::Result<u16> {
+    let bound = |port| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .and_then(|listener| Ok(listener.local_addr()?.port()))
+    };
+    (from..PORTS.end)
+        .chain(PORTS.start..from)
+        .find_map(|port| bound(port).ok())
+        .map_or_else(|| bound(0), Ok)
 }
 
 impl Instance {
@@ -122,6 +142,7 @@ impl Instance {
                 home: home.clone(),
                 scratch: scratch.clone(),
                 env: env.clone(),
+                pythons: setup.locations.iter().filter_map(own_python).collect(),
                 concurrency: setup.concurrency,
             };
             Some(Launcher::listen(host.clone(), config)?)
@@ -143,9 +164,8 @@ impl Instance {
                         "host": "localhost", "socket": socket, "location_name": server.name,
                     }}));
                     let log = logs.join(format!("code{index}.log"));
-                    let running = host
-                        .start(&code_server(host, server, &socket, &log, &env))
-                        .await?;
+                    let task = code_server(host, server, &socket, &log, &env);
+                    let running = host.start_in(server.python.as_deref(), &task).await?;
                     let name = format!("the code server of `{}`", server.name);
                     code.push(Server { name, log, running });
                     sockets.push(socket);
@@ -271,6 +291,13 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn own_python(location: &Location) -> Option<(String, PathBuf)> {
+    match location {
+        Location::Code(server) => Some((server.name.clone(), server.python.clone()?)),
+        Location::Remote(_) => None,
+    }
 }
 
 /// Waits until a code server listens: a web server that finds nobody gives the location up.
@@ -409,6 +436,17 @@ fn claim(dir: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_is_in_use_is_passed_over() {
+        let first = free_port_from(31_000).unwrap();
+        let _busy = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).unwrap();
+        let second = free_port_from(31_000).unwrap();
+        assert!(second > first, "{second} after {first}");
+        // The search goes round: the last port of all may be taken, too.
+        let _last = TcpListener::bind((Ipv4Addr::LOCALHOST, PORTS.end - 1));
+        assert!(PORTS.contains(&free_port_from(PORTS.end - 1).unwrap()));
+    }
 
     #[test]
     fn a_directory_with_foreign_files_is_not_claimed() {

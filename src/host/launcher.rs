@@ -52,6 +52,8 @@ pub struct LauncherConfig {
     pub scratch: PathBuf,
     /// Variables on top of the host's.
     pub env: BTreeMap<String, Option<String>>,
+    /// Interpreters of their own, by the names of the code locations that have one.
+    pub pythons: BTreeMap<String, PathBuf>,
     /// How many runs go at once.
     pub concurrency: usize,
 }
@@ -163,7 +165,12 @@ impl Launcher {
                 let reason = format!("speaks protocol {protocol}, daglab {PROTOCOL}");
                 LauncherReply::Refused { reason }
             }
-            LauncherRequest::Launch { run_id, argv, .. } => self.launch(run_id, argv),
+            LauncherRequest::Launch {
+                run_id,
+                location,
+                argv,
+                ..
+            } => self.launch(run_id, location.as_deref(), argv),
             LauncherRequest::Terminate { run_id, .. } => match self.0.runs.borrow().get(&run_id) {
                 Some(run) if !matches!(*run.state.borrow(), RunState::Ended(_)) => {
                     run.terminate.send_replace(true);
@@ -197,7 +204,7 @@ impl Launcher {
         }
     }
 
-    fn launch(&self, run_id: String, argv: Vec<String>) -> LauncherReply {
+    fn launch(&self, run_id: String, location: Option<&str>, argv: Vec<String>) -> LauncherReply {
         // The id names a log file.
         if run_id.is_empty()
             || !run_id
@@ -241,10 +248,11 @@ impl Launcher {
                 terminate,
             },
         );
-        let launcher = self.clone();
+        let python = location.and_then(|name| self.0.config.pythons.get(name));
+        let (launcher, python) = (self.clone(), python.cloned());
         tokio::task::spawn_local(async move {
             launcher
-                .see_through(run_id, argv, &state, when_terminated)
+                .see_through(run_id, python, argv, &state, when_terminated)
                 .await;
         });
         LauncherReply::Accepted
@@ -253,6 +261,7 @@ impl Launcher {
     async fn see_through(
         &self,
         run_id: String,
+        python: Option<PathBuf>,
         argv: Vec<String>,
         state: &watch::Sender<RunState>,
         mut terminate: watch::Receiver<bool>,
@@ -274,7 +283,7 @@ impl Launcher {
             stdout: log.clone(),
             stderr: log,
         };
-        let mut running = match self.0.host.start(&task).await {
+        let mut running = match self.0.host.start_in(python.as_deref(), &task).await {
             Ok(running) => running,
             Err(error) => {
                 let message = format!("the run's process could not be started: {error}");

@@ -134,6 +134,9 @@ pub struct Interpreter {
     pub env: BTreeMap<String, String>,
     /// Where tasks stand unless they say otherwise: the project's root.
     pub cwd: PathBuf,
+    /// `PYTHONPATH` for a code location that names an interpreter of its own: what completes this
+    /// one would get in its way.
+    pub foreign_pythonpath: String,
     /// Where daglab's own package is; all that the warm host itself has on its path, so that no
     /// module of the project can stand in for a library's.
     pub package: PathBuf,
@@ -242,6 +245,22 @@ impl Host {
     /// Starts a task by its command line, whatever the host can do.
     pub fn spawn(&self, task: &Task) -> Result<Running, Error> {
         plain::spawn(&self.0.interpreter, task)
+    }
+
+    /// Starts a task for a code location, which may have an interpreter of its own: that one can't
+    /// be forked from here.
+    pub async fn start_in(&self, python: Option<&Path>, task: &Task) -> Result<Running, Error> {
+        let ours = &self.0.interpreter;
+        match python {
+            Some(python) if python != ours.python => {
+                let mut theirs = ours.clone();
+                python.clone_into(&mut theirs.python);
+                let path = theirs.foreign_pythonpath.clone();
+                theirs.env.insert("PYTHONPATH".to_owned(), path);
+                plain::spawn(&theirs, task)
+            }
+            _ => self.start(task).await,
+        }
     }
 
     fn lose_warm(&self, reason: &str) {

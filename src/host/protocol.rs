@@ -155,6 +155,8 @@ pub enum LauncherRequest {
         protocol: u32,
         /// Dagster's run id.
         run_id: String,
+        /// The name of the run's code location, where Dagster knows it.
+        location: Option<String>,
         /// What `dagster` is to be called with: `["api", "execute_run", "<json>"]`.
         argv: Vec<String>,
     },

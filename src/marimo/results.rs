@@ -47,6 +47,12 @@ pub struct Results {
 /// Joins a page with its source. `path` is the notebook's, for the report.
 pub fn of_page(page: &Page, source: &Source, events: &Events, path: &str) -> Results {
     let places = places(page, source);
+    let bodies: HashMap<&str, u32> = page
+        .cells
+        .iter()
+        .zip(&places)
+        .filter_map(|(cell, place)| Some((cell.id.as_str(), source.cells[(*place)?].body_line)))
+        .collect();
     let mut results = Results::default();
     for (index, cell) in page.cells.iter().enumerate() {
         let place = places[index].map(|place| &source.cells[place]);
@@ -55,6 +61,9 @@ pub fn of_page(page: &Page, source: &Source, events: &Events, path: &str) -> Res
         report.console = console(cell);
         report.output_kinds = kinds(cell);
         fill_status(&mut report, cell, place);
+        if let Some(traceback) = report.error.as_mut().and_then(|e| e.traceback.as_mut()) {
+            *traceback = in_the_notebook(traceback, path, &bodies);
+        }
         // Interrupted before it began: it was waiting for the cell that took all the time.
         let interrupted = report
             .error
@@ -251,6 +260,26 @@ fn line_in_cell(traceback: &str, id: &str) -> Option<u32> {
                 .ok()
         })
         .next_back()
+}
+
+/// A traceback whose frames in cells name the notebook and its lines, where marimo names a temporary
+/// file for each cell that nobody can open. `bodies` holds the first line of each cell's code.
+fn in_the_notebook(traceback: &str, path: &str, bodies: &HashMap<&str, u32>) -> String {
+    let frame = |line: &str| -> Option<String> {
+        let (file, rest) = line.trim_start().strip_prefix("File \"")?.split_once("\", line ")?;
+        let id = file.split_once("__marimo__cell_")?.1.split('_').next()?;
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let inside: u32 = rest[..digits].parse().ok()?;
+        let line_number = bodies.get(id)? + inside.saturating_sub(1);
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let rest = &rest[digits..];
+        Some(format!("{indent}File \"{path}\", line {line_number}{rest}"))
+    };
+    let lines: Vec<String> = traceback
+        .lines()
+        .map(|line| frame(line).unwrap_or_else(|| line.to_owned()))
+        .collect();
+    lines.join("\n")
 }
 
 fn console(cell: &PageCell) -> String {
@@ -450,6 +479,11 @@ mod tests {
         assert_eq!(
             (error.kind.as_str(), error.message.as_str()),
             ("ZeroDivisionError", "division by zero")
+        );
+        let traceback = error.traceback.as_deref().unwrap();
+        assert!(
+            traceback.contains("File \"nb/a.py\", line 15, in <module>\n    y = x / 0"),
+            "{traceback}"
         );
         assert_eq!(
             (boom.line, boom.end_line, error.line),

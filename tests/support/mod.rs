@@ -220,6 +220,40 @@ pub fn processes_of(dir: &Path) -> Vec<(i32, String)> {
     found
 }
 
+/// The same command with little room: `dir` is a small file system of its own or, where this user
+/// may not mount one, files have a limit. `last` is one more argument. Ends with 99 when something
+/// is left in `dir`, which nobody else can see.
+pub fn on_a_small_disk(command: &Command, last: &Path, dir: &Path) -> Command {
+    let mount = "mount -t tmpfs -o size=64m none \"$0\"";
+    let may_mount = Command::new("unshare")
+        .args(["--mount", "sh", "-c", mount])
+        .arg(dir)
+        .output()
+        .is_ok_and(|output| output.status.success());
+    let (mut limited, limit) = if may_mount {
+        let mut unshared = Command::new("unshare");
+        unshared.args(["--mount", "sh"]);
+        (unshared, mount)
+    } else {
+        (Command::new("sh"), "ulimit -f 65536")
+    };
+    let script = format!(
+        "{limit} || exit 98\n\"$@\"\ncode=$?\nleft=$(ls -A \"$0\")\n\
+         [ -z \"$left\" ] || {{ echo \"left: $left\" >&2; exit 99; }}\nexit $code"
+    );
+    limited.arg("-c").arg(script).arg(dir);
+    limited.arg(command.get_program()).args(command.get_args()).arg(last);
+    limited.current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited.stdin(Stdio::null());
+    limited
+}
+
 /// Waits until a condition holds; false when the time is over.
 pub fn eventually(time: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + time;

@@ -37,6 +37,15 @@ _HEALTH = {
 }
 
 
+def _location_of(run: DagsterRun) -> str | None:
+    # Called `external_job_origin` before Dagster 1.9.
+    for name in ("remote_job_origin", "external_job_origin"):
+        origin = getattr(run, name, None)
+        if origin is not None:
+            return str(origin.repository_origin.code_location_origin.location_name)
+    return None
+
+
 class WarmRunLauncher(RunLauncher, ConfigurableClass):
     """Launches runs through daglab's queue."""
 
@@ -87,9 +96,9 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
             instance_ref=self._instance.get_ref(),
             set_exit_code_on_failure=True,
         ).get_command_args()
-        # Before it stand the interpreter and `-m dagster`, which are the host's to choose.
+        # Before it stand the interpreter and `-m dagster`, which are daglab's to choose.
         argv = list(arguments[arguments.index("api") :])
-        reply = self._ask("launch", run.run_id, argv=argv)
+        reply = self._ask("launch", run.run_id, location=_location_of(run), argv=argv)
         if reply["type"] != "accepted":
             raise RuntimeError(f"daglab did not take the run: {reply.get('reason')}")
 

@@ -15,6 +15,7 @@ and left out.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import multiprocessing
@@ -49,7 +50,8 @@ class _Events:
 
     def write(self, event: str, **fields: object) -> None:
         line = json.dumps({"event": event, "time": time.time(), **fields}) + "\n"
-        with self._lock:
+        # A full disk must not end the notebook: what it means is for its own code to find out.
+        with self._lock, contextlib.suppress(OSError):
             os.write(self._descriptor, line.encode())
 
 
