@@ -170,7 +170,7 @@ impl Global {
         let ansi = ui::style::wants_color(&std::io::stderr());
         tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
+            .with_writer(ui::runner::Stderr::new)
             .with_ansi(ansi)
             .without_time()
             .with_target(false)

@@ -59,6 +59,11 @@ const PREFIXES: &[&str] = &[
 /// child by the list: the ephemeral instance must not find its way to production.
 const NEVER: &[&str] = &["DAGSTER_HOME", "DAGLAB_GUARDED"];
 
+/// Whether a variable may reach a child if the user or the project names it.
+pub fn may_be_named(name: &str) -> bool {
+    !NEVER.contains(&name)
+}
+
 /// The variables that children may see: the list above and what the user named.
 pub fn allowed<I>(variables: I, named: &[String]) -> BTreeMap<String, String>
 where
@@ -70,7 +75,7 @@ where
             let listed = NAMES.contains(&name.as_str())
                 || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
             let asked_for = named.iter().any(|wanted| wanted == name);
-            (listed || asked_for) && !NEVER.contains(&name.as_str())
+            (listed || asked_for) && may_be_named(name)
         })
         .collect()
 }

@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 use super::plan::PlannedNotebook;
 use crate::host::{Entry, Error, Exit, Host, Isolation, Running, Task};
+use crate::marimo::events::LARGEST;
+use crate::supervise::left;
 
 /// The exit code with which `daglab._host.notebook` says that the kernel died.
 const KERNEL_DIED: i32 = 70;
@@ -60,6 +62,8 @@ struct Event {
     #[serde(default)]
     what: Option<String>,
     #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
     signal: Option<i32>,
     #[serde(default)]
     code: Option<i32>,
@@ -73,7 +77,7 @@ pub async fn run(
     env: &BTreeMap<String, Option<String>>,
     on_cells: impl Fn(usize),
 ) -> Result<Attempt, Error> {
-    let begun = Instant::now();
+    let mut begun = Instant::now();
     let mut files = Files::in_dir(dir)?;
     let task = files.task(host, notebook, env, host.isolation());
     let mut running = host.start(&task).await?;
@@ -86,10 +90,12 @@ pub async fn run(
         ));
         files = Files::in_dir(&dir.join("spawned"))?;
         running = host.spawn(&files.task(host, notebook, env, Isolation::Spawn))?;
+        // What was lost in the fork is not the notebook's time.
+        begun = Instant::now();
     }
 
-    let left = notebook.policy.timeout.saturating_sub(begun.elapsed());
-    let (exit, timed_out) = match watched(&mut running, &files.events, left, on_cells).await {
+    let rest = notebook.policy.timeout.saturating_sub(begun.elapsed());
+    let (exit, timed_out) = match watched(&mut running, &files.events, rest, on_cells).await {
         Some(exit) => (exit, false),
         None => (interrupt(&mut running).await, true),
     };
@@ -221,7 +227,9 @@ async fn watched(
             seen = size;
             on_cells(
                 events(events_file)
-                    .filter(|event| event.event == "cell")
+                    .filter(|event| {
+                        event.event == "cell" && event.status.as_deref() == Some("idle")
+                    })
                     .count(),
             );
         }
@@ -240,7 +248,7 @@ async fn interrupt(running: &mut Running) -> Exit {
 
 fn verdict(exit: Exit, files: &Files) -> Verdict {
     match exit.code {
-        Some(0) if files.page.is_file() => Verdict::Passed,
+        Some(0) if left::open(&files.page).is_ok() => Verdict::Passed,
         Some(0..=2) => Verdict::Failed,
         Some(KERNEL_DIED) => {
             let died = events(&files.events)
@@ -259,10 +267,10 @@ fn verdict(exit: Exit, files: &Files) -> Verdict {
 
 /// The lines of the side file; a last one that is cut off is left out.
 fn events(path: &Path) -> impl Iterator<Item = Event> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let events: Vec<Event> = text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
+    let bytes = left::read(path, LARGEST).unwrap_or_default();
+    let events: Vec<Event> = bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
         .collect();
     events.into_iter()
 }

@@ -9,9 +9,13 @@ use super::session::{Session, finding};
 use crate::host::{Entry, Task, tail};
 use crate::marimo::check;
 use crate::report::model::Severity;
+use crate::supervise::left;
 
-/// Linting reads text; a minute is plenty for hundreds of notebooks.
+/// Linting reads text; two minutes are plenty for hundreds of notebooks.
 const TIME: Duration = Duration::from_secs(120);
+
+/// More findings than this are not for people.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Runs `marimo check` and notes what it finds.
 pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
@@ -35,7 +39,8 @@ pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
         Err(_) => false,
     };
     drop(place);
-    let output = std::fs::read_to_string(&task.stdout).unwrap_or_default();
+    let output = left::read(&task.stdout, LARGEST).unwrap_or_default();
+    let output = String::from_utf8_lossy(&output);
     match check::parse(&output, &session.root, plan.strict).filter(|_| ended) {
         Some(found) => found.into_iter().for_each(|finding| session.find(finding)),
         None => {

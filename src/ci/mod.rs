@@ -6,6 +6,7 @@ mod checks;
 pub mod error;
 pub mod gate;
 mod notebooks;
+mod pairing;
 pub mod pipeline;
 pub mod plan;
 pub mod planner;
@@ -13,6 +14,7 @@ mod runs;
 pub mod schedule;
 mod selection;
 mod session;
+mod verdict;
 
 pub use error::Error;
 pub use session::Emit;

@@ -10,9 +10,14 @@ use crate::marimo::page::{self, Unreadable};
 use crate::marimo::results::{self, Results};
 use crate::marimo::source::{self, Source};
 use crate::publish::Source as File;
+use crate::redact;
 use crate::report::model::{CellError, NotebookReport, NotebookStatus};
+use crate::supervise::left;
 use crate::ui::progress::{Event, Finished, Kind};
 use crate::ui::text::sanitize;
+
+/// A page of this many bytes is not one that a browser opens.
+const LARGEST_PAGE: u64 = 512 * 1024 * 1024;
 
 /// Waits for what the notebook needs, runs it as often as it may, stores its page, and reports.
 pub async fn run(session: &Session, planned: &PlannedNotebook, runs: &[String]) -> NotebookReport {
@@ -27,7 +32,11 @@ pub async fn run(session: &Session, planned: &PlannedNotebook, runs: &[String]) 
             title: planned.path.clone(),
         });
         while report.attempts <= planned.policy.retries {
-            report.attempts += 1;
+            // What an earlier attempt has left says nothing about this one.
+            report = NotebookReport {
+                attempts: report.attempts + 1,
+                ..blank(planned)
+            };
             attempt_once(session, planned, &mut report).await;
             if report.status == NotebookStatus::Passed {
                 break;
@@ -84,7 +93,10 @@ async fn skip_reason(
 
 async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut NotebookReport) {
     // Short: what a notebook puts there may be a socket, whose path has a limit.
-    let dir = match tempfile::Builder::new().prefix("").tempdir_in(&session.scratch) {
+    let dir = match tempfile::Builder::new()
+        .prefix("")
+        .tempdir_in(&session.scratch)
+    {
         Ok(dir) => dir,
         Err(error) => {
             report.status = NotebookStatus::Crashed;
@@ -93,8 +105,10 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
         }
     };
     let mut env = session.notebook_env.clone();
-    for name in &planned.env {
-        env.insert(name.clone(), session.user_env.get(name).cloned());
+    for name in planned.env.iter().filter(|name| redact::may_be_named(name)) {
+        if let Some(value) = session.user_env.get(name) {
+            env.insert(name.clone(), Some(value.clone()));
+        }
     }
     let on_cells = |finished| {
         let text = format!("{finished} cells done");
@@ -189,7 +203,7 @@ fn read_results(
         Err(source::Unreadable::NotANotebook) => &Source::default(),
     };
     // A page that was cut off, by a full disk, is none.
-    let html = std::fs::read(&attempt.page)
+    let html = left::read(&attempt.page, LARGEST_PAGE)
         .ok()
         .filter(|html| html.trim_ascii_end().ends_with(b"</html>"));
     let html = html.as_deref().map(String::from_utf8_lossy);
@@ -221,7 +235,7 @@ fn read_results(
                 Some(Err(Unreadable::Malformed(what))) => {
                     Some(format!("the results in its page could not be read: {what}"))
                 }
-                _ => Some(last_words(&attempt.log)),
+                _ => Some(no_space(&attempt.page).unwrap_or_else(|| last_words(&attempt.log))),
             };
             let cells = match status {
                 NotebookStatus::Passed | NotebookStatus::Failed => Vec::new(),
@@ -237,6 +251,20 @@ fn read_results(
             }
         }
     }
+}
+
+/// Says so if there was no room for the page; then there was none for any message, either.
+fn no_space(page: &std::path::Path) -> Option<String> {
+    /// Less than the smallest page.
+    const ROOM: u64 = 64 * 1024;
+    let dir = page.parent()?;
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    (stat.f_bavail.saturating_mul(stat.f_frsize) < ROOM).then(|| {
+        format!(
+            "it was not exported: no space left on the device of `{}`",
+            dir.display()
+        )
+    })
 }
 
 /// The last line of a process's output that says anything.

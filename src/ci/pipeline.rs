@@ -11,21 +11,21 @@ use futures_util::future::{join, join_all};
 use super::error::Error;
 use super::gate::Gate;
 use super::plan::Plan;
-use super::planner::did_you_mean;
 use super::schedule::{Results, Schedule};
 use super::session::{Dagster, Emit, Session, finding};
-use super::{attach, checks, notebooks, runs};
+use super::{attach, checks, notebooks, pairing, runs, verdict};
 use crate::dagster::client::{Client, ClientConfig};
 use crate::dagster::discover::Workspace;
+use crate::dagster::launch::TerminatePolicy;
 use crate::dagster::summary::location_reports;
+use crate::error::Diagnose;
 use crate::host::instance::{self, Instance, Location, Setup};
 use crate::host::{Host, Interpreter, Isolation};
 use crate::project::imports::preload_candidates;
-use crate::project::notebooks::pair_by_name;
 use crate::publish::local::LocalStore;
 use crate::report::model::{
-    Attachment, CiReport, LocationReport, NotebookReport, ProjectInfo, RunReport, RunResult,
-    SCHEMA_VERSION, Severity, Target,
+    Attachment, CiReport, Finding, LocationReport, NotebookReport, ProjectInfo, RunReport,
+    RunResult, RunStatus, SCHEMA_VERSION, Severity,
 };
 use crate::supervise::cancel::Cancel;
 use crate::supervise::workdir::Workdir;
@@ -79,118 +79,199 @@ pub struct Job<'a> {
     pub started_at: String,
 }
 
-/// Carries out a plan; finished files go into the store. An error means that nothing could be run at all.
-pub async fn run(mut job: Job<'_>, store: LocalStore) -> Result<CiReport, Error> {
-    let mut timings = std::mem::take(&mut job.timings);
-    let mut clock = Clock::start(&mut timings);
+/// What became of a plan.
+pub struct Outcome {
+    /// All that is known, however it ended.
+    pub report: CiReport,
+    /// Why it could not be carried out to the end; the report then says `error`.
+    pub failure: Option<Error>,
+}
+
+/// How the work ended.
+enum End {
+    Done,
+    Cancelled,
+    Failed(Error),
+}
+
+/// What a command waits for at most before it ends, so that runs in an instance that stays don't
+/// look as if they went on.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+/// Carries out a plan; finished files go into the store.
+pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
+    let mut clock = Clock::start(std::mem::take(&mut job.timings));
     (job.emit)(Event::Planned {
         total: job.plan.runs.len() + job.plan.notebooks.len(),
     });
-    (job.emit)(Event::Phase("starting Python".to_owned()));
-
-    // What children leave in it goes with the private directory.
-    let tmp = job.workdir.subdir("tmp")?.display().to_string();
-    job.interpreter.env.insert("TMPDIR".to_owned(), tmp);
-    let logs = job.workdir.subdir("host")?;
-    let host = start_host(&job, &logs.join("host.log")).await?;
-    clock.lap("host");
-
-    let mut instance = start_instance(&job, &host).await?;
-    let session = session(&mut job, store, &host, instance.as_ref())?;
-    if instance.is_some() {
-        (job.emit)(Event::Phase("starting Dagster".to_owned()));
-    }
-    let run_results = Results::new(job.plan.runs.len());
-    let notebook_results = Results::new(job.plan.notebooks.len());
-    let readiness = RefCell::new(None);
-    let work = carry_out(
-        &session,
-        &job,
-        &run_results,
-        &notebook_results,
-        &readiness,
-        &logs,
-    );
-    let cancelled = tokio::select! {
-        () = work => None,
-        reason = job.cancel.cancelled() => Some(reason),
-        error = server_ended(instance.as_mut()) => return Err(error.into()),
+    let cancel = job.cancel.clone();
+    let progress = Progress::new(&job.plan);
+    let started = tokio::select! {
+        started = start(&mut job, &mut clock) => started,
+        _ = cancel.cancelled() => return progress.stopped(job, clock, End::Cancelled),
     };
-    if let Some(ready) = *readiness.borrow() {
+    let (host, mut instance) = match started {
+        Ok(started) => started,
+        Err(error) => return progress.stopped(job, clock, End::Failed(error)),
+    };
+    let session = match session(&mut job, store, &host, instance.as_ref()) {
+        Ok(session) => session,
+        Err(error) => return progress.stopped(job, clock, End::Failed(error)),
+    };
+
+    let mut end = tokio::select! {
+        () = carry_out(&session, &job, &progress) => End::Done,
+        _ = cancel.cancelled() => End::Cancelled,
+        error = watch_servers(&session, instance.as_mut()) => End::Failed(error.into()),
+    };
+    if let Some(ready) = progress.ready.take() {
         clock.note("ready", ready);
     }
     clock.lap("execute");
 
+    let mut done = progress.finish(&job.plan, &end);
     let workspace = session.dagster.get().and_then(Result::ok);
-    let mut notebooks: Vec<NotebookReport> = fill(notebook_results.take(), |index| {
-        let mut report = notebooks::blank(&job.plan.notebooks[index]);
-        report.reason = Some("daglab was asked to end before it was done".to_owned());
-        report
-    });
-    let runs: Vec<RunReport> = fill(run_results.take(), |index| {
-        let mut report = runs::blank(&job.plan.runs[index]);
-        report.status = crate::report::model::RunStatus::Canceled;
-        report
-    });
-    let mut attachments = Vec::new();
-    if let (Some(workspace), Some(instance), None) = (&workspace, &instance, cancelled) {
+    if let (Some(workspace), Some(instance), End::Done) = (&workspace, &instance, &end) {
         (job.emit)(Event::Phase("attaching links".to_owned()));
-        pair(&session, workspace, &mut notebooks);
-        attachments = attach_all(&session, &job, instance, &notebooks, &runs).await;
+        tokio::select! {
+            () = attach_links(&session, &job, instance, workspace, &mut done) => {}
+            _ = cancel.cancelled() => end = End::Cancelled,
+        }
         clock.lap("attach");
     }
-    let isolation = host.isolation().as_str().to_owned();
+    if session.instance_stays && !matches!(end, End::Done) {
+        end_open_runs(&session).await;
+    }
     // Someone who pressed Ctrl-C waits for nothing: the host takes its children down.
-    if let (Some(instance), None) = (&mut instance, cancelled) {
+    if let (Some(instance), End::Done) = (&mut instance, &end) {
         instance.stop().await;
     }
     host.shut_down().await;
     clock.lap("stop");
 
-    let locations = workspace
+    done.isolation = Some(host.isolation().as_str());
+    done.locations = workspace
         .map(|workspace| location_reports(&workspace, &session.root))
         .unwrap_or_default();
-    note_locations(&session, &job.plan, &locations);
+    note_locations(&session, &job.plan, &done.locations);
     note_degraded(&session, &job);
-    let findings = session.findings.take();
-    let result = match cancelled {
-        Some(_) => RunResult::Cancelled,
-        None => verdict(&notebooks, &runs, &findings, &attachments),
-    };
-    let version = |name: &str| job.versions.get(name).cloned();
+    done.findings = session.findings.take();
     if let Err(error) = session.store.into_inner().finish(job.retention_days) {
         tracing::warn!("old files could not be removed: {error}");
     }
-    Ok(CiReport {
-        schema_version: SCHEMA_VERSION,
-        daglab_version: env!("CARGO_PKG_VERSION").to_owned(),
-        result,
-        project: ProjectInfo {
-            dagster: version("dagster"),
-            marimo: version("marimo"),
-            isolation: Some(isolation),
-            ..job.info
-        },
-        started_at: job.started_at,
-        duration_s: job.begun.elapsed().as_secs_f64(),
-        notebooks,
-        runs,
-        locations,
-        findings,
-        attachments,
-        timings,
-    })
+    done.report(job, clock, end)
+}
+
+/// What has been done so far; a cancellation finds it as it is.
+struct Progress {
+    runs: Results<RunReport>,
+    notebooks: Results<NotebookReport>,
+    ready: RefCell<Option<Instant>>,
+}
+
+impl Progress {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            runs: Results::new(plan.runs.len()),
+            notebooks: Results::new(plan.notebooks.len()),
+            ready: RefCell::default(),
+        }
+    }
+
+    /// Says what was done, and of the rest why it was not.
+    fn finish(&self, plan: &Plan, end: &End) -> Done {
+        let why_not = match end {
+            End::Done | End::Cancelled => "daglab was asked to end before it was done".to_owned(),
+            End::Failed(error) => format!("daglab could not go on: {error}"),
+        };
+        Done {
+            notebooks: fill(self.notebooks.take(), |index| {
+                let mut report = notebooks::blank(&plan.notebooks[index]);
+                report.reason = Some(why_not.clone());
+                report
+            }),
+            runs: fill(self.runs.take(), |index| {
+                let mut report = runs::blank(&plan.runs[index]);
+                if matches!(end, End::Cancelled) {
+                    report.status = RunStatus::Canceled;
+                }
+                report
+            }),
+            ..Done::default()
+        }
+    }
+
+    /// The outcome of a command that ended before anything was begun.
+    fn stopped(&self, job: Job<'_>, clock: Clock, end: End) -> Outcome {
+        self.finish(&job.plan, &end).report(job, clock, end)
+    }
+}
+
+/// What has become of everything in the plan.
+#[derive(Default)]
+struct Done {
+    runs: Vec<RunReport>,
+    notebooks: Vec<NotebookReport>,
+    attachments: Vec<Attachment>,
+    locations: Vec<LocationReport>,
+    findings: Vec<Finding>,
+    isolation: Option<&'static str>,
+}
+
+impl Done {
+    fn report(mut self, job: Job<'_>, clock: Clock, end: End) -> Outcome {
+        let (result, failure) = match end {
+            End::Done => {
+                let result = verdict::of(
+                    &self.notebooks,
+                    &self.runs,
+                    &self.findings,
+                    &self.attachments,
+                );
+                (result, None)
+            }
+            End::Cancelled => (RunResult::Cancelled, None),
+            End::Failed(error) => {
+                let message = error.to_string();
+                let mut found = finding("daglab", "error", Severity::Error, message);
+                found.hint = error.hint();
+                self.findings.push(found);
+                (RunResult::Error, Some(error))
+            }
+        };
+        let version = |name: &str| job.versions.get(name).cloned();
+        let report = CiReport {
+            schema_version: SCHEMA_VERSION,
+            daglab_version: env!("CARGO_PKG_VERSION").to_owned(),
+            result,
+            project: ProjectInfo {
+                dagster: version("dagster"),
+                marimo: version("marimo"),
+                isolation: self.isolation.map(str::to_owned),
+                ..job.info
+            },
+            started_at: job.started_at,
+            duration_s: job.begun.elapsed().as_secs_f64(),
+            notebooks: self.notebooks,
+            runs: self.runs,
+            locations: self.locations,
+            findings: self.findings,
+            attachments: self.attachments,
+            timings: clock.timings,
+        };
+        Outcome { report, failure }
+    }
 }
 
 /// Measures phases.
-struct Clock<'a> {
-    timings: &'a mut BTreeMap<String, f64>,
+struct Clock {
+    timings: BTreeMap<String, f64>,
     last: Instant,
     begun: Instant,
 }
 
-impl<'a> Clock<'a> {
-    fn start(timings: &'a mut BTreeMap<String, f64>) -> Self {
+impl Clock {
+    fn start(timings: BTreeMap<String, f64>) -> Self {
         let now = Instant::now();
         Self {
             timings,
@@ -212,10 +293,19 @@ impl<'a> Clock<'a> {
     }
 }
 
-async fn start_instance(job: &Job<'_>, host: &Host) -> Result<Option<Instance>, Error> {
+/// Starts Python, and Dagster's servers where there is an instance.
+async fn start(job: &mut Job<'_>, clock: &mut Clock) -> Result<(Host, Option<Instance>), Error> {
+    (job.emit)(Event::Phase("starting Python".to_owned()));
+    // What children leave in it goes with the private directory.
+    let tmp = job.workdir.subdir("tmp")?.display().to_string();
+    job.interpreter.env.insert("TMPDIR".to_owned(), tmp);
+    let logs = job.workdir.subdir("host")?;
+    let host = start_host(job, &logs.join("host.log")).await?;
+    clock.lap("host");
     let Some(kind) = job.instance.clone() else {
-        return Ok(None);
+        return Ok((host, None));
     };
+    (job.emit)(Event::Phase("starting Dagster".to_owned()));
     let setup = Setup {
         workdir: job.workdir,
         kind,
@@ -223,16 +313,24 @@ async fn start_instance(job: &Job<'_>, host: &Host) -> Result<Option<Instance>, 
         concurrency: job.plan.concurrency,
         template: &job.template,
     };
-    Ok(Some(
-        Instance::start(host, setup, instance::free_port()?).await?,
-    ))
+    let instance = Instance::start(&host, setup, instance::free_port()?).await?;
+    Ok((host, Some(instance)))
 }
 
-async fn server_ended(instance: Option<&mut Instance>) -> crate::host::Error {
-    match instance {
-        Some(instance) => instance.server_ended().await,
-        None => std::future::pending().await,
-    }
+/// Ends when Dagster can't be spoken to any more. A code server that dies takes only its own
+/// location with it.
+async fn watch_servers(session: &Session, instance: Option<&mut Instance>) -> crate::host::Error {
+    let Some(instance) = instance else {
+        return std::future::pending().await;
+    };
+    let code_server_ended = |error: crate::host::Error| {
+        let mut message = error.to_string();
+        if let Some(output) = error.detail() {
+            message.push_str(&format!("; it said:\n{output}"));
+        }
+        session.find(finding("dagster", "code-server", Severity::Error, message));
+    };
+    instance.watch(code_server_ended).await
 }
 
 async fn start_host(job: &Job<'_>, log: &std::path::Path) -> Result<Host, Error> {
@@ -288,23 +386,17 @@ fn session(
         keep_pictures: job.keep_pictures,
         dagster: Gate::new(),
         warm: Gate::new(),
+        open_runs: RefCell::default(),
         findings: RefCell::default(),
     })
 }
 
 /// All that goes on at once. Ends when everything has.
-async fn carry_out(
-    session: &Session,
-    job: &Job<'_>,
-    run_results: &Results<RunReport>,
-    notebook_results: &Results<NotebookReport>,
-    readiness: &RefCell<Option<Instant>>,
-    dir: &std::path::Path,
-) {
+async fn carry_out(session: &Session, job: &Job<'_>, progress: &Progress) {
     let plan = &job.plan;
     let ready = async {
         let state = await_dagster(session, job).await;
-        readiness.replace(Some(Instant::now()));
+        progress.ready.replace(Some(Instant::now()));
         (session.emit)(Event::Phase("running".to_owned()));
         session.dagster.open(state);
     };
@@ -326,16 +418,20 @@ async fn carry_out(
             .iter()
             .enumerate()
             .map(|(index, planned)| async move {
-                run_results.put(index, runs::run(session, planned, index).await);
+                progress
+                    .runs
+                    .put(index, runs::run(session, planned, index).await);
             }),
     );
     let names = &names;
     let all_notebooks = join_all(plan.notebooks.iter().enumerate().map(
         |(index, planned)| async move {
-            notebook_results.put(index, notebooks::run(session, planned, names).await);
+            progress
+                .notebooks
+                .put(index, notebooks::run(session, planned, names).await);
         },
     ));
-    let checks = checks::run(session, plan, dir);
+    let checks = checks::run(session, plan, &session.scratch);
     join(
         join(ready, warm),
         join(join(all_runs, all_notebooks), checks),
@@ -415,84 +511,43 @@ fn fill<T>(results: Vec<Option<T>>, missing: impl Fn(usize) -> T) -> Vec<T> {
         .collect()
 }
 
-fn asset_keys(workspace: &Workspace) -> Vec<String> {
-    workspace
-        .assets()
-        .map(|found| found.item.key.to_string())
-        .collect()
-}
-
-fn job_names(workspace: &Workspace) -> Vec<String> {
-    let own = workspace.jobs().filter(|found| !found.item.is_implicit());
-    own.map(|found| found.item.name.clone()).collect()
-}
-
-/// Pairs notebooks by name, now that the assets are known, and drops targets that do not exist.
-fn pair(session: &Session, workspace: &Workspace, notebooks: &mut [NotebookReport]) {
-    let (assets, jobs) = (asset_keys(workspace), job_names(workspace));
-    for notebook in notebooks {
-        let (wanted, kind, known) = match &notebook.target {
-            None => {
-                notebook.target = pair_by_name(&notebook.path, &assets, &jobs);
-                continue;
-            }
-            Some(Target::Asset { key, .. }) => (key, "asset", &assets),
-            Some(Target::Job { name }) => (name, "job", &jobs),
-        };
-        if !known.contains(wanted) {
-            let message = format!(
-                "`{}` is paired with the {kind} `{wanted}`, which does not exist",
-                notebook.path
-            );
-            let mut found = finding("daglab", "no-target", Severity::Error, message);
-            found.path = Some(notebook.path.clone());
-            found.hint = did_you_mean(wanted, known);
-            session.find(found);
-            notebook.target = None;
-        }
-    }
-}
-
-async fn attach_all(
+async fn attach_links(
     session: &Session,
     job: &Job<'_>,
     instance: &Instance,
-    notebooks: &[NotebookReport],
-    runs: &[RunReport],
-) -> Vec<Attachment> {
-    let mut run_ids: Vec<(String, String)> = runs
-        .iter()
-        .filter_map(|run| Some((run.job.clone(), run.run_id.clone()?)))
-        .collect();
+    workspace: &Workspace,
+    done: &mut Done,
+) {
+    pairing::settle(session, workspace, &mut done.notebooks).await;
+    let mut run_ids = pairing::run_ids(&done.runs);
     if job.tag_latest_run {
-        for notebook in notebooks {
-            let Some(Target::Job { name }) = &notebook.target else {
-                continue;
-            };
-            match session.client.latest_run(name).await {
-                Ok(Some(run_id)) => run_ids.push((name.clone(), run_id)),
-                Ok(None) => session.find(finding(
-                    "daglab",
-                    "no-run",
-                    Severity::Error,
-                    format!("the job `{name}` has no run to attach a link to"),
-                )),
-                Err(error) => {
-                    session.find(finding(
-                        "dagster",
-                        "no-run",
-                        Severity::Error,
-                        error.to_string(),
-                    ));
-                }
-            }
+        run_ids.extend(pairing::latest_runs(session, &done.notebooks).await);
+    }
+    let planned = attach::plan(&done.notebooks, &run_ids, &job.metadata_key);
+    if !planned.is_empty() {
+        done.attachments =
+            attach::carry_out(&session.host, &instance.home, &instance.scratch, planned).await;
+    }
+}
+
+/// Has runs that are under way marked as cancelled: they end with daglab.
+async fn end_open_runs(session: &Session) {
+    let open = session.open_runs.take();
+    let client = &session.client;
+    let ends = open.iter().map(|run_id| async move {
+        if let Err(error) = client
+            .terminate(run_id, TerminatePolicy::MarkCanceled)
+            .await
+        {
+            tracing::warn!("the run `{run_id}` is not marked as cancelled: {error}");
         }
+    });
+    if tokio::time::timeout(LAST_WORD, join_all(ends))
+        .await
+        .is_err()
+    {
+        tracing::warn!("runs that were under way may look as if they went on");
     }
-    let planned = attach::plan(notebooks, &run_ids, &job.metadata_key);
-    if planned.is_empty() {
-        return Vec::new();
-    }
-    attach::carry_out(&session.host, &instance.home, &instance.scratch, planned).await
 }
 
 /// A location that did not load is a finding: it fails the run unless validation is off.
@@ -525,29 +580,5 @@ fn note_degraded(session: &Session, job: &Job<'_>) {
             Severity::Info,
             message,
         ));
-    }
-}
-
-fn verdict(
-    notebooks: &[NotebookReport],
-    runs: &[RunReport],
-    findings: &[crate::report::model::Finding],
-    attachments: &[Attachment],
-) -> RunResult {
-    let failed = notebooks
-        .iter()
-        .any(|n| n.status.is_failure() && !n.allow_failure)
-        || runs.iter().any(|run| {
-            let skipped = run.status == crate::report::model::RunStatus::Skipped;
-            (run.status.is_failure() || skipped) && !run.allow_failure
-        })
-        || findings
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
-        || attachments.iter().any(|attachment| !attachment.ok);
-    if failed {
-        RunResult::Failed
-    } else {
-        RunResult::Passed
     }
 }

@@ -14,6 +14,7 @@ use crate::dagster::follow::{FollowOptions, RunOutcome};
 use crate::dagster::launch::LaunchRequest;
 use crate::dagster::summary::{RunParts, run_parts};
 use crate::dagster::validate::{ExecutorPolicy, env_vars_in_config};
+use crate::host::tail;
 use crate::publish::Source as File;
 use crate::report::model::{RunError, RunReport, RunStatus};
 use crate::ui::progress::{Event, Finished, Kind};
@@ -150,8 +151,13 @@ async fn launch_and_follow(
         kind: Kind::Run,
         title: planned.name.clone(),
     });
+    let fresh = report.clone();
     while report.attempts <= planned.policy.retries {
-        report.attempts += 1;
+        // What an earlier attempt has left says nothing about this one.
+        *report = RunReport {
+            attempts: report.attempts + 1,
+            ..fresh.clone()
+        };
         let begun = Instant::now();
         if let Err(error) = attempt(session, planned, &request, report).await {
             report.status = RunStatus::Failure;
@@ -172,6 +178,7 @@ async fn attempt(
     report: &mut RunReport,
 ) -> Result<(), Error> {
     let run_id = session.client.launch(request).await?;
+    session.open_runs.borrow_mut().insert(run_id.clone());
     report.run_id = Some(run_id.clone());
     report.url = session
         .instance_stays
@@ -204,6 +211,7 @@ async fn attempt(
             () = watch => follow.await?,
         }
     };
+    session.open_runs.borrow_mut().remove(&run_id);
     take(session, report, &outcome);
     match session.client.captured_output(&outcome, CAPTURED).await {
         Ok(outputs) => {
@@ -217,6 +225,16 @@ async fn attempt(
             }
         }
         Err(error) => log.push_str(&format!("\nthe captured output can't be read: {error}\n")),
+    }
+    if let Some(launcher) = &session.launcher
+        && report.status.is_failure()
+    {
+        // What a crash leaves is in no event.
+        let said = tail(&launcher.log(&run_id), 200);
+        if !said.trim().is_empty() {
+            let said = sanitize(&said);
+            log.push_str(&format!("\n--- output of the run's process ---\n{said}\n"));
+        }
     }
     store_log(session, report, &log);
     Ok(())

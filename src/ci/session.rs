@@ -56,6 +56,8 @@ pub struct Session {
     pub dagster: Gate<Dagster>,
     /// Open once the host has imported what notebooks need.
     pub warm: Gate<()>,
+    /// Runs that were launched and are not known to have ended.
+    pub open_runs: RefCell<BTreeSet<String>>,
     /// What was found on the way.
     pub findings: RefCell<Vec<Finding>>,
 }

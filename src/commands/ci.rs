@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Context, Failure, prepare};
 use crate::ci::Emit;
-use crate::ci::pipeline::{self, Job};
+use crate::ci::pipeline::{self, Job, Outcome};
 use crate::ci::planner::{self, Filters};
 use crate::config::{self, FlagValue};
 use crate::error::ExitStatus;
@@ -216,10 +216,9 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         started_at,
         plan,
     };
-    let report = pipeline::run(job, store).await;
+    let Outcome { report, failure } = pipeline::run(job, store).await;
     drop(emit);
     drop(progress);
-    let report = report?;
     write_files(
         &artifacts,
         args.junit.as_deref().map(|file| context.dir.join(file)),
@@ -238,6 +237,9 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         ),
     };
     context.printer.result(&text).map_err(Failure::output)?;
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
     if let Some(dir) = &args.keep_instance {
         context
             .printer

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::ci::{IsolationArg, describe, isolation, positive_seconds};
 use super::{Context, Failure, prepare};
-use crate::ci::pipeline::{self, Job};
+use crate::ci::pipeline::{self, Job, Outcome};
 use crate::ci::plan::{Plan, PlannedNotebook, Policy};
 use crate::ci::{Emit, planner};
 use crate::config::{self, Loaded};
@@ -193,10 +193,13 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         begun,
         started_at,
     };
-    let report = pipeline::run(job, store).await;
+    let Outcome { report, failure } = pipeline::run(job, store).await;
     drop(emit);
     drop(progress);
-    finish(args, context, &cancel, &report?, &output)
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
+    finish(args, context, &cancel, &report, &output)
 }
 
 /// The project the notebook is in: that of the current directory, or else of the notebook's folder.

@@ -38,10 +38,17 @@ pub(super) async fn python(
         }),
     };
     let env = environment::prepare(&request, &progress).await?;
+    for note in &env.notes {
+        emit(Event::Message(note.clone()));
+    }
     let ours = package::install(&request.cache_dir)?;
     let mut variables = redact::allowed(context.env.iter().cloned(), named);
     // As `dagster dev` does, and weaker than what is set outside.
     for (name, value) in dotenv(root) {
+        if !redact::may_be_named(&name) {
+            tracing::warn!("`{name}` in `.env` is left out: the instance is daglab's to choose");
+            continue;
+        }
         variables.entry(name).or_insert(value);
     }
     variables.extend(env.env.clone());

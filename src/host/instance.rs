@@ -1,10 +1,15 @@
 //! The Dagster instance of one command: its home, its code servers and its web server.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use rustix::fs::FlockOperation;
 use serde_json::json;
 
 use super::launcher::{self, Launcher, LauncherConfig};
@@ -75,9 +80,9 @@ pub struct Instance {
     pub launcher: Option<Launcher>,
     /// A private directory for requests to the instance.
     pub scratch: PathBuf,
-    kind: Kind,
     web: Server,
     code: Vec<Server>,
+    _claim: Option<File>,
 }
 
 struct Server {
@@ -115,13 +120,15 @@ fn free_port_from(from: u16) -> std::io::Result<u16> {
 impl Instance {
     /// Starts the servers and returns at once; whether they answer is the GraphQL client's to say.
     pub async fn start(host: &Host, setup: Setup<'_>, port: u16) -> Result<Self, Error> {
+        let claim = match &setup.kind {
+            Kind::Kept(dir) => Some(claim(dir)?),
+            Kind::Ephemeral | Kind::Existing(_) => None,
+        };
+        // A kept instance is used through a home of this command's own: its directory never names
+        // our run launcher, which is gone with daglab, however daglab ends.
         let home = match &setup.kind {
-            Kind::Ephemeral => private_dir(setup.workdir, "home")?,
-            Kind::Kept(dir) => {
-                claim(dir)?;
-                dir.clone()
-            }
             Kind::Existing(dir) => dir.clone(),
+            Kind::Ephemeral | Kind::Kept(_) => private_dir(setup.workdir, "home")?,
         };
         let logs = private_dir(setup.workdir, "logs")?;
         let scratch = private_dir(setup.workdir, "scratch")?;
@@ -131,11 +138,15 @@ impl Instance {
             ("DAGSTER_DISABLE_TELEMETRY".to_owned(), Some("1".to_owned())),
         ]);
 
-        let launcher = if matches!(setup.kind, Kind::Existing(_)) {
-            None
-        } else {
+        let data = match &setup.kind {
+            Kind::Existing(_) => None,
+            Kind::Kept(dir) => Some(dir),
+            Kind::Ephemeral => Some(&home),
+        };
+        let launcher = if let Some(data) = data {
             let socket = setup.workdir.path().join("launch.sock");
-            write(&home.join("dagster.yaml"), &dagster_yaml(Some(&socket)))?;
+            write(&home.join("dagster.yaml"), &own_settings(data, &socket))?;
+            make_databases(host, data, &scratch, setup.template).await?;
             let config = LauncherConfig {
                 socket,
                 logs: private_dir(setup.workdir, "runs")?,
@@ -146,11 +157,9 @@ impl Instance {
                 concurrency: setup.concurrency,
             };
             Some(Launcher::listen(host.clone(), config)?)
+        } else {
+            None
         };
-
-        if !matches!(setup.kind, Kind::Existing(_)) {
-            make_databases(host, &home, &scratch, setup.template).await?;
-        }
 
         let mut entries = Vec::new();
         let mut code = Vec::new();
@@ -173,7 +182,7 @@ impl Instance {
             }
         }
         for (server, socket) in code.iter_mut().zip(&sockets) {
-            await_socket(server, socket).await?;
+            await_socket(server, socket).await;
         }
         let workspace = setup.workdir.path().join("workspace.yaml");
         write(&workspace, &json!({ "load_from": entries }))?;
@@ -191,28 +200,26 @@ impl Instance {
             home,
             launcher,
             scratch,
-            kind: setup.kind,
             web,
             code,
+            _claim: claim,
         })
     }
 
-    /// Waits until a server ends, which none should.
-    pub async fn server_ended(&mut self) -> Error {
-        let ended = futures_any(
-            std::iter::once(&mut self.web)
-                .chain(self.code.iter_mut())
-                .map(|server| {
-                    Box::pin(async move {
-                        let exit = server.running.wait().await;
-                        Error::Server {
-                            what: format!("{} {}", server.name, exit.describe()),
-                            output: tail(&server.log, 30),
-                        }
-                    })
-                }),
-        );
-        ended.await
+    /// Waits until the web server ends, which it should not, and says how. Hears of code servers
+    /// that ended: each takes its own location with it, and nothing else.
+    pub async fn watch(&mut self, code_server_ended: impl Fn(Error)) -> Error {
+        let code = self.code.iter_mut().map(|server| async {
+            code_server_ended(server.ended().await);
+        });
+        let code = async {
+            join_all(code).await;
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            error = self.web.ended() => error,
+            never = code => match never {},
+        }
     }
 
     /// The end of the web server's log, for an error message.
@@ -220,7 +227,7 @@ impl Instance {
         tail(&self.web.log, 30)
     }
 
-    /// Ends the servers. A kept instance loses what only made sense while daglab ran.
+    /// Ends the servers.
     pub async fn stop(&mut self) {
         let begun = Instant::now();
         self.web.running.signal_group(rustix::process::Signal::TERM);
@@ -231,11 +238,6 @@ impl Instance {
         for server in all {
             let left = Duration::from_millis(700).saturating_sub(begun.elapsed());
             server.running.end(left).await;
-        }
-        if let Kind::Kept(dir) = &self.kind
-            && let Err(error) = write(&dir.join("dagster.yaml"), &dagster_yaml(None))
-        {
-            tracing::warn!("the kept instance still names daglab's run launcher: {error}");
         }
     }
 }
@@ -265,11 +267,10 @@ async fn make_databases(
         .prefix(".new-")
         .tempdir_in(parent)
         .map_err(failed(parent))?;
-    std::fs::copy(home.join("dagster.yaml"), fresh.path().join("dagster.yaml"))
-        .map_err(failed(fresh.path()))?;
+    let settings = fresh.path().join("dagster.yaml");
+    write(&settings, &plain_settings())?;
     writes::write_to_instance(host, fresh.path(), scratch, &[]).await?;
-    // The settings name this command's socket; only the databases are the same for all.
-    std::fs::remove_file(fresh.path().join("dagster.yaml")).map_err(failed(fresh.path()))?;
+    std::fs::remove_file(&settings).map_err(failed(fresh.path()))?;
     copy_tree(fresh.path(), home).map_err(failed(home))?;
     let fresh = fresh.keep();
     if std::fs::rename(&fresh, template).is_err() {
@@ -300,40 +301,33 @@ fn own_python(location: &Location) -> Option<(String, PathBuf)> {
     }
 }
 
-/// Waits until a code server listens: a web server that finds nobody gives the location up.
-async fn await_socket(server: &mut Server, socket: &Path) -> Result<(), Error> {
+impl Server {
+    /// Waits until it ends, and says how.
+    async fn ended(&mut self) -> Error {
+        let exit = self.running.wait().await;
+        Error::Server {
+            what: format!("{} {}", self.name, exit.describe()),
+            output: tail(&self.log, 30),
+        }
+    }
+}
+
+/// Waits until a code server listens: a web server that finds nobody gives the location up. One
+/// that never will, because its interpreter has no Dagster, is for [`Instance::watch`] to tell.
+async fn await_socket(server: &mut Server, socket: &Path) {
     const PAUSE: Duration = Duration::from_millis(10);
     let deadline = Instant::now() + START_UP;
     // The file alone is not enough: it is there a moment before anybody listens.
     while std::os::unix::net::UnixStream::connect(socket).is_err() {
         let ended = tokio::time::timeout(PAUSE, server.running.wait()).await;
-        let what = match ended {
-            Ok(exit) => format!("{} {}", server.name, exit.describe()),
-            Err(_) if Instant::now() > deadline => format!("{} does not listen", server.name),
-            Err(_) => continue,
-        };
-        return Err(Error::Server {
-            what,
-            output: tail(&server.log, 30),
-        });
-    }
-    Ok(())
-}
-
-/// Resolves with the first of some futures. There are a handful: a web server and the locations.
-async fn futures_any<T>(
-    futures: impl Iterator<Item = std::pin::Pin<Box<impl Future<Output = T>>>>,
-) -> T {
-    let mut futures: Vec<_> = futures.collect();
-    std::future::poll_fn(|context| {
-        for future in &mut futures {
-            if let std::task::Poll::Ready(value) = future.as_mut().poll(context) {
-                return std::task::Poll::Ready(value);
-            }
+        if ended.is_ok() {
+            return;
         }
-        std::task::Poll::Pending
-    })
-    .await
+        if Instant::now() > deadline {
+            server.running.end(Duration::ZERO).await;
+            return;
+        }
+    }
 }
 
 fn code_server(
@@ -387,17 +381,32 @@ fn task(
     }
 }
 
-/// The instance's settings. No daemon is needed: runs are launched as they come.
-fn dagster_yaml(socket: Option<&Path>) -> serde_json::Value {
-    let mut settings = json!({ "telemetry": { "enabled": false } });
-    if let Some(socket) = socket {
-        settings["run_coordinator"] = json!({
-            "module": "dagster._core.run_coordinator",
-            "class": "DefaultRunCoordinator",
-        });
-        settings["run_launcher"] = launcher::dagster_yaml(socket);
-    }
+/// The settings of an instance while daglab runs, with its data in `data`. No daemon is needed: runs
+/// are launched as they come.
+fn own_settings(data: &Path, socket: &Path) -> serde_json::Value {
+    let mut settings = plain_settings();
+    settings["storage"] = json!({ "sqlite": { "base_dir": data } });
+    settings["local_artifact_storage"] = json!({
+        "module": "dagster._core.storage.root",
+        "class": "LocalArtifactStorage",
+        "config": { "base_dir": data },
+    });
+    settings["compute_logs"] = json!({
+        "module": "dagster._core.storage.local_compute_log_manager",
+        "class": "LocalComputeLogManager",
+        "config": { "base_dir": data.join("storage") },
+    });
+    settings["run_coordinator"] = json!({
+        "module": "dagster._core.run_coordinator",
+        "class": "DefaultRunCoordinator",
+    });
+    settings["run_launcher"] = launcher::dagster_yaml(socket);
     settings
+}
+
+/// The settings of an instance that stays.
+fn plain_settings() -> serde_json::Value {
+    json!({ "telemetry": { "enabled": false } })
 }
 
 /// Writes JSON, which is YAML, too.
@@ -416,8 +425,9 @@ fn private_dir(workdir: &Workdir, name: &str) -> Result<PathBuf, Error> {
     })
 }
 
-/// Takes a directory for an instance that stays: a new one, an empty one, or one of ours.
-fn claim(dir: &Path) -> Result<(), Error> {
+/// Takes a directory for an instance that stays: a new one, an empty one, or one of ours that nobody
+/// uses. It is ours until the file is closed.
+fn claim(dir: &Path) -> Result<File, Error> {
     let failed = |source| Error::Prepare {
         path: dir.to_owned(),
         source,
@@ -430,7 +440,17 @@ fn claim(dir: &Path) -> Result<(), Error> {
             dir: dir.to_owned(),
         });
     }
-    std::fs::write(&marker, "made by `daglab ci --keep-instance`\n").map_err(failed)
+    let mut claimed = File::create(&marker).map_err(failed)?;
+    rustix::fs::flock(&claimed, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        Error::InstanceInUse {
+            dir: dir.to_owned(),
+        }
+    })?;
+    claimed
+        .write_all(b"made by `daglab ci --keep-instance`\n")
+        .map_err(failed)?;
+    write(&dir.join("dagster.yaml"), &plain_settings())?;
+    Ok(claimed)
 }
 
 #[cfg(test)]
@@ -451,7 +471,10 @@ mod tests {
     #[test]
     fn a_directory_with_foreign_files_is_not_claimed() {
         let dir = tempfile::tempdir().unwrap();
-        claim(&dir.path().join("new")).unwrap();
+        let claimed = claim(&dir.path().join("new")).unwrap();
+        let again = claim(&dir.path().join("new"));
+        assert!(matches!(again, Err(Error::InstanceInUse { .. })));
+        drop(claimed);
         claim(&dir.path().join("new")).unwrap();
         std::fs::write(dir.path().join("theirs"), "x").unwrap();
         assert!(matches!(claim(dir.path()), Err(Error::InstanceDir { .. })));

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::error::{Diagnose, ExitStatus};
+use crate::supervise::left;
 pub use protocol::{Entry, Task};
 pub use running::{Exit, Running};
 
@@ -65,6 +66,12 @@ pub enum Error {
         /// The directory.
         dir: PathBuf,
     },
+    /// Another command uses the directory at this moment.
+    #[error("`{}` is in use by another daglab", dir.display())]
+    InstanceInUse {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// `--instance existing` without an instance.
     #[error("there is no existing Dagster instance to use: `DAGSTER_HOME` is not set")]
     NoInstance,
@@ -73,7 +80,7 @@ pub enum Error {
 impl Diagnose for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::InstanceDir { .. } => ExitStatus::Conflict,
+            Self::InstanceDir { .. } | Self::InstanceInUse { .. } => ExitStatus::Conflict,
             _ => ExitStatus::Environment,
         }
     }
@@ -82,6 +89,9 @@ impl Diagnose for Error {
         match self {
             Self::InstanceDir { .. } => {
                 Some("give `--keep-instance` a new or an empty directory".to_owned())
+            }
+            Self::InstanceInUse { .. } => {
+                Some("wait for it to end, or give `--keep-instance` another directory".to_owned())
             }
             Self::NoInstance => Some(
                 "set `DAGSTER_HOME` to the instance's directory, or leave out `--instance existing`"
@@ -279,18 +289,9 @@ impl Host {
 
 /// The last lines of a log, for an error message.
 pub fn tail(path: &Path, lines: usize) -> String {
-    use std::io::{Read, Seek, SeekFrom};
     // Enough for any traceback; a log may be large.
     const WINDOW: u64 = 64 * 1024;
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(WINDOW)))?;
-        let mut bytes = Vec::new();
-        file.take(WINDOW).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let text = String::from_utf8_lossy(&read().unwrap_or_default()).into_owned();
+    let text = left::read_end(path, WINDOW).unwrap_or_default();
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }

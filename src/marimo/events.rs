@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::supervise::left;
+
 /// What the side file says, in the end.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Events {
@@ -36,10 +38,14 @@ struct Line {
     signal: Option<i32>,
 }
 
+/// More than this was not written by the notebook's watcher alone.
+pub const LARGEST: u64 = 64 * 1024 * 1024;
+
 impl Events {
     /// Reads the file; a missing one, or a last line that is cut off, is no error.
     pub fn read(path: &Path) -> Self {
-        Self::parse(&std::fs::read_to_string(path).unwrap_or_default())
+        let bytes = left::read(path, LARGEST).unwrap_or_default();
+        Self::parse(&String::from_utf8_lossy(&bytes))
     }
 
     /// Reads the file's text.

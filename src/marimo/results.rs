@@ -266,7 +266,10 @@ fn line_in_cell(traceback: &str, id: &str) -> Option<u32> {
 /// file for each cell that nobody can open. `bodies` holds the first line of each cell's code.
 fn in_the_notebook(traceback: &str, path: &str, bodies: &HashMap<&str, u32>) -> String {
     let frame = |line: &str| -> Option<String> {
-        let (file, rest) = line.trim_start().strip_prefix("File \"")?.split_once("\", line ")?;
+        let (file, rest) = line
+            .trim_start()
+            .strip_prefix("File \"")?
+            .split_once("\", line ")?;
         let id = file.split_once("__marimo__cell_")?.1.split('_').next()?;
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let inside: u32 = rest[..digits].parse().ok()?;

@@ -8,6 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::{Error, Published, Source, retention};
+use crate::supervise::left;
 
 /// A directory that holds an `index.html` and all it links to.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<u64, Error> {
 /// Copies a file whole.
 pub fn copy_whole(from: &Path, to: &Path) -> Result<u64, Error> {
     write_with(to, |file| {
-        std::io::copy(&mut File::open(from)?, file).map(drop)
+        std::io::copy(&mut left::open(from)?, file).map(drop)
     })
 }
 

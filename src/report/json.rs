@@ -8,7 +8,10 @@ impl CiReport {
         let mut json = serde_json::to_string_pretty(self)
             .expect("a report has string keys only and holds nothing that fails to serialise");
         json.push('\n');
-        json
+        // Text of notebooks that a runner would take for a command when it reads the log; a line of
+        // JSON never begins with the other kind.
+        json.replace("##[", "#\\u0023[")
+            .replace("##vso[", "#\\u0023vso[")
     }
 
     /// Reads a report, and says where in it something is wrong.

@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::Error;
+use super::{Error, guard};
 use crate::error::ExitStatus;
 
 /// Why a command was asked to end.
@@ -30,7 +30,7 @@ impl Reason {
 pub struct Cancel(watch::Receiver<Option<Reason>>);
 
 impl Cancel {
-    /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
+    /// Listens for SIGINT, SIGTERM, SIGHUP and the end of the guard from now on.
     pub fn on_signals() -> Result<Self, Error> {
         let (sender, receiver) = watch::channel(None);
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::System)?;
@@ -41,6 +41,7 @@ impl Cancel {
                 _ = interrupt.recv() => Reason::Interrupt,
                 _ = terminate.recv() => Reason::Terminate,
                 _ = hangup.recv() => Reason::Terminate,
+                () = guard::gone() => Reason::Terminate,
             };
             // Every receiver gone means that the command has ended already.
             let _ = sender.send(Some(reason));

@@ -1,13 +1,19 @@
 //! The guard: starts the worker, passes signals on, and cleans up whatever happens to it.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{DumpableBehavior, Pid, Signal};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::workdir::Workdir;
+use super::workdir::{Workdir, remove_tree};
 use super::{Error, descendants};
+use crate::error::ExitStatus;
 
 /// Holds the worker's private directory; its presence tells a worker from a guard.
 const VARIABLE: &str = "DAGLAB_GUARDED";
@@ -21,25 +27,71 @@ pub enum Role {
     Worker(Workdir),
 }
 
+/// How long the worker may take to end once it was asked to. What is left after that is killed.
+const PATIENCE: Duration = Duration::from_millis(3500);
+
+/// How often the worker looks whether its guard is still there.
+const LOOK: Duration = Duration::from_millis(200);
+
+static GUARD_IS_GONE: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
 /// Finds out which of the two processes this is. A worker is bound to its guard from here on: it
-/// gets SIGTERM when the guard dies.
+/// ends when the guard is gone.
 pub fn role() -> Result<Role, Error> {
+    hide_from_children()?;
     let Some(value) = std::env::var_os(VARIABLE) else {
         return Ok(Role::Guard);
     };
     let value = value.to_string_lossy().into_owned();
-    let Some((parent, path)) = value.split_once(':') else {
+    let Some((guard, path)) = value.split_once(':') else {
         return Ok(Role::Guard);
     };
-    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
-        .map_err(|error| Error::System(error.into()))?;
-    // Asked after the signal is set: a guard that died before would never be heard of.
-    let parent_now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
-    if parent.parse().ok() != parent_now {
+    let path = PathBuf::from(path);
+    let guard = guard.parse().ok();
+    if guard != parent() {
+        remove_tree(&path);
         return Err(Error::Orphaned);
     }
     become_subreaper()?;
-    Ok(Role::Worker(Workdir::open(path.into())?))
+    let workdir = Workdir::open(path.clone())?;
+    std::thread::spawn(move || outlive(guard, &path));
+    Ok(Role::Worker(workdir))
+}
+
+/// Waits until the guard is gone.
+pub async fn gone() {
+    let mut gone = GUARD_IS_GONE.subscribe();
+    // The sender is static and never dropped.
+    let _ = gone.wait_for(|gone| *gone).await;
+}
+
+/// Has the worker end when the guard has. Polled rather than signalled: a signal that comes before
+/// its handler would leave everything behind.
+fn outlive(guard: Option<i32>, workdir: &Path) {
+    while parent() == guard {
+        std::thread::sleep(LOOK);
+    }
+    GUARD_IS_GONE.send_replace(true);
+    std::thread::sleep(PATIENCE);
+    // Something holds the work up; what it has started must not outlive it.
+    descendants::end_all();
+    remove_tree(workdir);
+    #[expect(
+        clippy::exit,
+        reason = "the main thread is stuck and can't be asked to return"
+    )]
+    std::process::exit(ExitStatus::Terminated as i32);
+}
+
+fn parent() -> Option<i32> {
+    rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get())
+}
+
+/// Keeps other processes of this user from reading this one's memory and environment, where the
+/// secrets are that children are not given. Root can read them nevertheless.
+fn hide_from_children() -> Result<(), Error> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|error| Error::System(error.into()))
 }
 
 fn become_subreaper() -> Result<(), Error> {
@@ -89,13 +141,28 @@ fn supervise(workdir: &Workdir) -> Result<ExitCode, Error> {
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw);
 
+        let mut asked: Option<Instant> = None;
         let status = loop {
+            let patience = async {
+                match asked {
+                    Some(asked) => tokio::time::sleep_until(asked + PATIENCE).await,
+                    None => std::future::pending().await,
+                }
+            };
             let signal = tokio::select! {
                 status = worker.wait() => break status.map_err(Error::Worker)?,
                 _ = interrupt.recv() => Signal::INT,
                 _ = terminate.recv() => Signal::TERM,
                 _ = hangup.recv() => Signal::HUP,
+                () = patience => Signal::KILL,
             };
+            // Whoever asks twice does not want to wait.
+            let signal = if asked.is_some() {
+                Signal::KILL
+            } else {
+                signal
+            };
+            asked.get_or_insert_with(Instant::now);
             if let Some(pid) = pid {
                 // The worker may have ended just now.
                 let _ = rustix::process::kill_process(pid, signal);

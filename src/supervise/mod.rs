@@ -9,6 +9,7 @@
 pub mod cancel;
 pub mod descendants;
 pub mod guard;
+pub mod left;
 pub mod workdir;
 
 use crate::error::{Diagnose, ExitStatus};

@@ -90,7 +90,7 @@ fn lock_file(dir: &Path) -> std::io::Result<File> {
 }
 
 /// Removes a tree, trying again when a process that is just ending adds a file.
-fn remove_tree(path: &Path) {
+pub(super) fn remove_tree(path: &Path) {
     for _ in 0..20 {
         match std::fs::remove_dir_all(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

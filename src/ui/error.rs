@@ -2,16 +2,16 @@
 
 use std::io::Write as _;
 
+use super::runner::Stderr;
 use super::style::{Paint, Role, wants_color};
 use super::text;
 use crate::error::Diagnose;
 
 /// Writes `err` to stderr: the message, its causes, the detail and the hint.
 pub fn print_error(err: &dyn Diagnose) {
-    let stderr = std::io::stderr();
-    let rendered = render_error(err, wants_color(&stderr));
+    let rendered = render_error(err, wants_color(&std::io::stderr()));
     // There is nowhere left to say that stderr cannot be written to; the exit code still speaks.
-    let _ = stderr.lock().write_all(rendered.as_bytes());
+    let _ = Stderr::new().write_all(rendered.as_bytes());
 }
 
 /// The lines that [`print_error`] writes.

@@ -4,6 +4,7 @@
 pub mod error;
 pub mod printer;
 pub mod progress;
+pub mod runner;
 pub mod style;
 pub mod table;
 pub mod text;

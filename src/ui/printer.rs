@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::runner::{self, harmless};
 use super::style::wants_color;
 
 /// How much daglab says.
@@ -29,7 +30,7 @@ impl Printer {
         }
         let mut stdout = io::stdout().lock();
         match stdout
-            .write_all(text.as_bytes())
+            .write_all(harmless(text).as_bytes())
             .and_then(|()| stdout.flush())
         {
             Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -80,11 +81,8 @@ impl Printer {
 }
 
 fn write_line(line: &str) {
-    let mut stderr = io::stderr().lock();
     // There is nowhere to say that stderr is gone, and the work goes on without it.
-    let _ = stderr
-        .write_all(line.as_bytes())
-        .and_then(|()| stderr.write_all(b"\n"));
+    let _ = writeln!(runner::Stderr::new(), "{line}");
 }
 
 #[cfg(test)]

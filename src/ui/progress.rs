@@ -11,6 +11,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::printer::Printer;
+use super::runner::Stderr;
 use super::style::{Paint, Role, wants_color};
 use super::text;
 use crate::report::model::{NotebookReport, RunReport};
@@ -170,7 +171,7 @@ impl Progress {
                 color,
             )
         } else {
-            Self::plain(Box::new(stderr), color)
+            Self::plain(Box::new(Stderr::new()), color)
         }
     }
 

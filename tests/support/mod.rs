@@ -242,7 +242,10 @@ pub fn on_a_small_disk(command: &Command, last: &Path, dir: &Path) -> Command {
          [ -z \"$left\" ] || {{ echo \"left: $left\" >&2; exit 99; }}\nexit $code"
     );
     limited.arg("-c").arg(script).arg(dir);
-    limited.arg(command.get_program()).args(command.get_args()).arg(last);
+    limited
+        .arg(command.get_program())
+        .args(command.get_args())
+        .arg(last);
     limited.current_dir(command.get_current_dir().unwrap());
     for (name, value) in command.get_envs() {
         match value {
