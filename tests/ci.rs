@@ -9,10 +9,9 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use serde_json::Value;
-use support::{Project, Run, notebook_of, processes_of, python, run_of};
+use support::{Project, Run, in_instance, notebook_of, processes_of, python, run_of};
 
 /// Name and status of each cell.
 fn cells(notebook: &Value) -> Vec<(&str, &str)> {
@@ -124,21 +123,6 @@ fn the_orders_example_is_green_and_linked() {
         seen.trim().ends_with("notebooks/orders_explore.html"),
         "{seen}"
     );
-}
-
-/// What a Python program prints that runs with an instance.
-fn in_instance(home: &Path, program: &str) -> String {
-    let output = std::process::Command::new(python())
-        .args(["-W", "ignore", "-c", program])
-        .env("DAGSTER_HOME", home)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -414,32 +398,6 @@ fn children_see_only_what_they_may() {
     };
     assert_eq!(with(&[]), "[]\n");
     assert_eq!(with(&["--env", "SECRET_A"]), "['SECRET_A']\n");
-}
-
-#[test]
-fn an_inherited_instance_is_untouched() {
-    let project = Project::small();
-    let home = project.root().join("production");
-    std::fs::create_dir(&home).unwrap();
-    std::fs::write(home.join("dagster.yaml"), "telemetry: {enabled: false}\n").unwrap();
-    let python = python();
-    let mut command = project.daglab(&[
-        "ci",
-        "-o",
-        "json",
-        "--jobs",
-        "good_job",
-        "--python",
-        python.to_str().unwrap(),
-    ]);
-    command.env("DAGSTER_HOME", &home);
-    Run::of(command).expect_code(0);
-    let files: Vec<_> = std::fs::read_dir(&home)
-        .unwrap()
-        .flatten()
-        .map(|e| e.file_name())
-        .collect();
-    assert_eq!(files, ["dagster.yaml"]);
 }
 
 #[test]

@@ -146,13 +146,12 @@ fn sigkill_of_the_worker_is_cleaned_up_by_the_guard() {
 }
 
 /// Random moments, from before the first child to well into the notebooks. `DAGLAB_TEST_KILLS`
-/// sets how many; the slow group asks for a hundred.
-#[test]
-fn sigkill_at_random_moments_leaves_nothing() {
-    let kills: u32 = std::env::var("DAGLAB_TEST_KILLS")
+/// sets how many.
+fn at_random_moments(kills: u32, signals: &[Signal]) {
+    let kills = std::env::var("DAGLAB_TEST_KILLS")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(8);
+        .unwrap_or(kills);
     let project = busy();
     // A fixed seed: a failure can be repeated.
     let mut state: u64 = 0x5eed;
@@ -160,11 +159,45 @@ fn sigkill_at_random_moments_leaves_nothing() {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        let pause = Duration::from_millis((state >> 33) % 5_000);
+        // Every other one in the first moments, when nothing is set up yet.
+        let longest = if round % 2 == 0 { 5_000 } else { 150 };
+        let pause = Duration::from_millis((state >> 33) % longest);
+        let signal = signals[round as usize % signals.len()];
         let mut child = start(&project);
         std::thread::sleep(pause);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert_nothing_left(&project, &format!("round {round}, killed after {pause:?}"));
+        kill_process(pid(&child), signal).unwrap();
+        let ended = eventually(GONE_WITHIN, || child.try_wait().unwrap().is_some());
+        let what = format!("round {round}, {signal:?} after {pause:?}");
+        assert!(ended, "{what}: it is still running");
+        assert_nothing_left(&project, &what);
     }
+}
+
+#[test]
+fn sigkill_at_random_moments_leaves_nothing() {
+    at_random_moments(8, &[Signal::KILL]);
+}
+
+#[test]
+fn sigint_and_sigterm_at_random_moments_leave_nothing() {
+    at_random_moments(6, &[Signal::INT, Signal::TERM, Signal::HUP]);
+}
+
+#[test]
+fn what_does_not_listen_is_killed_with_the_rest() {
+    let project = busy();
+    let mut child = start(&project);
+    until_busy(&project);
+    let guard = child.id();
+    let workers = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
+    let worker = workers.split_ascii_whitespace().next().unwrap();
+    let worker = Pid::from_raw(worker.parse().unwrap()).unwrap();
+    // A worker that can't run its handlers stands for one that something foreign holds up.
+    kill_process(worker, Signal::STOP).unwrap();
+    kill_process(pid(&child), Signal::TERM).unwrap();
+    assert!(eventually(GONE_WITHIN, || child
+        .try_wait()
+        .unwrap()
+        .is_some()));
+    assert_nothing_left(&project, "after SIGTERM with a worker that is stuck");
 }

@@ -30,6 +30,7 @@ use crate::report::model::{
 use crate::supervise::cancel::Cancel;
 use crate::supervise::workdir::Workdir;
 use crate::ui::progress::Event;
+use crate::ui::text::sanitize;
 
 /// Everything that carrying out a plan needs.
 pub struct Job<'a> {
@@ -130,6 +131,7 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     clock.lap("execute");
 
     let mut done = progress.finish(&job.plan, &end);
+    done.isolation = Some(host.isolation().as_str());
     let workspace = session.dagster.get().and_then(Result::ok);
     if let (Some(workspace), Some(instance), End::Done) = (&workspace, &instance, &end) {
         (job.emit)(Event::Phase("attaching links".to_owned()));
@@ -149,11 +151,10 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     host.shut_down().await;
     clock.lap("stop");
 
-    done.isolation = Some(host.isolation().as_str());
     done.locations = workspace
         .map(|workspace| location_reports(&workspace, &session.root))
         .unwrap_or_default();
-    note_locations(&session, &job.plan, &done.locations);
+    note_locations(&session, &job.plan, &mut done.locations);
     note_degraded(&session, &job);
     done.findings = session.findings.take();
     if let Err(error) = session.store.into_inner().finish(job.retention_days) {
@@ -323,12 +324,12 @@ async fn watch_servers(session: &Session, instance: Option<&mut Instance>) -> cr
     let Some(instance) = instance else {
         return std::future::pending().await;
     };
-    let code_server_ended = |error: crate::host::Error| {
-        let mut message = error.to_string();
+    let code_server_ended = |location: &str, error: crate::host::Error| {
+        let mut how = error.to_string();
         if let Some(output) = error.detail() {
-            message.push_str(&format!("; it said:\n{output}"));
+            how.push_str(&format!("; it said:\n{}", sanitize(&output)));
         }
-        session.find(finding("dagster", "code-server", Severity::Error, message));
+        session.lost.borrow_mut().insert(location.to_owned(), how);
     };
     instance.watch(code_server_ended).await
 }
@@ -355,6 +356,7 @@ fn session(
     instance: Option<&Instance>,
 ) -> Result<Session, Error> {
     let url = instance.map(|instance| instance.url.clone());
+    let home = instance.map(|instance| instance.home.display().to_string());
     // Nothing is sent where there is no instance.
     let address = url.as_deref().unwrap_or("http://127.0.0.1");
     let client = Client::new(&ClientConfig::new(address)).map_err(|source| Error::NotReady {
@@ -372,6 +374,9 @@ fn session(
         store: RefCell::new(store),
         notebook_env: BTreeMap::from([
             ("DAGLAB_DAGSTER_URL".to_owned(), url),
+            // The instance the runs are in. Set in any case: marimo reads the project's `.env`,
+            // which may name another one.
+            ("DAGSTER_HOME".to_owned(), Some(home.unwrap_or_default())),
             ("MARIMO_SKIP_UPDATE_CHECK".to_owned(), Some("1".to_owned())),
         ]),
         user_env: std::mem::take(&mut job.user_env),
@@ -387,6 +392,7 @@ fn session(
         dagster: Gate::new(),
         warm: Gate::new(),
         open_runs: RefCell::default(),
+        lost: RefCell::default(),
         findings: RefCell::default(),
     })
 }
@@ -550,20 +556,36 @@ async fn end_open_runs(session: &Session) {
     }
 }
 
-/// A location that did not load is a finding: it fails the run unless validation is off.
-fn note_locations(session: &Session, plan: &Plan, locations: &[LocationReport]) {
-    for location in locations.iter().filter(|location| !location.loaded) {
-        let severity = if plan.validate {
-            Severity::Error
-        } else {
-            Severity::Warning
+/// A location that did not load, or that lost its server, is a finding: it fails the run unless
+/// validation is off.
+fn note_locations(session: &Session, plan: &Plan, locations: &mut [LocationReport]) {
+    let severity = if plan.validate {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    let lost = session.lost.borrow();
+    for location in locations {
+        let name = &location.name;
+        let error = location.error.as_mut();
+        let message = match (lost.get(name), &error) {
+            (Some(how), _) if location.loaded => how.clone(),
+            (Some(how), _) => format!("the code location `{name}` did not load: {how}"),
+            (None, Some(error)) => {
+                format!("the code location `{name}` did not load: {}", error.message)
+            }
+            (None, None) if location.loaded => continue,
+            (None, None) => format!("the code location `{name}` did not load in time"),
         };
-        let error = location.error.as_ref();
-        let why = error.map_or("it is still loading", |error| error.message.as_str());
-        let message = format!("the code location `{}` did not load: {why}", location.name);
         let mut found = finding("dagster", "location", severity, message);
-        found.path = error.and_then(|error| error.path.clone());
-        found.line = error.and_then(|error| error.line);
+        if let Some(error) = error {
+            // That nobody answered any more says less than why.
+            if let Some(how) = lost.get(name) {
+                error.message.clone_from(how);
+            }
+            found.path.clone_from(&error.path);
+            found.line = error.line;
+        }
         session.find(found);
     }
 }

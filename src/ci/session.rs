@@ -58,6 +58,8 @@ pub struct Session {
     pub warm: Gate<()>,
     /// Runs that were launched and are not known to have ended.
     pub open_runs: RefCell<BTreeSet<String>>,
+    /// How code servers ended, by location.
+    pub lost: RefCell<BTreeMap<String, String>>,
     /// What was found on the way.
     pub findings: RefCell<Vec<Finding>>,
 }

@@ -81,7 +81,7 @@ pub struct Instance {
     /// A private directory for requests to the instance.
     pub scratch: PathBuf,
     web: Server,
-    code: Vec<Server>,
+    code: Vec<(String, Server)>,
     _claim: Option<File>,
 }
 
@@ -162,7 +162,7 @@ impl Instance {
         };
 
         let mut entries = Vec::new();
-        let mut code = Vec::new();
+        let mut code: Vec<(String, Server)> = Vec::new();
         let mut sockets: Vec<PathBuf> = Vec::new();
         for (index, location) in setup.locations.iter().enumerate() {
             match location {
@@ -176,12 +176,12 @@ impl Instance {
                     let task = code_server(host, server, &socket, &log, &env);
                     let running = host.start_in(server.python.as_deref(), &task).await?;
                     let name = format!("the code server of `{}`", server.name);
-                    code.push(Server { name, log, running });
+                    code.push((server.name.clone(), Server { name, log, running }));
                     sockets.push(socket);
                 }
             }
         }
-        for (server, socket) in code.iter_mut().zip(&sockets) {
+        for ((_, server), socket) in code.iter_mut().zip(&sockets) {
             await_socket(server, socket).await;
         }
         let workspace = setup.workdir.path().join("workspace.yaml");
@@ -208,9 +208,9 @@ impl Instance {
 
     /// Waits until the web server ends, which it should not, and says how. Hears of code servers
     /// that ended: each takes its own location with it, and nothing else.
-    pub async fn watch(&mut self, code_server_ended: impl Fn(Error)) -> Error {
-        let code = self.code.iter_mut().map(|server| async {
-            code_server_ended(server.ended().await);
+    pub async fn watch(&mut self, code_server_ended: impl Fn(&str, Error)) -> Error {
+        let code = self.code.iter_mut().map(|(location, server)| async {
+            code_server_ended(location, server.ended().await);
         });
         let code = async {
             join_all(code).await;
@@ -231,10 +231,11 @@ impl Instance {
     pub async fn stop(&mut self) {
         let begun = Instant::now();
         self.web.running.signal_group(rustix::process::Signal::TERM);
-        for server in &self.code {
+        for (_, server) in &self.code {
             server.running.signal_group(rustix::process::Signal::TERM);
         }
-        let all = std::iter::once(&mut self.web).chain(self.code.iter_mut());
+        let code = self.code.iter_mut().map(|(_, server)| server);
+        let all = std::iter::once(&mut self.web).chain(code);
         for server in all {
             let left = Duration::from_millis(700).saturating_sub(begun.elapsed());
             server.running.end(left).await;

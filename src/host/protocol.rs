@@ -37,8 +37,8 @@ impl Entry {
     /// The module for `python -m`.
     pub fn module(self) -> &'static str {
         match self {
-            Self::Dagster => "dagster",
-            Self::Webserver => "dagster_webserver",
+            Self::Dagster => "daglab._host.run_dagster",
+            Self::Webserver => "daglab._host.run_webserver",
             Self::Marimo => "marimo",
             Self::Notebook => "daglab._host.notebook",
             Self::Instance => "daglab._host.instance",

@@ -49,13 +49,12 @@ pub fn role() -> Result<Role, Error> {
     let path = PathBuf::from(path);
     let guard = guard.parse().ok();
     if guard != parent() {
-        remove_tree(&path);
         return Err(Error::Orphaned);
     }
     become_subreaper()?;
-    let workdir = Workdir::open(path.clone())?;
-    std::thread::spawn(move || outlive(guard, &path));
-    Ok(Role::Worker(workdir))
+    let workdir = path.clone();
+    std::thread::spawn(move || outlive(guard, &workdir));
+    Ok(Role::Worker(Workdir::create(path)?))
 }
 
 /// Waits until the guard is gone.
@@ -103,14 +102,14 @@ fn become_subreaper() -> Result<(), Error> {
 /// code once nothing is left of it.
 pub fn run() -> Result<ExitCode, Error> {
     become_subreaper()?;
-    let workdir = Workdir::create()?;
+    let workdir = Workdir::choose();
     let code = supervise(&workdir);
     descendants::end_all();
-    workdir.remove();
+    remove_tree(&workdir);
     code
 }
 
-fn supervise(workdir: &Workdir) -> Result<ExitCode, Error> {
+fn supervise(workdir: &Path) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -128,7 +127,7 @@ fn supervise(workdir: &Workdir) -> Result<ExitCode, Error> {
             format!(
                 "{}:{}",
                 rustix::process::getpid().as_raw_nonzero(),
-                workdir.path().display()
+                workdir.display()
             ),
         );
         // A group of its own: a terminal's Ctrl-C reaches the guard alone, which passes it on once.

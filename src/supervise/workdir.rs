@@ -24,36 +24,35 @@ pub struct Workdir {
 }
 
 impl Workdir {
-    /// Makes a fresh one in the system's temporary directory.
-    pub fn create() -> Result<Self, Error> {
+    /// Where a fresh one may be made: in the system's temporary directory. Nothing is made yet, so
+    /// that nothing is left when the process that asks is killed before another knows of it.
+    pub fn choose() -> PathBuf {
         let mut parent = std::env::temp_dir();
         if parent.as_os_str().len() > LONGEST_PATH && Path::new("/tmp").is_dir() {
             parent = PathBuf::from("/tmp");
         }
         sweep(&parent);
-        let failed = |source| Error::Workdir {
-            dir: parent.clone(),
-            source,
-        };
-        let made = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempdir_in(&parent)
-            .map_err(failed)?;
-        Self::open(made.keep())
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let name = format!("{PREFIX}{:x}-{:x}", std::process::id(), now.subsec_nanos());
+        parent.join(name)
     }
 
-    /// Enters one that the guard has made.
-    pub fn open(path: PathBuf) -> Result<Self, Error> {
-        let lock = lock_file(&path)
-            .and_then(|file| {
-                rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)?;
-                Ok(file)
-            })
-            .map_err(|source| Error::Workdir {
-                dir: path.clone(),
-                source,
-            })?;
-        Ok(Self { path, _lock: lock })
+    /// Makes it. One that is there already is somebody else's.
+    pub fn create(path: PathBuf) -> Result<Self, Error> {
+        let made = std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .and_then(|()| {
+                let lock = lock_file(&path)?;
+                rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared)?;
+                Ok(lock)
+            });
+        match made {
+            Ok(lock) => Ok(Self { path, _lock: lock }),
+            Err(source) => Err(Error::Workdir { dir: path, source }),
+        }
     }
 
     /// Where it is.
@@ -137,8 +136,8 @@ mod tests {
     fn a_directory_in_use_survives_the_sweep_and_an_abandoned_one_does_not() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("daglab-one");
-        std::fs::create_dir(&path).unwrap();
-        let workdir = Workdir::open(path.clone()).unwrap();
+        let workdir = Workdir::create(path.clone()).unwrap();
+        assert!(Workdir::create(path.clone()).is_err());
         let foreign = parent.path().join("daglab-foreign");
         std::fs::create_dir(&foreign).unwrap();
         sweep(parent.path());

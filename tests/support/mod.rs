@@ -179,6 +179,21 @@ pub fn run_of<'a>(report: &'a Value, title: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("no {title} in {report:#}"))
 }
 
+/// What a Python program prints that runs with an instance.
+pub fn in_instance(home: &Path, program: &str) -> String {
+    let output = Command::new(python())
+        .args(["-W", "ignore", "-c", program])
+        .env("DAGSTER_HOME", home)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// The text of a marimo notebook.
 pub fn notebook(cells: &[&str]) -> String {
     let mut text =

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 # By entry: the module of `python -m`, and the module and function that its command line calls.
 ENTRIES: dict[str, tuple[str, str, str]] = {
-    "dagster": ("dagster", "dagster._cli", "main"),
-    "webserver": ("dagster_webserver", "dagster_webserver.cli", "main"),
+    "dagster": ("daglab._host.run_dagster", "daglab._host.run_dagster", "main"),
+    "webserver": ("daglab._host.run_webserver", "daglab._host.run_webserver", "main"),
     "marimo": ("marimo", "marimo._cli.cli", "main"),
     "notebook": ("daglab._host.notebook", "daglab._host.notebook", "main"),
     "instance": ("daglab._host.instance", "daglab._host.instance", "main"),
@@ -29,6 +29,7 @@ WARM: dict[str, tuple[str, ...]] = {
         "dagster._core.storage.local_compute_log_manager",
         "dagster._core.executor.in_process",
         "daglab._host.launcher",
+        "daglab._host.run_dagster",
         "daglab._host.instance",
     ),
     "dagster-webserver": (

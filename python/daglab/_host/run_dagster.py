@@ -1,0 +1,17 @@
+"""`dagster …`, on the instance that daglab has chosen."""
+
+from __future__ import annotations
+
+from daglab._host.dotenv import ignore_instance
+
+
+def main() -> None:
+    """Run Dagster's command line."""
+    ignore_instance()
+    from dagster._cli import main as dagster
+
+    dagster()  # type: ignore[no-untyped-call]
+
+
+if __name__ == "__main__":
+    main()
