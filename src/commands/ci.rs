@@ -190,6 +190,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
     };
     timings.insert("environment".to_owned(), before.elapsed().as_secs_f64());
 
+    let package = prepared.interpreter.package.clone();
     let workdir = context.workdir.as_ref().expect("`ci` runs under a guard");
     let settings = &loaded.settings;
     let job = Job {
@@ -243,7 +244,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
     if let Some(dir) = &args.keep_instance {
         context
             .printer
-            .message(&kept(&context.dir.join(dir), &project));
+            .message(&kept(&context.dir.join(dir), &project, &package));
     }
     Ok(match report.result {
         RunResult::Passed => ExitStatus::Success,
@@ -335,10 +336,13 @@ fn write_files(
     Ok(())
 }
 
-fn kept(dir: &Path, project: &Project) -> String {
+/// How a kept instance is opened. The package is named because checks of notebooks are only shown
+/// where `daglab.helpers` can be imported.
+fn kept(dir: &Path, project: &Project, package: &Path) -> String {
     format!(
-        "the instance is kept; to open it: cd {} && DAGSTER_HOME={} dagster dev",
+        "the instance is kept; to open it: cd {} && PYTHONPATH={} DAGSTER_HOME={} dagster dev",
         project.root.display(),
+        package.display(),
         dir.display()
     )
 }

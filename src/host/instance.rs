@@ -405,9 +405,9 @@ fn own_settings(data: &Path, socket: &Path) -> serde_json::Value {
     settings
 }
 
-/// The settings of an instance that stays.
+/// The settings of an instance that stays: without questions to whoever opens it first.
 fn plain_settings() -> serde_json::Value {
-    json!({ "telemetry": { "enabled": false } })
+    json!({ "telemetry": { "enabled": false }, "nux": { "enabled": false } })
 }
 
 /// Writes JSON, which is YAML, too.
