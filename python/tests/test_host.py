@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,9 +13,10 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from daglab._host import entries, protocol
+from daglab._host.server import Server
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -84,6 +86,16 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def open_files() -> set[str]:
+    """Say what this process's descriptors lead to."""
+    found = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        # The one that the listing took is closed again.
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return found
 
 
 class HostTest(unittest.TestCase):
@@ -188,6 +200,45 @@ class HostTest(unittest.TestCase):
         preloaded = self.host.read()
         self.assertIn("no_such_module", preloaded["skipped"])
         self.assertIn("json", preloaded["loaded"])
+
+
+class ServerTest(unittest.TestCase):
+    """The server's parts, in this process."""
+
+    def setUp(self) -> None:
+        """Make a server that nobody serves."""
+        ours, self.theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(self.theirs.close)
+
+    def test_a_wake_up_without_a_message_does_not_block(self) -> None:
+        """Nothing to read is no end, and no reason to wait."""
+        self.assertTrue(Server(self.theirs)._receive())
+
+    def test_a_task_inherits_no_descriptor_of_the_host(self) -> None:
+        """A task has nothing by which it could reach the host."""
+        streams = {"stdout": os.devnull, "stderr": os.devnull}
+        task = {"entry": "dagster", "argv": [], "env": {}, "cwd": "/", **streams}
+        read, write = os.pipe()
+        before = open_files()
+        control = os.readlink(f"/proc/self/fd/{self.theirs.fileno()}")
+        parent = os.getpid()
+
+        def tell() -> NoReturn:
+            os.write(write, json.dumps(list(open_files())).encode())
+            # The exit handlers of this process are not the child's.
+            os._exit(0)
+
+        server = Server(self.theirs)
+        pid = os.fork()
+        if pid == 0:
+            server._become(task, tell, parent)
+        os.waitpid(pid, 0)
+        os.close(write)
+        with open(read, "rb") as answer:
+            inherited = set(json.load(answer)) - {os.devnull}
+        self.assertTrue(inherited)
+        self.assertLessEqual(inherited, before - {control})
 
 
 class ProtocolTest(unittest.TestCase):

@@ -67,6 +67,9 @@ class Server:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._control, selectors.EVENT_READ)
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._warmed: set[str] = set()
 
     def serve(self) -> None:
@@ -88,17 +91,14 @@ class Server:
         )
         gc.collect()
         gc.freeze()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._control, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            running = True
-            while running:
-                for key, _ in selector.select():
-                    if key.fileobj is self._control:
-                        running = self._receive() and running
-                    else:
-                        self._drain_wake_pipe()
-                self._reap()
+        running = True
+        while running:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._control:
+                    running = self._receive() and running
+                else:
+                    self._drain_wake_pipe()
+            self._reap()
         self._end_all()
 
     def _drain_wake_pipe(self) -> None:
@@ -114,7 +114,10 @@ class Server:
     def _receive(self) -> bool:
         """Handle what has arrived; False when the host is to end."""
         try:
-            data = self._control.recv(65536)
+            # A wake-up without anything to read must not hold up the tasks.
+            data = self._control.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
         except ConnectionResetError:
             return False
         if not data:
@@ -210,6 +213,8 @@ class Server:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            # The selector's descriptor is shared: what a task does to it happens to the host.
+            self._selector.close()
             self._control.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
