@@ -1,0 +1,106 @@
+//! Where Python runs, from inside: the queue of runs, and what is left of a task that has ended.
+#![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream as Connection;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use daglab::host::launcher::{Launcher, LauncherConfig};
+use daglab::host::{Host, Interpreter, Isolation, package};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use support::{Project, python};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// Limits and children are those of the process, which tests share.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a test as daglab runs: one thread, with local tasks.
+fn block_on(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, test);
+}
+
+async fn host(project: &Project, isolation: Isolation) -> Host {
+    let package = package::install(&project.tmp()).unwrap();
+    let interpreter = Interpreter {
+        python: python(),
+        env: BTreeMap::from([("PYTHONPATH".to_owned(), package.display().to_string())]),
+        cwd: project.root(),
+        foreign_pythonpath: package.display().to_string(),
+        package,
+    };
+    Host::start_up(interpreter, isolation, &project.tmp().join("host.log"))
+        .await
+        .unwrap()
+}
+
+fn launcher(project: &Project, host: Host) -> Launcher {
+    let config = LauncherConfig {
+        socket: project.tmp().join("launch.sock"),
+        logs: project.tmp(),
+        home: project.tmp(),
+        scratch: project.tmp(),
+        env: BTreeMap::new(),
+        pythons: BTreeMap::new(),
+        concurrency: 1,
+    };
+    Launcher::listen(host, config).unwrap()
+}
+
+async fn ask(socket: &Path, request: &str) -> String {
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    reply
+}
+
+const STATUS: &str = "{\"type\":\"status\",\"protocol\":1,\"run_id\":\"r\"}\n";
+
+#[test]
+fn a_connection_that_says_nothing_is_closed() {
+    let _alone = alone();
+    block_on(async {
+        let project = Project::empty();
+        let _launcher = launcher(&project, host(&project, Isolation::Spawn).await);
+        let mut idle = UnixStream::connect(project.tmp().join("launch.sock"))
+            .await
+            .unwrap();
+        let end = timeout(Duration::from_secs(20), idle.read(&mut [0])).await;
+        assert_eq!(end.unwrap().unwrap(), 0);
+    });
+}
+
+#[test]
+fn requests_are_taken_again_after_too_many_open_files() {
+    let _alone = alone();
+    block_on(async {
+        let project = Project::empty();
+        let _launcher = launcher(&project, host(&project, Isolation::Spawn).await);
+        let socket = project.tmp().join("launch.sock");
+        let _waiting = Connection::connect(&socket).unwrap();
+        let usual = getrlimit(Resource::Nofile);
+        let none = Rlimit {
+            current: Some(0),
+            ..usual
+        };
+        setrlimit(Resource::Nofile, none).unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        setrlimit(Resource::Nofile, usual).unwrap();
+        let reply = timeout(Duration::from_secs(20), ask(&socket, STATUS)).await;
+        assert!(reply.unwrap().contains("unknown"));
+    });
+}
