@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream as Connection;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daglab::host::launcher::{Launcher, LauncherConfig};
-use daglab::host::{Host, Interpreter, Isolation, package};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::{Project, python};
+use daglab::host::{Entry, Host, Interpreter, Isolation, Running, Task, package};
+use rustix::process::{
+    Resource, Rlimit, Signal, getpid, getrlimit, set_child_subreaper, setrlimit,
+};
+use support::{Project, processes_of, python};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -103,4 +105,95 @@ fn requests_are_taken_again_after_too_many_open_files() {
         let reply = timeout(Duration::from_secs(20), ask(&socket, STATUS)).await;
         assert!(reply.unwrap().contains("unknown"));
     });
+}
+
+/// A cell that can't be interrupted, and a process that has nothing in common with it but its parent.
+const GETS_AWAY: &str = "import os, subprocess\n\
+    subprocess.Popen(['sleep', '601'], start_new_session=True)\n\
+    subprocess.Popen(['sleep', '602'], start_new_session=True, env={'A': os.environ['PYTHONPATH']})\n\
+    sum(range(10**13))";
+
+/// Exports the notebook until it is at its worst.
+async fn run_away(project: &Project, host: &Host) -> Running {
+    project.notebook("away.py", &[GETS_AWAY]);
+    let mut argv: Vec<String> = ["away.py", "-o", "page.html", "--events", "events"]
+        .map(str::to_owned)
+        .to_vec();
+    if host.isolation() == Isolation::Fork {
+        argv.push("--fork-kernel".to_owned());
+    }
+    let task = Task {
+        entry: Entry::Notebook,
+        argv,
+        env: BTreeMap::new(),
+        cwd: project.root(),
+        stdout: project.tmp().join("log"),
+        stderr: project.tmp().join("log"),
+    };
+    let running = host.start(&task).await.unwrap();
+    assert!(eventually(|| left(project).iter().any(|command| command == "sleep 602")).await);
+    running
+}
+
+/// The command lines of what is left of a project's tasks.
+fn left(project: &Project) -> Vec<String> {
+    processes_of(&project.tmp())
+        .into_iter()
+        .map(|(_, command)| command.trim_end().to_owned())
+        .filter(|command| !command.ends_with("-m daglab._host"))
+        .collect()
+}
+
+async fn eventually(what: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !what() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    true
+}
+
+#[test]
+fn nothing_of_a_task_that_is_ended_survives() {
+    let _alone = alone();
+    set_child_subreaper(Some(getpid())).unwrap();
+    for isolation in [Isolation::Fork, Isolation::Spawn] {
+        block_on(async {
+            let project = Project::empty();
+            let host = host(&project, isolation).await;
+            let mut running = run_away(&project, &host).await;
+            running.end(Duration::ZERO).await;
+            assert!(
+                eventually(|| left(&project).is_empty()).await,
+                "{:?}",
+                left(&project)
+            );
+            host.shut_down().await;
+        });
+    }
+}
+
+#[test]
+fn what_a_killed_task_leaves_behind_is_found() {
+    let _alone = alone();
+    set_child_subreaper(Some(getpid())).unwrap();
+    for isolation in [Isolation::Fork, Isolation::Spawn] {
+        block_on(async {
+            let project = Project::empty();
+            let host = host(&project, isolation).await;
+            let mut running = run_away(&project, &host).await;
+            running.signal(Signal::KILL);
+            running.wait().await;
+            assert!(left(&project).contains(&"sleep 601".to_owned()));
+            drop(running);
+            assert!(
+                eventually(|| left(&project).is_empty()).await,
+                "{:?}",
+                left(&project)
+            );
+            host.shut_down().await;
+        });
+    }
 }

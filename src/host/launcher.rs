@@ -334,6 +334,8 @@ impl Launcher {
                 }
             }
         };
+        // Such as the processes of steps whose run was killed: they take what the next run needs.
+        running.kill_stragglers();
         drop(place);
         if ended.is_none() {
             self.tell(Operation::RunCanceled { run_id }).await;

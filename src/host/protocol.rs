@@ -53,7 +53,8 @@ pub struct Task {
     pub entry: Entry,
     /// Its arguments, without the program's name.
     pub argv: Vec<String>,
-    /// Variables set or, with `null`, removed on top of the host's environment.
+    /// Variables set or, with `null`, removed on top of the host's environment. `DAGLAB_TASK` is
+    /// also written where `/proc/PID/environ` shows it, so that the task's processes can be found.
     pub env: BTreeMap<String, Option<String>>,
     /// Its working directory.
     pub cwd: PathBuf,

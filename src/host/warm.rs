@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::plain::append_to;
 use super::protocol::{PROTOCOL, Reply, Request, TaskId};
+use super::running::{MARK, mark};
 use super::{Error, Exit, Interpreter, Running, Task, tail};
 
 /// How long the imports may take on a slow machine with a cold disk.
@@ -72,6 +73,8 @@ impl Warm {
             .env_clear()
             .envs(&interpreter.env)
             .env("PYTHONPATH", &interpreter.package)
+            // No task has this one: each writes its own over it.
+            .env(MARK, mark(0))
             .current_dir(&interpreter.package)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(append_to(log)?)
@@ -140,7 +143,8 @@ impl Warm {
             .map_err(|_| "it died while it imported".to_owned())
     }
 
-    pub(super) async fn fork(&self, id: TaskId, task: Task) -> Result<Running, ForkError> {
+    pub(super) async fn fork(&self, id: TaskId, mut task: Task) -> Result<Running, ForkError> {
+        task.env.insert(MARK.to_owned(), Some(mark(id)));
         let (started, when_started) = oneshot::channel();
         let (exited, when_exited) = oneshot::channel();
         {
@@ -157,7 +161,7 @@ impl Warm {
             Ok(Ok(pid)) => {
                 let pid = Pid::from_raw(pid)
                     .ok_or_else(|| ForkError::Lost("it named process 0".to_owned()))?;
-                Ok(Running::new(pid, when_exited))
+                Ok(Running::new(pid, id, when_exited))
             }
             Ok(Err(reason)) => Err(ForkError::Refused(reason)),
             Err(_) => Err(ForkError::Lost("it died before it forked".to_owned())),

@@ -220,6 +220,7 @@ class Server:
             os.close(self._wake_write)
             _redirect(task["stdout"], 1)
             _redirect(task["stderr"], 2)
+            process.show_variable(protocol.MARK, task["env"].get(protocol.MARK, ""))
             for name, value in task["env"].items():
                 if value is None:
                     os.environ.pop(name, None)
