@@ -14,7 +14,7 @@ use daglab::host::{Entry, Host, Interpreter, Isolation, Running, Task, package};
 use rustix::process::{
     Resource, Rlimit, Signal, getpid, getrlimit, set_child_subreaper, setrlimit,
 };
-use support::{Project, processes_of, python};
+use support::{Project, notebook_of, processes_of, python};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -195,5 +195,46 @@ fn what_a_killed_task_leaves_behind_is_found() {
             );
             host.shut_down().await;
         });
+    }
+}
+
+/// Launches the job whose process leaves with code 0 in the middle, and says what became of the run.
+const LAUNCHES: &str = r#"import json, os, time, urllib.request
+def ask(query, **variables):
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    url = os.environ["DAGLAB_DAGSTER_URL"] + "/graphql"
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, headers)
+    return json.load(urllib.request.urlopen(request))["data"]
+found = ask("{ repositoriesOrError { ... on RepositoryConnection"
+    " { nodes { name location { name } } } } }")
+repository = found["repositoriesOrError"]["nodes"][0]
+selector = {
+    "repositoryName": repository["name"],
+    "repositoryLocationName": repository["location"]["name"],
+    "pipelineName": "dying_job",
+}
+launched = ask(
+    "mutation($p: ExecutionParams!) { launchRun(executionParams: $p)"
+    " { ... on LaunchRunSuccess { run { runId } } } }",
+    p={"selector": selector, "mode": "default"},
+)
+run = launched["launchRun"]["run"]["runId"]
+status, deadline = None, time.monotonic() + 30
+while status not in ("SUCCESS", "FAILURE") and time.monotonic() < deadline:
+    time.sleep(0.1)
+    answer = ask("query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }", id=run)
+    status = answer["runOrError"]["status"]
+assert status == "FAILURE", status"#;
+
+#[test]
+fn a_run_whose_process_exits_in_the_middle_has_failed() {
+    for isolation in ["fork", "spawn"] {
+        let project = Project::small();
+        project.notebook("notebooks/launches.py", &[LAUNCHES]);
+        let ended = project.ci(&["--isolation", isolation]);
+        let report = ended.report();
+        let notebook = notebook_of(&report, "notebooks/launches.py");
+        assert_eq!(notebook["status"], "passed", "{notebook:#}");
     }
 }

@@ -302,9 +302,10 @@ impl Launcher {
             }
         };
         let log = self.log(&run_id);
+        let finished = log.with_extension("finished");
         let task = Task {
-            entry: Entry::Dagster,
-            argv,
+            entry: Entry::Run,
+            argv: [vec![finished.display().to_string()], argv].concat(),
             env: self.0.config.env.clone(),
             cwd: self.0.host.interpreter().cwd.clone(),
             stdout: log.clone(),
@@ -339,8 +340,11 @@ impl Launcher {
         drop(place);
         if ended.is_none() {
             self.tell(Operation::RunCanceled { run_id }).await;
-        } else if !exit.is_success() {
-            let message = format!("the run's process {}", exit.describe());
+        } else if !exit.is_success() || !finished.exists() {
+            let message = format!(
+                "the run's process {} without finishing the run",
+                exit.describe()
+            );
             self.tell(Operation::RunFailed { run_id, message }).await;
         }
         state.send_replace(RunState::Ended(exit));

@@ -21,8 +21,10 @@ pub type TaskId = u64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
-    /// `dagster …`: code servers and runs.
+    /// `dagster …`: code servers.
     Dagster,
+    /// `daglab._host.run`: a run, by `dagster api execute_run`.
+    Run,
     /// `dagster-webserver …`.
     Webserver,
     /// `marimo …`, for what has no kernel: `marimo check`.
@@ -38,6 +40,7 @@ impl Entry {
     pub fn module(self) -> &'static str {
         match self {
             Self::Dagster => "dagster",
+            Self::Run => "daglab._host.run",
             Self::Webserver => "dagster_webserver",
             Self::Marimo => "marimo",
             Self::Notebook => "daglab._host.notebook",

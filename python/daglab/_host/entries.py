@@ -8,6 +8,7 @@ from collections.abc import Callable
 # By entry: the module of `python -m`, and the module and function that its command line calls.
 ENTRIES: dict[str, tuple[str, str, str]] = {
     "dagster": ("dagster", "dagster._cli", "main"),
+    "run": ("daglab._host.run", "daglab._host.run", "main"),
     "webserver": ("dagster_webserver", "dagster_webserver.cli", "main"),
     "marimo": ("marimo", "marimo._cli.cli", "main"),
     "notebook": ("daglab._host.notebook", "daglab._host.notebook", "main"),
