@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 from typing import Any, NoReturn
 
-from daglab._host import entries, protocol
+from daglab._host import entries, preload, protocol
 from daglab._host.server import Server
 
 PACKAGE = Path(__file__).parent.parent
@@ -40,10 +40,11 @@ if __name__ == "__main__":
 class Host:
     """A host process and our end of its socket."""
 
-    def __init__(self) -> None:
-        """Start it and hear its hello."""
+    def __init__(self, *path: Path) -> None:
+        """Start it, with folders to import from, and hear its hello."""
         ours, theirs = socket.socketpair()
-        environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+        pythonpath = os.pathsep.join(map(str, (PACKAGE, *path)))
+        environment = {**os.environ, "PYTHONPATH": pythonpath}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "daglab._host"],
             stdin=theirs.fileno(),
@@ -106,7 +107,9 @@ class HostTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.host = Host()
+        self.installed = self.folder / "site-packages"
+        self.installed.mkdir()
+        self.host = Host(self.installed, self.folder)
         self.addCleanup(self.host.close)
 
     def export(self, number: int, body: str, *flags: str) -> int:
@@ -200,6 +203,52 @@ class HostTest(unittest.TestCase):
         preloaded = self.host.read()
         self.assertIn("no_such_module", preloaded["skipped"])
         self.assertIn("json", preloaded["loaded"])
+
+    def test_modules_that_do_harm_are_not_preloaded(self) -> None:
+        """The host lives on, and has all that is harmless."""
+        for name, body in {
+            "first": "",
+            "leaves": "import os; os._exit(0)",
+            "crashes": "import os; os.abort()",
+            "threaded": "import threading, time;"
+            " threading.Thread(target=time.sleep, args=[600], daemon=True).start()",
+            "last": "",
+        }.items():
+            (self.installed / f"{name}.py").write_text(body)
+        (self.folder / "own.py").write_text("")
+        modules = ["first", "leaves", "crashes", "threaded", "last", "own", "numpy"]
+        self.host.send(type="preload", modules=modules)
+        preloaded = self.host.read()
+        self.assertEqual(sorted(preloaded["loaded"]), ["first", "last", "numpy"])
+        self.assertEqual(
+            preloaded["skipped"],
+            {
+                "leaves": "its import does not come back",
+                "crashes": "its import does not come back",
+                "threaded": "its import starts a thread",
+                "own": f"it is the project's own: {self.folder / 'own.py'}",
+            },
+        )
+        self.host.fork(1, "dagster", ["--version"], self.folder)
+        self.assertEqual(self.host.read()["code"], 0)
+
+
+class PreloadTest(unittest.TestCase):
+    """What is tried, in this process."""
+
+    def test_an_import_that_hangs_has_an_end(self) -> None:
+        """The one that hangs is named, and the others wait no longer."""
+        self.addCleanup(setattr, preload, "_TIME_S", preload._TIME_S)
+        preload._TIME_S = 1.0
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "hangs.py").write_text("import time; time.sleep(600)")
+            sys.path.insert(0, folder)
+            self.addCleanup(sys.path.remove, folder)
+            why = preload._harmful(["json", "hangs", "tomllib"], lambda: None)
+        self.assertEqual(
+            why,
+            {"hangs": "its import does not come back", "tomllib": "there was no time to try it"},
+        )
 
 
 class ServerTest(unittest.TestCase):

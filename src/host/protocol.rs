@@ -72,8 +72,9 @@ pub struct Task {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
     /// Import these modules now, so that every later fork has them. Answered by
-    /// [`Reply::Preloaded`]. Nothing is called in them; one that fails or starts a thread is
-    /// reported, and one that starts a thread makes the host refuse later forks (`threads`).
+    /// [`Reply::Preloaded`]. Nothing is called in them. What is not known to be harmless is imported
+    /// in a fork first; one that hangs, dies, fails or starts a thread there is left out, and so is
+    /// what the environment has not installed itself.
     Preload {
         /// Module names, in this order.
         modules: Vec<String>,

@@ -19,8 +19,8 @@ use super::protocol::{PROTOCOL, Reply, Request, TaskId};
 use super::running::{MARK, mark};
 use super::{Error, Exit, Interpreter, Running, Task, tail};
 
-/// How long the imports may take on a slow machine with a cold disk.
-const START_UP: Duration = Duration::from_secs(120);
+/// How long imports may take on a slow machine with a cold disk.
+const IMPORTS: Duration = Duration::from_secs(120);
 
 /// How long the host may take to end what it forked.
 const SHUT_DOWN: Duration = Duration::from_secs(3);
@@ -91,7 +91,7 @@ impl Warm {
         let (reader, writer) = ours.into_split();
         let mut lines = BufReader::new(reader);
         let mut first = String::new();
-        let hello = tokio::time::timeout(START_UP, lines.read_line(&mut first)).await;
+        let hello = tokio::time::timeout(IMPORTS, lines.read_line(&mut first)).await;
         match hello {
             Err(_) => return Err(failed("did not answer in time")),
             Ok(Err(_) | Ok(0)) => {
@@ -138,9 +138,11 @@ impl Warm {
         let (sender, receiver) = oneshot::channel();
         self.waiting().preloaded = Some(sender);
         self.send(Request::Preload { modules })?;
-        receiver
-            .await
-            .map_err(|_| "it died while it imported".to_owned())
+        match tokio::time::timeout(IMPORTS, receiver).await {
+            Ok(Ok(preloaded)) => Ok(preloaded),
+            Ok(Err(_)) => Err("it died while it imported".to_owned()),
+            Err(_) => Err("its imports did not come back".to_owned()),
+        }
     }
 
     pub(super) async fn fork(&self, id: TaskId, mut task: Task) -> Result<Running, ForkError> {

@@ -1,8 +1,8 @@
 """The warm host: imports once, then forks each task it is asked for.
 
 It has one thread, so that a fork copies nothing half-done, and it decides nothing: it forks, reaps
-and reports. Foreign code is imported here only as third-party modules that the other side names,
-and nothing in them is ever called.
+and reports. Foreign code is imported here only as third-party modules that the other side names
+(`preload.py` says which of them are), and nothing in them is ever called.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from daglab._host import entries, process, protocol
+from daglab._host import entries, preload, process, protocol
 from daglab._host.protocol import Message
 
 # How long tasks may take to end after SIGTERM when the host shuts down.
@@ -141,16 +141,9 @@ class Server:
         return True
 
     def _preload(self, modules: list[str]) -> None:
-        loaded: list[str] = []
-        skipped: dict[str, str] = {}
         self._warm_for("marimo")
-        for name in modules:
-            try:
-                importlib.import_module(name)
-            except BaseException as error:
-                skipped[name] = f"{type(error).__name__}: {error}"
-                continue
-            loaded.append(name)
+        parent = os.getpid()
+        loaded, skipped = preload.load(modules, lambda: self._detach(parent))
         gc.collect()
         gc.freeze()
         self._send(
@@ -158,7 +151,7 @@ class Server:
                 "type": "preloaded",
                 "loaded": loaded,
                 "skipped": skipped,
-                "threads": _threads() - 1,
+                "threads": preload.threads() - 1,
             }
         )
 
@@ -205,19 +198,7 @@ class Server:
         """Turn the forked child into the task. Never returns."""
         code = 1
         try:
-            with contextlib.suppress(OSError):
-                os.setpgid(0, 0)
-            process.die_with_parent(parent)
-            signal.set_wakeup_fd(-1)
-            for number in _RESET:
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-            # The selector's descriptor is shared: what a task does to it happens to the host.
-            self._selector.close()
-            self._control.close()
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            self._detach(parent)
             _redirect(task["stdout"], 1)
             _redirect(task["stderr"], 2)
             process.show_variable(protocol.MARK, task["env"].get(protocol.MARK, ""))
@@ -237,6 +218,22 @@ class Server:
         finally:
             _leave(code)
         raise AssertionError("a child has left before")
+
+    def _detach(self, parent: int) -> None:
+        """Let go, in a forked child, of all that is the host's."""
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
+        process.die_with_parent(parent)
+        signal.set_wakeup_fd(-1)
+        for number in _RESET:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        # The selector's descriptor is shared: what a task does to it happens to the host.
+        self._selector.close()
+        self._control.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
     def _reap(self) -> None:
         while True:
@@ -290,13 +287,6 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return found
-
-
-def _threads() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return 1
 
 
 def _redirect(path: str, descriptor: int) -> None:
