@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -156,6 +157,12 @@ class HostTest(unittest.TestCase):
         died = self.events(1)[-1]
         self.assertEqual((died["event"], died["code"], len(died["running"])), ("kernel_died", 3, 1))
 
+    def test_the_first_event_comes_with_the_kernel(self) -> None:
+        """A process that hangs before, on a lock that it has inherited, shows no sign of life."""
+        self.export(1, "pass", "--fork-kernel")
+        self.assertEqual(self.host.read()["code"], 0)
+        self.assertEqual(self.events(1)[0]["event"], "cells")
+
     def test_time_over_interrupts_the_cell(self) -> None:
         """SIGUSR1 ends a hanging cell, and the page is still written."""
         pid = self.export(1, "import time; time.sleep(600)", "--fork-kernel")
@@ -256,13 +263,23 @@ class ServerTest(unittest.TestCase):
 
     def setUp(self) -> None:
         """Make a server that nobody serves."""
-        ours, self.theirs = socket.socketpair()
-        self.addCleanup(ours.close)
+        self.ours, self.theirs = socket.socketpair()
+        self.addCleanup(self.ours.close)
         self.addCleanup(self.theirs.close)
 
     def test_a_wake_up_without_a_message_does_not_block(self) -> None:
         """Nothing to read is no end, and no reason to wait."""
         self.assertTrue(Server(self.theirs)._receive())
+
+    def test_a_host_with_a_second_thread_does_not_fork(self) -> None:
+        """What that thread holds would be held in the child for ever."""
+        over = threading.Event()
+        self.addCleanup(over.set)
+        threading.Thread(target=over.wait).start()
+        Server(self.theirs)._fork(1, {"entry": "dagster"})
+        refused = protocol.decode(self.ours.recv(4096))
+        self.assertEqual((refused["type"], refused["id"]), ("refused", 1))
+        self.assertIn("threads", refused["reason"])
 
     def test_a_task_inherits_no_descriptor_of_the_host(self) -> None:
         """A task has nothing by which it could reach the host."""

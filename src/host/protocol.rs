@@ -75,6 +75,8 @@ pub enum Request {
     /// [`Reply::Preloaded`]. Nothing is called in them. What is not known to be harmless is imported
     /// in a fork first; one that hangs, dies, fails or starts a thread there is left out, and so is
     /// what the environment has not installed itself.
+    ///
+    /// A host with a second thread of Python refuses to fork.
     Preload {
         /// Module names, in this order.
         modules: Vec<String>,
@@ -120,7 +122,8 @@ pub enum Reply {
         loaded: Vec<String>,
         /// What is not, and why.
         skipped: BTreeMap<String, String>,
-        /// How many native threads the host has now beside its own: forks are only safe with none.
+        /// How many threads the host has now beside its own: native ones, as of OpenBLAS's pool,
+        /// which is made anew after a fork.
         threads: u32,
     },
     /// A task was started.

@@ -1,8 +1,8 @@
 """The warm host: imports once, then forks each task it is asked for.
 
-It has one thread, so that a fork copies nothing half-done, and it decides nothing: it forks, reaps
-and reports. Foreign code is imported here only as third-party modules that the other side names
-(`preload.py` says which of them are), and nothing in them is ever called.
+It has one thread of Python, so that a fork copies nothing half-done, and it decides nothing: it
+forks, reaps and reports. Foreign code is imported here only as third-party modules that the other
+side names (`preload.py` says which of them are), and nothing in them is ever called.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -162,6 +163,13 @@ class Server:
                     os.killpg(child.pid, number)
 
     def _fork(self, task_id: int, task: Message) -> None:
+        others = threading.active_count() - 1
+        if others:
+            # A lock that one of them holds would be held in the child for ever. Native threads, as
+            # those of OpenBLAS, are stopped for the fork by the library that started them.
+            reason = f"the Python host has {others} threads beside its own, so it can't fork"
+            self._send({"type": "refused", "id": task_id, "reason": reason})
+            return
         try:
             self._warm_for(task["entry"])
             run = entries.load(task["entry"])
@@ -337,7 +345,6 @@ def _exit_code(run: Callable[[], object]) -> int:
 def _leave(code: int) -> None:
     """Exit as an interpreter does: threads are joined, exit handlers run, streams are flushed."""
     import atexit
-    import threading
 
     try:
         with contextlib.suppress(BaseException):
