@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,12 +10,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from daglab._host import entries, protocol
+from daglab._host import entries, preload, protocol
+from daglab._host.server import Server
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -38,10 +41,11 @@ if __name__ == "__main__":
 class Host:
     """A host process and our end of its socket."""
 
-    def __init__(self) -> None:
-        """Start it and hear its hello."""
+    def __init__(self, *path: Path) -> None:
+        """Start it, with folders to import from, and hear its hello."""
         ours, theirs = socket.socketpair()
-        environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+        pythonpath = os.pathsep.join(map(str, (PACKAGE, *path)))
+        environment = {**os.environ, "PYTHONPATH": pythonpath}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "daglab._host"],
             stdin=theirs.fileno(),
@@ -86,6 +90,16 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def open_files() -> set[str]:
+    """Say what this process's descriptors lead to."""
+    found = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        # The one that the listing took is closed again.
+        with contextlib.suppress(OSError):
+            found.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return found
+
+
 class HostTest(unittest.TestCase):
     """One host for each test."""
 
@@ -94,7 +108,9 @@ class HostTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.host = Host()
+        self.installed = self.folder / "site-packages"
+        self.installed.mkdir()
+        self.host = Host(self.installed, self.folder)
         self.addCleanup(self.host.close)
 
     def export(self, number: int, body: str, *flags: str) -> int:
@@ -140,6 +156,12 @@ class HostTest(unittest.TestCase):
         self.assertEqual(self.host.read()["code"], 70)
         died = self.events(1)[-1]
         self.assertEqual((died["event"], died["code"], len(died["running"])), ("kernel_died", 3, 1))
+
+    def test_the_first_event_comes_with_the_kernel(self) -> None:
+        """A process that hangs before, on a lock that it has inherited, shows no sign of life."""
+        self.export(1, "pass", "--fork-kernel")
+        self.assertEqual(self.host.read()["code"], 0)
+        self.assertEqual(self.events(1)[0]["event"], "cells")
 
     def test_time_over_interrupts_the_cell(self) -> None:
         """SIGUSR1 ends a hanging cell, and the page is still written."""
@@ -188,6 +210,101 @@ class HostTest(unittest.TestCase):
         preloaded = self.host.read()
         self.assertIn("no_such_module", preloaded["skipped"])
         self.assertIn("json", preloaded["loaded"])
+
+    def test_modules_that_do_harm_are_not_preloaded(self) -> None:
+        """The host lives on, and has all that is harmless."""
+        for name, body in {
+            "first": "",
+            "leaves": "import os; os._exit(0)",
+            "crashes": "import os; os.abort()",
+            "threaded": "import threading, time;"
+            " threading.Thread(target=time.sleep, args=[600], daemon=True).start()",
+            "last": "",
+        }.items():
+            (self.installed / f"{name}.py").write_text(body)
+        (self.folder / "own.py").write_text("")
+        modules = ["first", "leaves", "crashes", "threaded", "last", "own", "numpy"]
+        self.host.send(type="preload", modules=modules)
+        preloaded = self.host.read()
+        self.assertEqual(sorted(preloaded["loaded"]), ["first", "last", "numpy"])
+        self.assertEqual(
+            preloaded["skipped"],
+            {
+                "leaves": "its import does not come back",
+                "crashes": "its import does not come back",
+                "threaded": "its import starts a thread",
+                "own": f"it is the project's own: {self.folder / 'own.py'}",
+            },
+        )
+        self.host.fork(1, "dagster", ["--version"], self.folder)
+        self.assertEqual(self.host.read()["code"], 0)
+
+
+class PreloadTest(unittest.TestCase):
+    """What is tried, in this process."""
+
+    def test_an_import_that_hangs_has_an_end(self) -> None:
+        """The one that hangs is named, and the others wait no longer."""
+        self.addCleanup(setattr, preload, "_TIME_S", preload._TIME_S)
+        preload._TIME_S = 1.0
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "hangs.py").write_text("import time; time.sleep(600)")
+            sys.path.insert(0, folder)
+            self.addCleanup(sys.path.remove, folder)
+            why = preload._harmful(["json", "hangs", "tomllib"], lambda: None)
+        self.assertEqual(
+            why,
+            {"hangs": "its import does not come back", "tomllib": "there was no time to try it"},
+        )
+
+
+class ServerTest(unittest.TestCase):
+    """The server's parts, in this process."""
+
+    def setUp(self) -> None:
+        """Make a server that nobody serves."""
+        self.ours, self.theirs = socket.socketpair()
+        self.addCleanup(self.ours.close)
+        self.addCleanup(self.theirs.close)
+
+    def test_a_wake_up_without_a_message_does_not_block(self) -> None:
+        """Nothing to read is no end, and no reason to wait."""
+        self.assertTrue(Server(self.theirs)._receive())
+
+    def test_a_host_with_a_second_thread_does_not_fork(self) -> None:
+        """What that thread holds would be held in the child for ever."""
+        over = threading.Event()
+        self.addCleanup(over.set)
+        threading.Thread(target=over.wait).start()
+        Server(self.theirs)._fork(1, {"entry": "dagster"})
+        refused = protocol.decode(self.ours.recv(4096))
+        self.assertEqual((refused["type"], refused["id"]), ("refused", 1))
+        self.assertIn("threads", refused["reason"])
+
+    def test_a_task_inherits_no_descriptor_of_the_host(self) -> None:
+        """A task has nothing by which it could reach the host."""
+        streams = {"stdout": os.devnull, "stderr": os.devnull}
+        task = {"entry": "dagster", "argv": [], "env": {}, "cwd": "/", **streams}
+        read, write = os.pipe()
+        before = open_files()
+        control = os.readlink(f"/proc/self/fd/{self.theirs.fileno()}")
+        parent = os.getpid()
+
+        def tell() -> NoReturn:
+            os.write(write, json.dumps(list(open_files())).encode())
+            # The exit handlers of this process are not the child's.
+            os._exit(0)
+
+        server = Server(self.theirs)
+        pid = os.fork()
+        if pid == 0:
+            server._become(task, tell, parent)
+        os.waitpid(pid, 0)
+        os.close(write)
+        with open(read, "rb") as answer:
+            inherited = set(json.load(answer)) - {os.devnull}
+        self.assertTrue(inherited)
+        self.assertLessEqual(inherited, before - {control})
 
 
 class ProtocolTest(unittest.TestCase):

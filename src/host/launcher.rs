@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -24,6 +25,15 @@ const LONGEST_QUEUE: usize = 10_000;
 
 /// A request holds the job's origin as JSON, which is small; anything near this size is not one.
 const LONGEST_REQUEST: u64 = 8 * 1024 * 1024;
+
+/// How long a request may take from the connection to the reply; both sides are on this machine.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How many connections are served at once; the next wait to be accepted.
+const CONNECTIONS: usize = 64;
+
+/// How long to wait before the next try when a connection could not be accepted.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long a run may take to say goodbye after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -88,18 +98,35 @@ impl Launcher {
             config,
             runs: RefCell::default(),
         }));
-        let accepting = launcher.clone();
-        tokio::task::spawn_local(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let launcher = accepting.clone();
-                tokio::task::spawn_local(async move {
-                    if let Err(error) = launcher.serve(stream).await {
-                        tracing::debug!("a launcher connection failed: {error}");
-                    }
-                });
-            }
-        });
+        tokio::task::spawn_local(launcher.clone().accept(listener));
         Ok(launcher)
+    }
+
+    async fn accept(self, listener: UnixListener) {
+        let connections = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let connection = Arc::clone(&connections).acquire_owned().await;
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let launcher = self.clone();
+                    tokio::task::spawn_local(async move {
+                        let _connection = connection;
+                        match tokio::time::timeout(PATIENCE, launcher.serve(stream)).await {
+                            Ok(Ok(())) => {}
+                            Ok(Err(error)) => {
+                                tracing::debug!("a launcher connection failed: {error}");
+                            }
+                            Err(_) => tracing::debug!("a launcher connection took too long"),
+                        }
+                    });
+                }
+                // Such as too many open files: that passes, and runs must still be launched then.
+                Err(error) => {
+                    tracing::warn!("a request for a run could not be accepted: {error}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
     }
 
     /// Waits until the process of a run that was launched has ended.
@@ -275,9 +302,10 @@ impl Launcher {
             }
         };
         let log = self.log(&run_id);
+        let finished = log.with_extension("finished");
         let task = Task {
-            entry: Entry::Dagster,
-            argv,
+            entry: Entry::Run,
+            argv: [vec![finished.display().to_string()], argv].concat(),
             env: self.0.config.env.clone(),
             cwd: self.0.host.interpreter().cwd.clone(),
             stdout: log.clone(),
@@ -307,11 +335,16 @@ impl Launcher {
                 }
             }
         };
+        // Such as the processes of steps whose run was killed: they take what the next run needs.
+        running.kill_stragglers();
         drop(place);
         if ended.is_none() {
             self.tell(Operation::RunCanceled { run_id }).await;
-        } else if !exit.is_success() {
-            let message = format!("the run's process {}", exit.describe());
+        } else if !exit.is_success() || !finished.exists() {
+            let message = format!(
+                "the run's process {} without finishing the run",
+                exit.describe()
+            );
             self.tell(Operation::RunFailed { run_id, message }).await;
         }
         state.send_replace(RunState::Ended(exit));

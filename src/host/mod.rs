@@ -237,13 +237,12 @@ impl Host {
     pub async fn start(&self, task: &Task) -> Result<Running, Error> {
         let warm = self.0.warm.borrow().clone();
         if let Some(warm) = warm {
-            let id = self.0.next_id.replace(self.0.next_id.get() + 1);
             let mut task = task.clone();
             let path = self.0.interpreter.env.get("PYTHONPATH");
             task.env
                 .entry("PYTHONPATH".to_owned())
                 .or_insert_with(|| path.cloned());
-            match warm.fork(id, task).await {
+            match warm.fork(self.new_id(), task).await {
                 Ok(running) => return Ok(running),
                 Err(warm::ForkError::Refused(reason)) => self.note_degraded(reason),
                 Err(warm::ForkError::Lost(reason)) => self.lose_warm(&reason),
@@ -254,7 +253,7 @@ impl Host {
 
     /// Starts a task by its command line, whatever the host can do.
     pub fn spawn(&self, task: &Task) -> Result<Running, Error> {
-        plain::spawn(&self.0.interpreter, task)
+        plain::spawn(&self.0.interpreter, self.new_id(), task)
     }
 
     /// Starts a task for a code location, which may have an interpreter of its own: that one can't
@@ -267,10 +266,14 @@ impl Host {
                 python.clone_into(&mut theirs.python);
                 let path = theirs.foreign_pythonpath.clone();
                 theirs.env.insert("PYTHONPATH".to_owned(), path);
-                plain::spawn(&theirs, task)
+                plain::spawn(&theirs, self.new_id(), task)
             }
             _ => self.start(task).await,
         }
+    }
+
+    fn new_id(&self) -> protocol::TaskId {
+        self.0.next_id.replace(self.0.next_id.get() + 1)
     }
 
     fn lose_warm(&self, reason: &str) {

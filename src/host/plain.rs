@@ -9,9 +9,11 @@ use rustix::process::Pid;
 use tokio::process::Command;
 use tokio::sync::oneshot;
 
+use super::protocol::TaskId;
+use super::running::{MARK, mark};
 use super::{Error, Exit, Interpreter, Running, Task};
 
-pub(super) fn spawn(interpreter: &Interpreter, task: &Task) -> Result<Running, Error> {
+pub(super) fn spawn(interpreter: &Interpreter, id: TaskId, task: &Task) -> Result<Running, Error> {
     let started = |source| Error::Start {
         python: interpreter.python.clone(),
         source,
@@ -33,6 +35,7 @@ pub(super) fn spawn(interpreter: &Interpreter, task: &Task) -> Result<Running, E
             None => command.env_remove(name),
         };
     }
+    command.env(MARK, mark(id));
     let mut child = command.spawn().map_err(started)?;
     let pid = child
         .id()
@@ -52,7 +55,7 @@ pub(super) fn spawn(interpreter: &Interpreter, task: &Task) -> Result<Running, E
         // Nobody waits any more: then nobody wants to know.
         let _ = sender.send(exit);
     });
-    Ok(Running::new(pid, receiver))
+    Ok(Running::new(pid, id, receiver))
 }
 
 /// Opens a log for appending, as the host does for what it forks.

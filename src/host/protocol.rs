@@ -21,8 +21,10 @@ pub type TaskId = u64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
-    /// `dagster …`: code servers and runs.
+    /// `dagster …`: code servers.
     Dagster,
+    /// `daglab._host.run`: a run, by `dagster api execute_run`.
+    Run,
     /// `dagster-webserver …`.
     Webserver,
     /// `marimo …`, for what has no kernel: `marimo check`.
@@ -38,6 +40,7 @@ impl Entry {
     pub fn module(self) -> &'static str {
         match self {
             Self::Dagster => "daglab._host.run_dagster",
+            Self::Run => "daglab._host.run",
             Self::Webserver => "daglab._host.run_webserver",
             Self::Marimo => "marimo",
             Self::Notebook => "daglab._host.notebook",
@@ -53,7 +56,8 @@ pub struct Task {
     pub entry: Entry,
     /// Its arguments, without the program's name.
     pub argv: Vec<String>,
-    /// Variables set or, with `null`, removed on top of the host's environment.
+    /// Variables set or, with `null`, removed on top of the host's environment. `DAGLAB_TASK` is
+    /// also written where `/proc/PID/environ` shows it, so that the task's processes can be found.
     pub env: BTreeMap<String, Option<String>>,
     /// Its working directory.
     pub cwd: PathBuf,
@@ -68,8 +72,11 @@ pub struct Task {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Request {
     /// Import these modules now, so that every later fork has them. Answered by
-    /// [`Reply::Preloaded`]. Nothing is called in them; one that fails or starts a thread is
-    /// reported, and one that starts a thread makes the host refuse later forks (`threads`).
+    /// [`Reply::Preloaded`]. Nothing is called in them. What is not known to be harmless is imported
+    /// in a fork first; one that hangs, dies, fails or starts a thread there is left out, and so is
+    /// what the environment has not installed itself.
+    ///
+    /// A host with a second thread of Python refuses to fork.
     Preload {
         /// Module names, in this order.
         modules: Vec<String>,
@@ -115,7 +122,8 @@ pub enum Reply {
         loaded: Vec<String>,
         /// What is not, and why.
         skipped: BTreeMap<String, String>,
-        /// How many native threads the host has now beside its own: forks are only safe with none.
+        /// How many threads the host has now beside its own: native ones, as of OpenBLAS's pool,
+        /// which is made anew after a fork.
         threads: u32,
     },
     /// A task was started.

@@ -5,6 +5,19 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 use tokio::sync::oneshot;
 
+use super::protocol::TaskId;
+use crate::supervise::descendants;
+
+/// The variable by which a task's processes are known, also when they have left its process group
+/// and their parents have died: a marimo kernel leads a session of its own.
+pub(super) const MARK: &str = "DAGLAB_TASK";
+
+/// A task's value of [`MARK`]. All are equally long: in a forked process, which was not started with
+/// variables of its own, it is written over that of the host.
+pub(super) fn mark(id: TaskId) -> String {
+    format!("{:08x}{id:08x}", std::process::id())
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exit {
@@ -51,21 +64,26 @@ fn signal_name(number: i32) -> Option<&'static str> {
     })
 }
 
-/// A process under way. It leads a process group, and the group is killed when this is dropped
-/// before the end was seen.
+/// A task's process under way. It leads a process group. Whatever is left of the task when this is
+/// dropped is killed.
 #[derive(Debug)]
 pub struct Running {
     pid: Pid,
+    id: TaskId,
     exit: oneshot::Receiver<Exit>,
     ended: Option<Exit>,
+    nothing_left: bool,
 }
 
 impl Running {
-    pub(super) fn new(pid: Pid, exit: oneshot::Receiver<Exit>) -> Self {
+    /// A process that was started with the [`mark`] of this task.
+    pub(super) fn new(pid: Pid, id: TaskId, exit: oneshot::Receiver<Exit>) -> Self {
         Self {
             pid,
+            id,
             exit,
             ended: None,
+            nothing_left: false,
         }
     }
 
@@ -99,18 +117,30 @@ impl Running {
         }
     }
 
-    /// Kills what the process left behind in its group.
-    pub fn kill_stragglers(&self) {
-        // As long as one is left, the kernel gives the group's number to nobody else.
+    /// Kills what is left of the task: the process, should it still run, and all that it started.
+    pub fn kill_stragglers(&mut self) {
+        if self.nothing_left {
+            return;
+        }
+        if self.ended.is_none() {
+            self.ended = self.exit.try_recv().ok();
+        }
+        // Once it has ended, its id may be another's.
+        let first = self.ended.is_none().then_some(self.pid);
+        descendants::end_task(first, &format!("{MARK}={}", mark(self.id)));
+        // For systems without `/proc`. As long as one process of the group is left, the kernel gives
+        // its number to nobody else.
         let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+        self.nothing_left = true;
     }
 
-    /// Ends the group: SIGTERM, then SIGKILL when `grace` is over.
+    /// Ends the task: SIGTERM for the process group, then SIGKILL for all that is left when `grace`
+    /// is over.
     pub async fn end(&mut self, grace: Duration) -> Exit {
         self.signal_group(Signal::TERM);
-        if tokio::time::timeout(grace, self.wait()).await.is_err() {
-            self.signal_group(Signal::KILL);
-        }
+        // The kill is for those that do not listen, and for what the others leave behind.
+        let _ = tokio::time::timeout(grace, self.wait()).await;
+        self.kill_stragglers();
         // SIGKILL can't be refused, but a process in the middle of a system call takes its time.
         tokio::time::timeout(Duration::from_secs(2), self.wait())
             .await
@@ -120,8 +150,6 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.ended.is_none() && self.exit.try_recv().is_err() {
-            self.signal_group(Signal::KILL);
-        }
+        self.kill_stragglers();
     }
 }

@@ -16,10 +16,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::plain::append_to;
 use super::protocol::{PROTOCOL, Reply, Request, TaskId};
+use super::running::{MARK, mark};
 use super::{Error, Exit, Interpreter, Running, Task, tail};
 
-/// How long the imports may take on a slow machine with a cold disk.
-const START_UP: Duration = Duration::from_secs(120);
+/// How long imports may take on a slow machine with a cold disk.
+const IMPORTS: Duration = Duration::from_secs(120);
 
 /// How long the host may take to end what it forked.
 const SHUT_DOWN: Duration = Duration::from_secs(3);
@@ -72,6 +73,8 @@ impl Warm {
             .env_clear()
             .envs(&interpreter.env)
             .env("PYTHONPATH", &interpreter.package)
+            // No task has this one: each writes its own over it.
+            .env(MARK, mark(0))
             .current_dir(&interpreter.package)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(append_to(log)?)
@@ -88,7 +91,7 @@ impl Warm {
         let (reader, writer) = ours.into_split();
         let mut lines = BufReader::new(reader);
         let mut first = String::new();
-        let hello = tokio::time::timeout(START_UP, lines.read_line(&mut first)).await;
+        let hello = tokio::time::timeout(IMPORTS, lines.read_line(&mut first)).await;
         match hello {
             Err(_) => return Err(failed("did not answer in time")),
             Ok(Err(_) | Ok(0)) => {
@@ -135,12 +138,15 @@ impl Warm {
         let (sender, receiver) = oneshot::channel();
         self.waiting().preloaded = Some(sender);
         self.send(Request::Preload { modules })?;
-        receiver
-            .await
-            .map_err(|_| "it died while it imported".to_owned())
+        match tokio::time::timeout(IMPORTS, receiver).await {
+            Ok(Ok(preloaded)) => Ok(preloaded),
+            Ok(Err(_)) => Err("it died while it imported".to_owned()),
+            Err(_) => Err("its imports did not come back".to_owned()),
+        }
     }
 
-    pub(super) async fn fork(&self, id: TaskId, task: Task) -> Result<Running, ForkError> {
+    pub(super) async fn fork(&self, id: TaskId, mut task: Task) -> Result<Running, ForkError> {
+        task.env.insert(MARK.to_owned(), Some(mark(id)));
         let (started, when_started) = oneshot::channel();
         let (exited, when_exited) = oneshot::channel();
         {
@@ -157,7 +163,7 @@ impl Warm {
             Ok(Ok(pid)) => {
                 let pid = Pid::from_raw(pid)
                     .ok_or_else(|| ForkError::Lost("it named process 0".to_owned()))?;
-                Ok(Running::new(pid, when_exited))
+                Ok(Running::new(pid, id, when_exited))
             }
             Ok(Err(reason)) => Err(ForkError::Refused(reason)),
             Err(_) => Err(ForkError::Lost("it died before it forked".to_owned())),

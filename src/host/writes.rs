@@ -4,10 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Error, Host, Task, tail};
+
+/// How long the writes of one request may take: to a database far away, and on a slow machine.
+const TIME: Duration = Duration::from_secs(60);
 
 /// One metadata value with its type, so that Dagster's UI shows a link as a link.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -94,6 +98,16 @@ pub async fn write_to_instance(
     scratch: &Path,
     operations: &[Operation],
 ) -> Result<Vec<Written>, Error> {
+    write_within(TIME, host, home, scratch, operations).await
+}
+
+async fn write_within(
+    time: Duration,
+    host: &Host,
+    home: &Path,
+    scratch: &Path,
+    operations: &[Operation],
+) -> Result<Vec<Written>, Error> {
     let dir = tempfile::tempdir_in(scratch).map_err(|source| Error::Prepare {
         path: scratch.to_owned(),
         source,
@@ -118,15 +132,62 @@ pub async fn write_to_instance(
         stdout: log.clone(),
         stderr: log.clone(),
     };
-    let exit = host.start(&task).await?.wait().await;
-    let failed = || Error::Server {
-        what: format!(
-            "the process that writes to the Dagster instance {}",
-            exit.describe()
-        ),
-        output: tail(&log, 20),
+    let mut running = host.start(&task).await?;
+    let ended = tokio::time::timeout(time, running.wait()).await;
+    let failed = || {
+        let became = match ended {
+            Ok(exit) => exit.describe(),
+            Err(_) => format!("was ended after {} s", time.as_secs_f64()),
+        };
+        Error::Server {
+            what: format!("the process that writes to the Dagster instance {became}"),
+            output: tail(&log, 20),
+        }
     };
+    if ended.is_err() {
+        running.end(Duration::ZERO).await;
+    }
     let bytes = std::fs::read(&response).map_err(|_| failed())?;
     let response: Response = serde_json::from_slice(&bytes).map_err(|_| failed())?;
     Ok(response.results)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::super::{Interpreter, Isolation};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_hangs_is_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let python = dir.path().join("python");
+        // By another process: a file that this one has open for writing, and with it whatever is
+        // forked in that moment, can't be executed.
+        let made = Command::new("sh")
+            .args([
+                "-c",
+                "printf '#!/bin/sh\nexec sleep 600\n' >python && chmod +x python",
+            ])
+            .current_dir(dir.path())
+            .status();
+        assert!(made.unwrap().success());
+        let interpreter = Interpreter {
+            python,
+            env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+            cwd: dir.path().to_owned(),
+            foreign_pythonpath: String::new(),
+            package: dir.path().to_owned(),
+        };
+        let host = Host::start_up(interpreter, Isolation::Spawn, &dir.path().join("log"))
+            .await
+            .unwrap();
+        let time = Duration::from_millis(100);
+        let written = write_within(time, &host, dir.path(), dir.path(), &[]).await;
+        assert_eq!(
+            written.unwrap_err().to_string(),
+            "the process that writes to the Dagster instance was ended after 0.1 s"
+        );
+    }
 }

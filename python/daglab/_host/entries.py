@@ -8,6 +8,7 @@ from collections.abc import Callable
 # By entry: the module of `python -m`, and the module and function that its command line calls.
 ENTRIES: dict[str, tuple[str, str, str]] = {
     "dagster": ("daglab._host.run_dagster", "daglab._host.run_dagster", "main"),
+    "run": ("daglab._host.run", "daglab._host.run", "main"),
     "webserver": ("daglab._host.run_webserver", "daglab._host.run_webserver", "main"),
     "marimo": ("marimo", "marimo._cli.cli", "main"),
     "notebook": ("daglab._host.notebook", "daglab._host.notebook", "main"),

@@ -6,7 +6,9 @@ marimo's command line runs the notebook and writes the page. What is added here 
 parts of marimo and so is optional: each part that this version lacks is named in a `degraded` event
 and left out.
 
-- Cells' beginnings and ends, and the kernel's process, are written to the events file.
+- Cells' beginnings and ends, and the kernel's process, are written to the events file. The first
+  line is written when marimo is about to start the kernel: before, a forked process may still hang
+  on a lock that it has inherited.
 - A kernel that dies ends this process with exit code 70; marimo alone would wait for ever.
 - SIGUSR1 means that the time is over: the running cell is interrupted until the export is done, so
   that the page shows everything up to it.
@@ -189,7 +191,6 @@ def main() -> NoReturn:
     options = parser.parse_args(own)
 
     events = _Events(options.events)
-    events.write("started", pid=os.getpid())
     watch = _Watch(events)
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("cells are not watched", lambda: _watch_cells(watch)),

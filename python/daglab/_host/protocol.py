@@ -10,6 +10,9 @@ from typing import Any
 
 PROTOCOL = 1
 
+# The variable by which daglab finds a task's processes, wherever they have gone.
+MARK = "DAGLAB_TASK"
+
 Message = dict[str, Any]
 
 

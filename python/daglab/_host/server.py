@@ -1,8 +1,8 @@
 """The warm host: imports once, then forks each task it is asked for.
 
-It has one thread, so that a fork copies nothing half-done, and it decides nothing: it forks, reaps
-and reports. Foreign code is imported here only as third-party modules that the other side names,
-and nothing in them is ever called.
+It has one thread of Python, so that a fork copies nothing half-done, and it decides nothing: it
+forks, reaps and reports. Foreign code is imported here only as third-party modules that the other
+side names (`preload.py` says which of them are), and nothing in them is ever called.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from daglab._host import entries, process, protocol
+from daglab._host import entries, preload, process, protocol
 from daglab._host.protocol import Message
 
 # How long tasks may take to end after SIGTERM when the host shuts down.
@@ -67,6 +68,9 @@ class Server:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._control, selectors.EVENT_READ)
+        self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._warmed: set[str] = set()
 
     def serve(self) -> None:
@@ -88,17 +92,14 @@ class Server:
         )
         gc.collect()
         gc.freeze()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._control, selectors.EVENT_READ)
-            selector.register(self._wake_read, selectors.EVENT_READ)
-            running = True
-            while running:
-                for key, _ in selector.select():
-                    if key.fileobj is self._control:
-                        running = self._receive() and running
-                    else:
-                        self._drain_wake_pipe()
-                self._reap()
+        running = True
+        while running:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._control:
+                    running = self._receive() and running
+                else:
+                    self._drain_wake_pipe()
+            self._reap()
         self._end_all()
 
     def _drain_wake_pipe(self) -> None:
@@ -114,7 +115,10 @@ class Server:
     def _receive(self) -> bool:
         """Handle what has arrived; False when the host is to end."""
         try:
-            data = self._control.recv(65536)
+            # A wake-up without anything to read must not hold up the tasks.
+            data = self._control.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
         except ConnectionResetError:
             return False
         if not data:
@@ -138,16 +142,9 @@ class Server:
         return True
 
     def _preload(self, modules: list[str]) -> None:
-        loaded: list[str] = []
-        skipped: dict[str, str] = {}
         self._warm_for("marimo")
-        for name in modules:
-            try:
-                importlib.import_module(name)
-            except BaseException as error:
-                skipped[name] = f"{type(error).__name__}: {error}"
-                continue
-            loaded.append(name)
+        parent = os.getpid()
+        loaded, skipped = preload.load(modules, lambda: self._detach(parent))
         gc.collect()
         gc.freeze()
         self._send(
@@ -155,7 +152,7 @@ class Server:
                 "type": "preloaded",
                 "loaded": loaded,
                 "skipped": skipped,
-                "threads": _threads() - 1,
+                "threads": preload.threads() - 1,
             }
         )
 
@@ -166,6 +163,13 @@ class Server:
                     os.killpg(child.pid, number)
 
     def _fork(self, task_id: int, task: Message) -> None:
+        others = threading.active_count() - 1
+        if others:
+            # A lock that one of them holds would be held in the child for ever. Native threads, as
+            # those of OpenBLAS, are stopped for the fork by the library that started them.
+            reason = f"the Python host has {others} threads beside its own, so it can't fork"
+            self._send({"type": "refused", "id": task_id, "reason": reason})
+            return
         try:
             self._warm_for(task["entry"])
             run = entries.load(task["entry"])
@@ -202,19 +206,10 @@ class Server:
         """Turn the forked child into the task. Never returns."""
         code = 1
         try:
-            with contextlib.suppress(OSError):
-                os.setpgid(0, 0)
-            process.die_with_parent(parent)
-            signal.set_wakeup_fd(-1)
-            for number in _RESET:
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-            self._control.close()
-            os.close(self._wake_read)
-            os.close(self._wake_write)
+            self._detach(parent)
             _redirect(task["stdout"], 1)
             _redirect(task["stderr"], 2)
+            process.show_variable(protocol.MARK, task["env"].get(protocol.MARK, ""))
             for name, value in task["env"].items():
                 if value is None:
                     os.environ.pop(name, None)
@@ -231,6 +226,22 @@ class Server:
         finally:
             _leave(code)
         raise AssertionError("a child has left before")
+
+    def _detach(self, parent: int) -> None:
+        """Let go, in a forked child, of all that is the host's."""
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
+        process.die_with_parent(parent)
+        signal.set_wakeup_fd(-1)
+        for number in _RESET:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        # The selector's descriptor is shared: what a task does to it happens to the host.
+        self._selector.close()
+        self._control.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
     def _reap(self) -> None:
         while True:
@@ -286,13 +297,6 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _threads() -> int:
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return 1
-
-
 def _redirect(path: str, descriptor: int) -> None:
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(opened, descriptor)
@@ -341,7 +345,6 @@ def _exit_code(run: Callable[[], object]) -> int:
 def _leave(code: int) -> None:
     """Exit as an interpreter does: threads are joined, exit handlers run, streams are flushed."""
     import atexit
-    import threading
 
     try:
         with contextlib.suppress(BaseException):
