@@ -183,11 +183,13 @@ impl Plan {
     fn notebook_notes(&self, notebook: &PlannedNotebook) -> String {
         let mut notes = vec![notebook.why.clone()];
         notes.extend(notebook.skip.as_ref().map(|why| format!("skipped: {why}")));
-        let needs: Vec<&str> = notebook
-            .needs
-            .iter()
-            .map(|index| self.runs[*index].name.as_str())
-            .collect();
+        let mut needs: Vec<&str> = Vec::new();
+        for index in &notebook.needs {
+            let name = self.runs[*index].name.as_str();
+            if !needs.contains(&name) {
+                needs.push(name);
+            }
+        }
         if !needs.is_empty() {
             notes.push(format!("after {}", needs.join(", ")));
         } else if notebook.needs_dagster {

@@ -21,6 +21,15 @@ pub struct Filters {
     pub jobs: Vec<String>,
 }
 
+impl Filters {
+    fn choose(&self, run: &PlannedRun) -> bool {
+        if self.jobs.is_empty() {
+            return self.notebooks.is_empty();
+        }
+        matches!(&run.selection, Selection::Job { name, .. } if self.jobs.contains(name))
+    }
+}
+
 /// Makes the plan.
 pub fn plan(
     root: &Path,
@@ -32,9 +41,7 @@ pub fn plan(
     let ci = &loaded.settings.ci;
     let mut runs = planner.runs(filters)?;
     let mut notebooks = planner.notebooks(found, filters, &runs)?;
-    if !filters.notebooks.is_empty() && filters.jobs.is_empty() {
-        keep_needed(&mut runs, &mut notebooks);
-    }
+    keep_chosen(&mut runs, &mut notebooks, filters);
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     Ok(Plan {
         validate: ci.validate,
@@ -46,15 +53,13 @@ pub fn plan(
     })
 }
 
-/// Leaves out the runs that no chosen notebook waits for.
-fn keep_needed(runs: &mut Vec<PlannedRun>, notebooks: &mut [PlannedNotebook]) {
+/// Leaves out the runs that flags did not choose and no chosen notebook waits for.
+fn keep_chosen(runs: &mut Vec<PlannedRun>, notebooks: &mut [PlannedNotebook], filters: &Filters) {
     let mut new_index = vec![None; runs.len()];
     let mut kept = Vec::new();
     for (old, run) in runs.drain(..).enumerate() {
-        if notebooks
-            .iter()
-            .any(|notebook| notebook.needs.contains(&old))
-        {
+        let needed = || notebooks.iter().any(|other| other.needs.contains(&old));
+        if filters.choose(&run) || needed() {
             new_index[old] = Some(kept.len());
             kept.push(run);
         }
@@ -101,6 +106,7 @@ impl Planner<'_> {
         }
     }
 
+    /// All configured runs, since any may be needed, and the jobs that only a flag names.
     fn runs(&self, filters: &Filters) -> Result<Vec<PlannedRun>, Error> {
         let settings = &self.loaded.settings.ci;
         let mut runs = Vec::new();
@@ -109,9 +115,7 @@ impl Planner<'_> {
             if job.name.is_empty() {
                 return Err(self.error("a job has no `name`".to_owned(), None, &path));
             }
-            if filters.jobs.is_empty() || filters.jobs.contains(&job.name) {
-                runs.push(self.job(job, &path)?);
-            }
+            runs.push(self.job(job, &path)?);
         }
         for name in &filters.jobs {
             if !runs.iter().any(|run| run.name == *name) {
@@ -125,10 +129,8 @@ impl Planner<'_> {
                 runs.push(run);
             }
         }
-        if filters.jobs.is_empty() {
-            for (index, assets) in settings.assets.iter().flatten().enumerate() {
-                runs.push(self.assets(assets, &format!("ci.assets.{index}"))?);
-            }
+        for (index, assets) in settings.assets.iter().flatten().enumerate() {
+            runs.push(self.assets(assets, &format!("ci.assets.{index}"))?);
         }
         Ok(runs)
     }
@@ -310,17 +312,15 @@ impl Planner<'_> {
         let mut needs = Vec::new();
         if let Some((path, names)) = last(entries, |entry| entry.needs.as_ref()) {
             for name in names {
-                let index = runs
-                    .iter()
-                    .position(|run| run.name == *name)
-                    .ok_or_else(|| {
-                        let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
-                        let hint = did_you_mean(name, &names);
-                        let message =
-                            format!("`{}` needs `{name}`, which is no run", notebook.path);
-                        self.error(message, hint, &format!("{path}.needs"))
-                    })?;
-                needs.push(index);
+                // Several runs of one name are one job with several partitions, for example.
+                let before = needs.len();
+                needs.extend((0..runs.len()).filter(|index| runs[*index].name == *name));
+                if needs.len() == before {
+                    let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
+                    let hint = did_you_mean(name, &names);
+                    let message = format!("`{}` needs `{name}`, which is no run", notebook.path);
+                    return Err(self.error(message, hint, &format!("{path}.needs")));
+                }
             }
         }
         let attach = last(entries, |entry| entry.attach.as_deref());
@@ -516,7 +516,30 @@ mod tests {
         assert_eq!((plan.runs.len(), plan.notebooks.len()), (0, 1));
         let plan = with(&[], &["report", "other"]).unwrap();
         assert_eq!((plan.runs.len(), plan.notebooks.len()), (2, 0));
+        let plan = with(&["nb/b.py"], &["build"]).unwrap();
+        let names: Vec<&str> = plan.runs.iter().map(|run| run.name.as_str()).collect();
+        assert_eq!(names, ["build", "daily"]);
+        assert_eq!(plan.notebooks[0].needs, [1]);
         assert!(with(&["nope/*"], &[]).is_err());
+    }
+
+    #[test]
+    fn every_run_of_a_needed_name_is_waited_for() {
+        let (dir, loaded) = loaded(
+            "ci:
+  jobs:
+    - {name: load, partition: a}
+    - other
+    - {name: load, partition: b}
+  notebooks:
+    - {path: a.py, needs: [load]}
+",
+        );
+        let found = [notebook("a.py", "")];
+        let plan = plan(dir.path(), &loaded, &found, &Filters::default()).unwrap();
+        assert_eq!(plan.notebooks[0].needs, [0, 2]);
+        let text = plan.describe("p");
+        assert!(text.contains("after load\n"), "{text}");
     }
 
     #[test]
