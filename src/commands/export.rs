@@ -4,22 +4,22 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::ci::{IsolationArg, describe, isolation, positive_seconds};
 use super::{Context, Failure, prepare};
 use crate::ci::pipeline::{self, Job};
 use crate::ci::plan::{Plan, PlannedNotebook, Policy};
 use crate::ci::{Emit, planner};
-use crate::config::{self, Loaded};
+use crate::config::{self, FlagValue, Loaded};
 use crate::error::{Diagnose, ExitStatus};
+use crate::host;
 use crate::host::instance::Kind;
-use crate::host::{self, Isolation};
 use crate::project::notebooks::{self, Notebook};
 use crate::project::{DetectRequest, Project, TargetFlags, detect};
-use crate::publish::local::{self, LocalStore};
+use crate::publish::local::LocalStore;
 use crate::report::model::{CiReport, Finding, NotebookStatus, RunResult, Severity, Target};
 use crate::report::terminal::{self, RenderOptions};
 use crate::supervise::cancel::{Cancel, Reason};
@@ -52,13 +52,17 @@ pub struct ExportArgs {
     #[arg(long, value_name = "KEY")]
     pub metadata_key: Option<String>,
 
-    /// Remove earlier exports in the same directory that are older
+    /// Remove earlier exports in the same directory that are older [default: 30]
     #[arg(long, value_name = "N")]
     pub retention_days: Option<u32>,
 
-    /// Write a gzip copy beside the page
-    #[arg(long)]
+    /// Write a gzip copy beside the page, which is the default
+    #[arg(long, overrides_with = "no_compress")]
     pub compress: bool,
+
+    /// Write no gzip copy
+    #[arg(long, overrides_with = "compress")]
+    pub no_compress: bool,
 
     /// How long the notebook may take [default: 600]
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
@@ -132,7 +136,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         (None, None) => None,
     };
     let project = find_project(context, &file, target.is_some())?;
-    let loaded = config::load(&context.config_request(&project.root, Vec::new()))?;
+    let loaded = config::load(&context.config_request(&project.root, args.flags()))?;
     let notebook = Notebook::read(&project.root, &file)
         .ok_or_else(|| Error::NotANotebook(args.notebook.clone()))?;
     let output = match &args.output {
@@ -142,7 +146,8 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let (Some(dir), Some(name)) = (output.parent(), output.file_name()) else {
         return Err(Error::NoName(output).into());
     };
-    let store = LocalStore::open(dir)?;
+    let compress = loaded.settings.export.compress;
+    let store = LocalStore::open(dir)?.with_gzip_copies(compress);
     let output = store.root().join(name);
 
     let cancel = Cancel::on_signals()?;
@@ -170,16 +175,13 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         locations: prepare::locations(&project),
         interpreter: prepared.interpreter,
         versions: prepared.env.versions,
-        isolation: how(args, &loaded),
+        isolation: loaded.settings.ci.isolation.map(isolation),
         instance,
         template: prepared.template,
         keep_pictures: false,
         tag_latest_run: true,
-        retention_days: args.retention_days,
-        metadata_key: args
-            .metadata_key
-            .clone()
-            .unwrap_or_else(|| loaded.settings.defaults.attach_metadata_key.clone()),
+        retention_days: Some(loaded.settings.export.retention_days),
+        metadata_key: loaded.settings.defaults.attach_metadata_key.clone(),
         user_env: context.env.iter().cloned().collect(),
         polling: loaded.settings.performance.polling_interval.duration(),
         start_up: loaded.settings.performance.max_wait_time.duration(),
@@ -196,7 +198,9 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let report = pipeline::run(job, store).await;
     drop(emit);
     drop(progress);
-    finish(args, context, &cancel, &report?, &output)
+    let packed = compress.then(|| output.with_added_extension("gz"));
+    let written = [Some(output), packed].into_iter().flatten();
+    finish(context, &cancel, &report?, written)
 }
 
 /// The project the notebook is in: that of the current directory, or else of the notebook's folder.
@@ -233,11 +237,41 @@ fn find_project(context: &Context, file: &Path, required: bool) -> Result<Projec
     }
 }
 
-fn how(args: &ExportArgs, loaded: &Loaded) -> Option<Isolation> {
-    match args.isolation {
-        Some(IsolationArg::Fork) => Some(Isolation::Fork),
-        Some(IsolationArg::Spawn) => Some(Isolation::Spawn),
-        None => loaded.settings.ci.isolation.map(isolation),
+impl ExportArgs {
+    /// The flags that are settings, for the topmost layer.
+    fn flags(&self) -> Vec<FlagValue> {
+        let mut flags = Vec::new();
+        let mut set = |path, value: Option<serde_json::Value>, flag| {
+            flags.extend(value.map(|value| FlagValue { path, value, flag }));
+        };
+        set(
+            "defaults.attach_metadata_key",
+            self.metadata_key.clone().map(Into::into),
+            "--metadata-key",
+        );
+        set(
+            "export.retention_days",
+            self.retention_days.map(Into::into),
+            "--retention-days",
+        );
+        set(
+            "export.compress",
+            self.compress.then(|| true.into()),
+            "--compress",
+        );
+        set(
+            "export.compress",
+            self.no_compress.then(|| false.into()),
+            "--no-compress",
+        );
+        set("ci.timeout", self.timeout.map(Into::into), "--timeout");
+        let isolation = self
+            .isolation
+            .as_ref()
+            .and_then(ValueEnum::to_possible_value);
+        let isolation = isolation.map(|how| how.get_name().into());
+        set("ci.isolation", isolation, "--isolation");
+        flags
     }
 }
 
@@ -249,10 +283,6 @@ fn plan_of(
     target: Option<Target>,
     name: &str,
 ) -> Plan {
-    let timeout = args.timeout.map_or(
-        loaded.settings.ci.timeout.duration(),
-        Duration::from_secs_f64,
-    );
     Plan {
         validate: false,
         check: false,
@@ -271,7 +301,7 @@ fn plan_of(
             needs_dagster: false,
             target,
             policy: Policy {
-                timeout,
+                timeout: loaded.settings.ci.timeout.duration(),
                 retries: 0,
                 allow_failure: false,
             },
@@ -283,11 +313,10 @@ fn plan_of(
 }
 
 fn finish(
-    args: &ExportArgs,
     context: &Context,
     cancel: &Cancel,
     report: &CiReport,
-    output: &Path,
+    written: impl Iterator<Item = PathBuf>,
 ) -> Result<ExitStatus, Failure> {
     let notebook = &report.notebooks[0];
     if report.result != RunResult::Passed {
@@ -299,13 +328,10 @@ fn finish(
         context.printer.message(&terminal::render(report, &options));
     }
     if notebook.html.is_some() {
-        let mut written = format!("{}\n", output.display());
-        if args.compress {
-            let packed = output.with_added_extension("gz");
-            local::compress_whole(output, &packed)?;
-            written.push_str(&format!("{}\n", packed.display()));
-        }
-        context.printer.result(&written).map_err(Failure::output)?;
+        let lines: String = written
+            .map(|file| format!("{}\n", file.display()))
+            .collect();
+        context.printer.result(&lines).map_err(Failure::output)?;
     }
     Ok(match report.result {
         RunResult::Passed => ExitStatus::Success,

@@ -268,7 +268,7 @@ impl Default for Performance {
 pub struct Export {
     /// Days after which a page may be removed.
     pub retention_days: u32,
-    /// Whether pages are compressed where a store can serve them so.
+    /// Whether `export` writes a gzip copy beside the page.
     pub compress: bool,
     /// The object store.
     pub cloud_storage: CloudStorage,
