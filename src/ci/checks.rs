@@ -1,4 +1,5 @@
-//! `marimo check` over the plan's notebooks, in one process.
+//! What is found without running anything: by the planner, and by `marimo check` over the plan's
+//! notebooks, in one process.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,8 +14,11 @@ use crate::report::model::{Finding, Severity};
 /// Linting reads text; a minute is plenty for hundreds of notebooks.
 const TIME: Duration = Duration::from_secs(120);
 
-/// Runs `marimo check` and notes what it finds.
+/// Notes what the planner found, runs `marimo check` and notes what that finds.
 pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
+    for finding in &plan.findings {
+        session.find(finding.clone());
+    }
     let paths = paths(plan);
     if !plan.check || paths.is_empty() {
         return;

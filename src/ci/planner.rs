@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 
 use super::error::Error;
 use super::plan::{Executor, Plan, PlannedNotebook, PlannedRun, Policy, Selection};
+use super::session::finding;
 use crate::config::{self, Loaded, ci};
 use crate::dagster::discover::most_similar;
 use crate::project::notebooks::{self, Notebook};
-use crate::report::model::Target;
+use crate::report::model::{Finding, Severity, Target};
 
 /// What flags choose.
 #[derive(Debug, Clone, Default)]
@@ -48,8 +49,31 @@ pub fn plan(
         check: ci.check,
         strict: ci.strict,
         concurrency: ci.concurrency.map_or(processors, usize::from),
+        findings: notebooks
+            .iter()
+            .filter_map(|planned| misread_header(planned, found))
+            .collect(),
         runs,
         notebooks,
+    })
+}
+
+/// A notebook whose header has a word that is not understood may not be paired as its author thinks.
+fn misread_header(planned: &PlannedNotebook, found: &[Notebook]) -> Option<Finding> {
+    let notebook = found.iter().find(|other| other.path == planned.path)?;
+    let (word, line) = notebook.source.as_ref().ok()?.unknown_in_header.clone()?;
+    let keys = ["asset", "partition", "job"];
+    let key = word.split('=').next().unwrap_or_default();
+    let message = format!(
+        "`{word}` in the header of `{}` is not understood",
+        planned.path
+    );
+    Some(Finding {
+        path: Some(planned.path.clone()),
+        line: Some(line),
+        hint: did_you_mean(key, &keys.map(str::to_owned))
+            .or_else(|| Some("it takes `asset=KEY`, `partition=KEY` and `job=NAME`".to_owned())),
+        ..finding("daglab", "header", Severity::Warning, message)
     })
 }
 
@@ -559,6 +583,27 @@ mod tests {
         assert_eq!(
             crate::error::Diagnose::hint(&error).unwrap(),
             "did you mean `build`?"
+        );
+    }
+
+    #[test]
+    fn a_header_that_is_not_understood_is_found() {
+        let (dir, loaded) = loaded("");
+        let found = [
+            notebook("a.py", "# daglab: aset=x\n"),
+            notebook("b.py", "# daglab: asset=x\n"),
+        ];
+        let plan = plan(dir.path(), &loaded, &found, &Filters::default()).unwrap();
+        let [found] = plan.findings.as_slice() else {
+            panic!("{:?}", plan.findings)
+        };
+        assert_eq!((found.path.as_deref(), found.line), (Some("a.py"), Some(1)));
+        let text = plan.describe("p");
+        assert!(
+            text.contains(
+                "a.py:1: `aset=x` in the header of `a.py` is not understood; did you mean `asset`?"
+            ),
+            "{text}"
         );
     }
 
