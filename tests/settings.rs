@@ -40,3 +40,21 @@ fn an_export_follows_its_settings_and_flags_win() {
     assert!(run.stdout().contains("a.html.gz"), "{}", run.stdout());
     assert!(page.exists() && packed.exists());
 }
+
+#[test]
+fn times_and_counts_out_of_range_are_refused() {
+    let project = Project::small();
+    Run::of(project.daglab(&["ci", "--plan", "--timeout", "1e30"]))
+        .expect_code(2)
+        .expect_stderr("30 days");
+    project.write("daglab.yaml", "ci:\n  timeout: 1e20\n");
+    Run::of(project.daglab(&["ci", "--plan"]))
+        .expect_code(7)
+        .expect_stderr("30 days")
+        .expect_stderr("daglab.yaml:2");
+    project.write("daglab.yaml", "ci:\n  concurrency: 0\n");
+    Run::of(project.daglab(&["ci", "--plan"]))
+        .expect_code(7)
+        .expect_stderr("from 1 to 512")
+        .expect_stderr("daglab.yaml:2");
+}

@@ -603,6 +603,9 @@ mod tests {
             "- a",
             "version: 2.0",
             "ci: {timeout: 0}",
+            "ci: {timeout: 1e20}",
+            "ci: {concurrency: 0}",
+            "ci: {concurrency: 65535}",
             "ci: {executor: fast}",
         ] {
             mistake(text);
