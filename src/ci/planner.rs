@@ -229,6 +229,11 @@ impl Planner<'_> {
                 hint: None,
                 snippet: crate::error::Diagnose::detail(&error),
             })?;
+            if !config.is_object() {
+                let message =
+                    format!("the run config `{file}` must be a mapping of keys to values");
+                return Err(self.error(message, None, &place));
+            }
         }
         overlay(&mut config, &Value::Object(own.clone()));
         Ok(config)
@@ -584,6 +589,23 @@ mod tests {
             crate::error::Diagnose::hint(&error).unwrap(),
             "did you mean `build`?"
         );
+    }
+
+    #[test]
+    fn a_run_config_file_must_be_a_mapping() {
+        let (dir, loaded) = loaded("ci:\n  jobs:\n    - {name: a, run_config_file: run.yaml}\n");
+        let plan_with = |text: &str| {
+            std::fs::write(dir.path().join("run.yaml"), text).unwrap();
+            plan(dir.path(), &loaded, &[], &Filters::default())
+        };
+        assert!(plan_with("").is_ok());
+        assert!(plan_with("ops: {}").is_ok());
+        for text in ["- ops", "ops"] {
+            let error = plan_with(text).unwrap_err();
+            assert!(error.to_string().contains("`run.yaml`"), "{error}");
+            let detail = crate::error::Diagnose::detail(&error).unwrap();
+            assert!(detail.contains("daglab.yaml:3"), "{detail}");
+        }
     }
 
     #[test]
