@@ -58,3 +58,25 @@ fn times_and_counts_out_of_range_are_refused() {
         .expect_stderr("from 1 to 512")
         .expect_stderr("daglab.yaml:2");
 }
+
+#[test]
+fn config_shows_what_ci_would_read() {
+    let project = Project::small();
+    project.write(".git/HEAD", "");
+    project.write("daglab.yaml", "marimo:\n  port: 4010\n");
+    project.write("nb/daglab.yaml", "marimo:\n  port: 4020\n");
+    // As `ci nb` does, which takes the project that the folder is in.
+    let show = |folder: &str| Run::of(project.daglab(&["config", "show", folder]));
+    for folder in [".", "nb"] {
+        let run = show(folder);
+        run.expect_code(0);
+        assert!(run.stdout().contains("port: 4010"), "{}", run.stdout());
+    }
+    show("nowhere")
+        .expect_code(3)
+        .expect_stderr("there is no folder");
+    let none = Project::empty();
+    none.write("daglab.yaml", "marimo:\n  port: 4030\n");
+    let run = Run::of(none.daglab(&["config", "show"]));
+    assert!(run.stdout().contains("port: 4030"), "{}", run.stdout());
+}
