@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-use super::model::Seconds;
+use super::model::{Seconds, Settings};
 
 /// What `daglab ci` runs, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -168,6 +168,14 @@ pub struct Notebook {
     pub allow_failure: Option<bool>,
     /// Why it is not to be run.
     pub skip: Option<String>,
+}
+
+/// Settings with one entry in each of the three lists, to hold a layer's entries against.
+pub(super) fn with_entries(mut settings: Settings) -> Settings {
+    settings.ci.jobs = Some(vec![Job::default()]);
+    settings.ci.assets = Some(vec![Assets::default()]);
+    settings.ci.notebooks = Some(vec![Notebook::default()]);
+    settings
 }
 
 /// Spells out the short forms: a plain text in one of the three lists.
