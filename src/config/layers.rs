@@ -145,6 +145,7 @@ pub fn load(request: &Request) -> Result<Loaded, Error> {
     layers.push(variables(&request.env)?);
     layers.push(flags(&request.flags));
 
+    let defaults = serde_json::to_value(Settings::default()).expect("settings are plain data");
     let mut values = Value::Object(Map::new());
     let mut origins = BTreeMap::new();
     for layer in layers {
@@ -154,6 +155,8 @@ pub fn load(request: &Request) -> Result<Loaded, Error> {
         merge(&mut values, layer.values);
         origins.extend(layer.origins);
     }
+    // Who writes one key of a section has not set the others.
+    origins.retain(|path, _| !is_section(&defaults, path));
     let settings =
         serde_json::from_value(values).expect("a merge of layers that are valid is valid");
     Ok(Loaded {
@@ -161,6 +164,18 @@ pub fn load(request: &Request) -> Result<Loaded, Error> {
         origins: Origins(origins),
         files,
     })
+}
+
+/// Whether a path is that of a mapping whose keys are settings.
+fn is_section(defaults: &Value, path: &str) -> bool {
+    let mut value = defaults;
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        match value.get(part) {
+            Some(inner) => value = inner,
+            None => return false,
+        }
+    }
+    value.as_object().is_some_and(|keys| !keys.is_empty())
 }
 
 /// The directory and its parents, as far as the root of the git repository it is in; the directory
@@ -249,11 +264,20 @@ fn variables(env: &[(String, String)]) -> Result<Layer, Error> {
             .or_else(|_| Ok(serde_json::json!({ "value": text })))
             .map_err(|error: Error| named(error.to_string()))?["value"]
             .take();
+        let origin = Origin::Variable(name.clone());
+        note_all(&value, &path, &origin, &mut layer.origins);
         put(&mut layer.values, &path, value);
-        layer.origins.insert(path, Origin::Variable(name.clone()));
     }
     expand_short_forms(&mut layer.values);
     Ok(layer)
+}
+
+/// Notes the origin of a value and of the keys in it.
+fn note_all(value: &Value, path: &str, origin: &Origin, origins: &mut BTreeMap<String, Origin>) {
+    origins.insert(path.to_owned(), origin.clone());
+    for (key, value) in value.as_object().into_iter().flatten() {
+        note_all(value, &format!("{path}.{key}"), origin, origins);
+    }
 }
 
 fn flags(flags: &[FlagValue]) -> Layer {
@@ -550,6 +574,7 @@ mod tests {
             "DAGLAB_EXPORT__RETENTION_DAYS"
         );
         assert_eq!(origin("export.compress"), "default");
+        assert_eq!(origin("dagster.graphql.timeout"), "default");
     }
 
     #[test]
