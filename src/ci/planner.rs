@@ -49,12 +49,20 @@ pub fn plan(
         check: ci.check,
         strict: ci.strict,
         concurrency: ci.concurrency.map_or(processors, usize::from),
-        findings: notebooks
-            .iter()
-            .filter_map(|planned| misread_header(planned, found))
+        findings: unused_settings(loaded)
+            .chain(notebooks.iter().filter_map(|n| misread_header(n, found)))
             .collect(),
         runs,
         notebooks,
+    })
+}
+
+/// Settings that somebody has set and that this version does not act on.
+pub fn unused_settings(loaded: &Loaded) -> impl Iterator<Item = Finding> {
+    loaded.unused().map(|(path, origin)| {
+        let message =
+            format!("`{path}` is set in {origin}; this version of daglab does not act on it yet");
+        finding("daglab", "unused-setting", Severity::Warning, message)
     })
 }
 
@@ -606,6 +614,25 @@ mod tests {
             let detail = crate::error::Diagnose::detail(&error).unwrap();
             assert!(detail.contains("daglab.yaml:3"), "{detail}");
         }
+    }
+
+    #[test]
+    fn settings_without_effect_are_found() {
+        let (dir, loaded) = loaded("security:\n  sandbox_mode: true\n");
+        let plan = plan(dir.path(), &loaded, &[], &Filters::default()).unwrap();
+        let [found] = plan.findings.as_slice() else {
+            panic!("{:?}", plan.findings)
+        };
+        assert!(
+            found
+                .message
+                .starts_with("`security.sandbox_mode` is set in ")
+        );
+        assert!(
+            found.message.contains("daglab.yaml:2; "),
+            "{}",
+            found.message
+        );
     }
 
     #[test]

@@ -309,7 +309,7 @@ fn plan_of(
             imports: Vec::new(),
             why: "`--notebook`".to_owned(),
         }],
-        findings: Vec::new(),
+        findings: planner::unused_settings(loaded).collect(),
     }
 }
 
