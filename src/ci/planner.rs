@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::error::Error;
 use super::plan::{Executor, Plan, PlannedNotebook, PlannedRun, Policy, Selection};
 use super::session::finding;
-use crate::config::{self, Loaded, ci};
+use crate::config::{self, Loaded, Origin, ci};
 use crate::dagster::discover::most_similar;
 use crate::project::notebooks::{self, Notebook};
 use crate::report::model::{Finding, Severity, Target};
@@ -50,6 +50,7 @@ pub fn plan(
         strict: ci.strict,
         concurrency: ci.concurrency.map_or(processors, usize::from),
         findings: unused_settings(loaded)
+            .chain(planner.nothing_discovered(found))
             .chain(notebooks.iter().filter_map(|n| misread_header(n, found)))
             .collect(),
         runs,
@@ -280,12 +281,40 @@ impl Planner<'_> {
                 .iter()
                 .filter(|(_, _, glob)| glob.is_match(&notebook.path))
                 .collect();
-            let listed = !mine.is_empty() || self.loaded.settings.ci.notebooks.is_none();
+            let listed = !mine.is_empty() || self.discovers(notebook);
             if if wanted.is_empty() { listed } else { flagged } {
                 planned.push(self.notebook(notebook, slug, &mine, runs, flagged)?);
             }
         }
         Ok(planned)
+    }
+
+    /// Whether a notebook is run that nobody named: one in `notebooks_dir`, where that is set.
+    fn discovers(&self, notebook: &Notebook) -> bool {
+        let settings = &self.loaded.settings;
+        let anywhere = *self.loaded.origins.of("notebooks_dir") == Origin::Default;
+        let folder = self.root.join(&settings.notebooks_dir);
+        settings.auto_discover
+            && settings.ci.notebooks.is_none()
+            && (anywhere || notebook.file.starts_with(folder))
+    }
+
+    /// A folder without notebooks is not what somebody meant whose notebooks are elsewhere.
+    fn nothing_discovered(&self, found: &[Notebook]) -> Option<Finding> {
+        let settings = &self.loaded.settings;
+        let looks = settings.auto_discover && settings.ci.notebooks.is_none();
+        if !looks || found.is_empty() || found.iter().any(|other| self.discovers(other)) {
+            return None;
+        }
+        let message = format!(
+            "there is no notebook in `{}`, which is `notebooks_dir` in {}",
+            settings.notebooks_dir,
+            self.loaded.origins.of("notebooks_dir")
+        );
+        Some(Finding {
+            hint: Some(list_of(found)),
+            ..finding("daglab", "no-notebooks", Severity::Warning, message)
+        })
     }
 
     /// The entries of `ci.notebooks` with their patterns; one that matches nothing is an error.
@@ -468,7 +497,7 @@ mod tests {
     fn notebook(path: &str, text: &str) -> Notebook {
         Notebook {
             path: path.to_owned(),
-            file: path.into(),
+            file: Path::new("/p").join(path),
             source: crate::marimo::source::parse(&format!(
                 "{text}import marimo\napp = marimo.App()\n"
             )),
@@ -526,6 +555,35 @@ mod tests {
         );
         assert_eq!((b.needs.as_slice(), b.args.len()), (&[2][..], 2));
         assert!(b.needs_dagster && !a.needs_dagster);
+    }
+
+    #[test]
+    fn notebooks_are_discovered_where_settings_say() {
+        let found = [notebook("nb/a.py", ""), notebook("nb2/b.py", "")];
+        let paths = |yaml: &str, flags: &[&str]| {
+            let (_dir, loaded) = loaded(yaml);
+            let filters = Filters {
+                notebooks: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+                ..Filters::default()
+            };
+            let plan = plan(Path::new("/p"), &loaded, &found, &filters).unwrap();
+            let paths = plan.notebooks.into_iter().map(|planned| planned.path);
+            paths.collect::<Vec<String>>()
+        };
+        assert_eq!(paths("", &[]), ["nb/a.py", "nb2/b.py"]);
+        for dir in ["nb", "./nb/"] {
+            assert_eq!(paths(&format!("notebooks_dir: {dir}"), &[]), ["nb/a.py"]);
+        }
+        assert_eq!(paths("notebooks_dir: .", &[]).len(), 2);
+        let (_dir, elsewhere) = loaded("notebooks_dir: x");
+        let none = plan(Path::new("/p"), &elsewhere, &found, &Filters::default()).unwrap();
+        assert!(none.notebooks.is_empty());
+        let hint = none.findings[0].hint.as_deref();
+        assert_eq!(hint, Some("the project has `nb/a.py`, `nb2/b.py`"));
+        let named = "{auto_discover: false, ci: {notebooks: [nb2/*]}}";
+        assert_eq!(paths(named, &[]), ["nb2/b.py"]);
+        assert!(paths("auto_discover: false", &[]).is_empty());
+        assert_eq!(paths("auto_discover: false", &["nb/*"]), ["nb/a.py"]);
     }
 
     #[test]
