@@ -80,3 +80,19 @@ fn config_shows_what_ci_would_read() {
     let run = Run::of(none.daglab(&["config", "show"]));
     assert!(run.stdout().contains("port: 4030"), "{}", run.stdout());
 }
+
+#[test]
+fn the_log_follows_its_setting_unless_told_otherwise() {
+    let project = Project::small();
+    let logs = |args: &[&str], variable: Option<&str>| {
+        let mut command = project.daglab(&[&["ci", "--plan"], args].concat());
+        command.env_remove("DAGLAB_LOG");
+        command.envs(variable.map(|filter| ("DAGLAB_LOG", filter)));
+        Run::of(command).stderr().contains("settings come from")
+    };
+    assert!(!logs(&[], None));
+    project.write("daglab.yaml", "logging: {level: DEBUG}\n");
+    assert!(logs(&[], None));
+    assert!(!logs(&["-v"], None) && !logs(&["-q"], None));
+    assert!(!logs(&[], Some("warn")));
+}

@@ -145,7 +145,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         flags: TargetFlags::default(),
         variable: &variable,
     })?;
-    let loaded = config::load(&context.config_request(&project.root, args.flags()))?;
+    let loaded = context.settings(&project.root, args.flags())?;
     let found = notebooks::find(&project.root);
     let filters = Filters {
         notebooks: args.notebooks.clone(),

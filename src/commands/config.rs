@@ -56,7 +56,7 @@ pub fn run(args: &ConfigArgs, context: &Context) -> Result<ExitStatus, Failure> 
             output,
         } => {
             let root = root(context.dir.join(project), context)?;
-            let loaded = config::load(&context.config_request(&root, Vec::new()))?;
+            let loaded = context.settings(&root, Vec::new())?;
             show(&loaded, *origin, *output)
         }
     };

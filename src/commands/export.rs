@@ -13,7 +13,7 @@ use super::{Context, Failure, prepare};
 use crate::ci::pipeline::{self, Job};
 use crate::ci::plan::{Plan, PlannedNotebook, Policy};
 use crate::ci::{Emit, planner};
-use crate::config::{self, FlagValue, Loaded};
+use crate::config::{FlagValue, Loaded};
 use crate::error::{Diagnose, ExitStatus};
 use crate::host;
 use crate::host::instance::Kind;
@@ -136,7 +136,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         (None, None) => None,
     };
     let project = find_project(context, &file, target.is_some())?;
-    let loaded = config::load(&context.config_request(&project.root, args.flags()))?;
+    let loaded = context.settings(&project.root, args.flags())?;
     let notebook = Notebook::read(&project.root, &file)
         .ok_or_else(|| Error::NotANotebook(args.notebook.clone()))?;
     let output = match &args.output {
