@@ -96,3 +96,28 @@ fn the_log_follows_its_setting_unless_told_otherwise() {
     assert!(!logs(&["-v"], None) && !logs(&["-q"], None));
     assert!(!logs(&[], Some("warn")));
 }
+
+/// A cell that asks Dagster which jobs there are.
+const ASKS: &str = r#"import json, os, urllib.request
+query = {"query": "{repositoriesOrError {... on RepositoryConnection {nodes {jobs {name}}}}}"}
+url = os.environ["DAGLAB_DAGSTER_URL"] + "/graphql"
+request = urllib.request.Request(
+    url, json.dumps(query).encode(), {"Content-Type": "application/json"}
+)
+answer = urllib.request.urlopen(request).read().decode()
+assert "good_job" in answer, answer"#;
+
+#[test]
+fn an_exported_notebook_can_ask_dagster() {
+    let project = Project::small();
+    project.notebook("nb/a.py", &[ASKS]);
+    export(&project, &[]).expect_code(0);
+
+    let home = project.tmp().join("home");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(home.join("dagster.yaml"), "telemetry: {enabled: false}\n").unwrap();
+    let mut command = project.daglab(&["export", "--notebook", "nb/a.py", "--python"]);
+    command.arg(python()).args(["--attach", "asset://numbers"]);
+    command.env("DAGSTER_HOME", &home);
+    Run::of(command).expect_code(0);
+}

@@ -29,7 +29,8 @@ use crate::ui::progress::Progress;
 ///
 /// The page is written beside the notebook unless `--output` says otherwise. With `--attach` the
 /// link goes to the asset, and with `--job` to the job's latest run, in the instance of
-/// `DAGSTER_HOME`.
+/// `DAGSTER_HOME`. A notebook that speaks to Dagster speaks to that instance, and without `--attach`
+/// and `--job` to an ephemeral one.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
     /// The notebook
@@ -161,15 +162,20 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         prepared = python => prepared?,
         reason = cancel.cancelled() => return Ok(reason.exit_status()),
     };
-    let instance = match &target {
-        None => None,
-        Some(_) => match context.variable("DAGSTER_HOME") {
-            Some(home) => Some(Kind::Existing(home.into())),
-            None => return Err(host::Error::NoInstance.into()),
-        },
+    let source = notebook.source.as_ref();
+    // Outside of a project there is nothing that an instance could serve.
+    let uses_dagster =
+        source.is_ok_and(|source| source.uses_dagster) && !project.locations.is_empty();
+    let instance = match (&target, context.variable("DAGSTER_HOME")) {
+        (Some(_), Some(home)) => Some(Kind::Existing(home.into())),
+        (Some(_), None) => return Err(host::Error::NoInstance.into()),
+        (None, _) => uses_dagster.then_some(Kind::Ephemeral),
     };
+    let tag_latest_run = target.is_some();
+    let page_key = name.to_string_lossy();
+    let plan = plan_of(args, &loaded, &notebook, target, uses_dagster, &page_key);
     let job = Job {
-        plan: plan_of(args, &loaded, &notebook, target, &name.to_string_lossy()),
+        plan,
         info: describe(&project, &prepared.env.version),
         root: project.root.clone(),
         locations: prepare::locations(&project),
@@ -179,7 +185,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         instance,
         template: prepared.template,
         keep_pictures: false,
-        tag_latest_run: true,
+        tag_latest_run,
         retention_days: Some(loaded.settings.export.retention_days),
         metadata_key: loaded.settings.defaults.attach_metadata_key.clone(),
         user_env: context.env.iter().cloned().collect(),
@@ -281,7 +287,8 @@ fn plan_of(
     loaded: &Loaded,
     notebook: &Notebook,
     target: Option<Target>,
-    name: &str,
+    needs_dagster: bool,
+    page_key: &str,
 ) -> Plan {
     Plan {
         validate: false,
@@ -294,11 +301,11 @@ fn plan_of(
             file: notebook.file.clone(),
             slug: notebooks::slugs(std::slice::from_ref(&notebook.path)).swap_remove(0),
             title: notebook.title(),
-            page_key: name.to_owned(),
+            page_key: page_key.to_owned(),
             args: args.args.clone(),
             env: Vec::new(),
             needs: Vec::new(),
-            needs_dagster: false,
+            needs_dagster,
             target,
             policy: Policy {
                 timeout: loaded.settings.ci.timeout.duration(),
