@@ -6,9 +6,9 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::task::LocalSet;
-use tracing_subscriber::EnvFilter;
 
 use crate::commands::{Context, Failure, ci, config, export};
+use crate::log::Log;
 use crate::supervise::guard::{self, Role};
 use crate::supervise::{self, descendants};
 use crate::ui::{self, Printer};
@@ -95,8 +95,8 @@ pub fn run(cli: Cli) -> ExitCode {
         ColorChoice::Never => ui::style::force_color(false),
     }
     let printer = cli.global.printer();
-    cli.global.start_logging();
-    match dispatch(cli, printer) {
+    let log = Log::start(cli.global.log_level());
+    match dispatch(cli, printer, log) {
         Ok(code) => code,
         Err(failure) => {
             let failure = failure.diagnose();
@@ -108,7 +108,7 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Failure> {
+fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
     let workdir = if cli.command.starts_processes() {
         match guard::role()? {
             Role::Guard => return Ok(guard::run()?),
@@ -119,6 +119,7 @@ fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Failure> {
     };
     let context = Context {
         printer,
+        log,
         env: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
@@ -160,20 +161,12 @@ impl Global {
         }
     }
 
-    fn start_logging(&self) {
-        let level = match self.verbose {
-            0 => "warn",
-            1 => "daglab=info",
-            _ => "daglab=debug",
-        };
-        let filter = EnvFilter::try_from_env("DAGLAB_LOG").unwrap_or_else(|_| level.into());
-        let ansi = ui::style::wants_color(&std::io::stderr());
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(ui::runner::Stderr::new)
-            .with_ansi(ansi)
-            .without_time()
-            .with_target(false)
-            .init();
+    fn log_level(&self) -> Option<&'static str> {
+        match (self.quiet, self.verbose) {
+            (0, 0) => None,
+            (1.., 0) => Some("warn"),
+            (_, 1) => Some("daglab=info"),
+            (_, 2..) => Some("daglab=debug"),
+        }
     }
 }

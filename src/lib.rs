@@ -12,6 +12,7 @@ pub mod config;
 pub mod dagster;
 pub mod error;
 pub mod host;
+pub mod log;
 pub mod marimo;
 pub mod project;
 pub mod publish;

@@ -94,14 +94,23 @@ async fn discovers(server: &DagsterServer, workspace: &Workspace) {
     assert!(reports[0].loaded);
     assert_eq!((reports[0].assets, reports[0].jobs), (4, 6));
 
-    let orders = workspace.asset(&key("orders")).expect("an asset").item;
+    let orders = workspace
+        .asset(&key("orders"), None)
+        .expect("an asset")
+        .item;
     assert_eq!(orders.group.as_deref(), Some("sales"));
     assert!(orders.is_materializable);
     let partitions = orders.partitions.as_ref().expect("partitions");
     assert_eq!(partitions.kind, PartitionKind::TimeWindow);
-    let outside = workspace.asset(&key("outside")).expect("an asset").item;
+    let outside = workspace
+        .asset(&key("outside"), None)
+        .expect("an asset")
+        .item;
     assert!(!outside.is_executable && !outside.is_materializable);
-    let summary = workspace.asset(&key("summary")).expect("an asset").item;
+    let summary = workspace
+        .asset(&key("summary"), None)
+        .expect("an asset")
+        .item;
     assert_eq!(summary.dependencies, [key("orders")]);
     assert!(summary.has_checks);
     let checks = server.client().asset_checks(vec![key("summary")]).await;
@@ -256,7 +265,10 @@ async fn explains_a_failing_job(server: &DagsterServer, workspace: &Workspace) {
 }
 
 async fn materializes_a_partition(client: &Client, workspace: &Workspace) {
-    let orders = workspace.asset(&key("orders")).expect("an asset").item;
+    let orders = workspace
+        .asset(&key("orders"), None)
+        .expect("an asset")
+        .item;
     let missing = client.partition_of_asset(orders, "2024-01-32").await;
     assert!(matches!(
         missing,
@@ -269,7 +281,7 @@ async fn materializes_a_partition(client: &Client, workspace: &Workspace) {
         .partition_of_asset(orders, "2024-01-02")
         .await
         .expect("tags");
-    let selector = workspace.asset_job(&[key("orders")]).expect("a job");
+    let selector = workspace.asset_job(&[key("orders")], None).expect("a job");
     let outcome = run(client, selector, json!({}), tags).await;
     assert_eq!(outcome.status, "SUCCESS");
     let materialized = &outcome.materializations[0];
@@ -286,18 +298,21 @@ async fn materializes_a_partition(client: &Client, workspace: &Workspace) {
     assert_eq!(text("table"), Some("x | y\n1 | a\n2 | b"));
 
     // Of several dimensions, each has its tag; without them this asset fails.
-    let shades = workspace.asset(&key("shades")).expect("an asset").item;
+    let shades = workspace
+        .asset(&key("shades"), None)
+        .expect("an asset")
+        .item;
     let tags = client
         .partition_of_asset(shades, "a|red")
         .await
         .expect("tags");
-    let selector = workspace.asset_job(&[key("shades")]).expect("a job");
+    let selector = workspace.asset_job(&[key("shades")], None).expect("a job");
     assert_eq!(
         run(client, selector, json!({}), tags).await.status,
         "SUCCESS"
     );
 
-    let selector = workspace.asset_job(&[key("summary")]).expect("a job");
+    let selector = workspace.asset_job(&[key("summary")], None).expect("a job");
     let outcome = run(client, selector, json!({}), BTreeMap::new()).await;
     assert_eq!(outcome.status, "SUCCESS");
     let check = &outcome.checks[0];
@@ -306,7 +321,7 @@ async fn materializes_a_partition(client: &Client, workspace: &Workspace) {
         ("summary_is_fine", false, false)
     );
 
-    let apart = workspace.asset_job(&[key("orders"), key("shades")]);
+    let apart = workspace.asset_job(&[key("orders"), key("shades")], None);
     assert!(matches!(apart, Err(Error::AssetsApart { .. })));
 }
 

@@ -1,6 +1,6 @@
 //! Links and verdicts for Dagster: what is to be attached to what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::host::writes::{Operation, Value, Written, write_to_instance};
 use crate::host::{Error, Host};
@@ -18,23 +18,55 @@ pub struct Planned {
 /// The name of the asset check that carries a notebook's verdict. `daglab.helpers.notebook_check`
 /// declares it under the same name.
 pub fn check_name(path: &str) -> String {
-    let stem = path
-        .rsplit('/')
-        .next()
-        .unwrap_or(path)
-        .trim_end_matches(".py");
-    let plain: String = stem
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
+    name_of(path.rsplit('/').next().unwrap_or(path))
+}
+
+fn name_of(path: &str) -> String {
+    let plain = path.strip_suffix(".py").unwrap_or(path);
+    let plain = plain.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     format!("notebook_{plain}")
+}
+
+/// The name of each notebook's check. Notebooks of one asset whose names collide carry their folders,
+/// and a number if that is not enough.
+fn check_names(notebooks: &[NotebookReport]) -> Vec<String> {
+    let key = |notebook: &NotebookReport| match &notebook.target {
+        Some(Target::Asset { key, .. }) => Some(key.clone()),
+        _ => None,
+    };
+    let short: Vec<_> = notebooks
+        .iter()
+        .map(|notebook| (key(notebook), check_name(&notebook.path)))
+        .collect();
+    let mut used = HashSet::new();
+    notebooks
+        .iter()
+        .zip(&short)
+        .map(|(notebook, (key, name))| {
+            let collides = short
+                .iter()
+                .filter(|other| *other == &(key.clone(), name.clone()));
+            let base = if collides.count() > 1 {
+                name_of(&notebook.path)
+            } else {
+                name.clone()
+            };
+            let numbered = (2..).map(|number| format!("{base}_{number}"));
+            std::iter::once(base.clone())
+                .chain(numbered)
+                .find(|name| used.insert((key.clone(), name.clone())))
+                .expect("numbers do not end")
+        })
+        .collect()
 }
 
 /// What to attach for the notebooks that were run. `runs` are jobs with their runs' ids, `label` is
 /// the link's name.
 pub fn plan(notebooks: &[NotebookReport], runs: &[(String, String)], label: &str) -> Vec<Planned> {
     let mut planned = Vec::new();
-    for notebook in notebooks.iter().filter(|notebook| notebook.attempts > 0) {
+    let names = check_names(notebooks);
+    let was_run = |(notebook, _): &(&NotebookReport, String)| notebook.attempts > 0;
+    for (notebook, check_name) in notebooks.iter().zip(names).filter(was_run) {
         let Some(target) = &notebook.target else {
             continue;
         };
@@ -58,7 +90,7 @@ pub fn plan(notebooks: &[NotebookReport], runs: &[(String, String)], label: &str
                     notebook: notebook.path.clone(),
                     target: target.clone(),
                     kind: "asset_check",
-                    operation: check(notebook, asset_key, label),
+                    operation: check(notebook, asset_key, check_name, label),
                 });
             }
             Target::Job { name } => {
@@ -83,7 +115,12 @@ pub fn plan(notebooks: &[NotebookReport], runs: &[(String, String)], label: &str
     planned
 }
 
-fn check(notebook: &NotebookReport, asset_key: Vec<String>, label: &str) -> Operation {
+fn check(
+    notebook: &NotebookReport,
+    asset_key: Vec<String>,
+    check_name: String,
+    label: &str,
+) -> Operation {
     let mut metadata = BTreeMap::new();
     if let Some(url) = &notebook.url {
         metadata.insert(label.to_owned(), Value::Url(url.clone()));
@@ -105,7 +142,7 @@ fn check(notebook: &NotebookReport, asset_key: Vec<String>, label: &str) -> Oper
     }
     Operation::Check {
         asset_key,
-        check_name: check_name(&notebook.path),
+        check_name,
         passed: !notebook.status.is_failure(),
         metadata,
         description: notebook.reason.clone(),
@@ -165,12 +202,54 @@ fn describe(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::model::NotebookStatus;
 
     #[test]
     fn the_checks_name_is_a_name_to_dagster() {
         assert_eq!(
             check_name("notebooks/orders explore-2.py"),
             "notebook_orders_explore_2"
+        );
+    }
+
+    fn report(path: &str, asset: Option<&str>) -> NotebookReport {
+        NotebookReport {
+            path: path.to_owned(),
+            title: String::new(),
+            status: NotebookStatus::Passed,
+            reason: None,
+            duration_s: 0.0,
+            attempts: 1,
+            allow_failure: false,
+            html: None,
+            url: None,
+            target: asset.map(|key| Target::Asset {
+                key: key.to_owned(),
+                partition: None,
+            }),
+            args: Vec::new(),
+            peak_memory_bytes: None,
+            cells: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn no_two_notebooks_write_the_same_check_of_an_asset() {
+        let notebooks = [
+            report("a/x.py", Some("orders")),
+            report("b-c/x.py", Some("orders")),
+            report("b_c/x.py", Some("orders")),
+            report("d/x.py", Some("other")),
+            report("e/x.py", None),
+        ];
+        assert_eq!(
+            check_names(&notebooks)[..4],
+            [
+                "notebook_a_x",
+                "notebook_b_c_x",
+                "notebook_b_c_x_2",
+                "notebook_x"
+            ]
         );
     }
 }

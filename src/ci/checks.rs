@@ -1,4 +1,5 @@
-//! `marimo check` over the plan's notebooks, in one process.
+//! What is found without running anything: by the planner, and by `marimo check` over the plan's
+//! notebooks, in one process.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +9,7 @@ use super::plan::Plan;
 use super::session::{Session, finding};
 use crate::host::{Entry, Task, tail};
 use crate::marimo::check;
-use crate::report::model::Severity;
+use crate::report::model::{Finding, Severity};
 use crate::supervise::left;
 
 /// Linting reads text; two minutes are plenty for hundreds of notebooks.
@@ -17,15 +18,19 @@ const TIME: Duration = Duration::from_secs(120);
 /// More findings than this are not for people.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// Runs `marimo check` and notes what it finds.
+/// Notes what the planner found, runs `marimo check` and notes what that finds.
 pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
-    if !plan.check || plan.notebooks.is_empty() {
+    for finding in &plan.findings {
+        session.find(finding.clone());
+    }
+    let paths = paths(plan);
+    if !plan.check || paths.is_empty() {
         return;
     }
     session.warm.wait().await;
     let place = session.schedule.place().await;
     let mut argv = vec!["check".to_owned(), "--format".to_owned(), "json".to_owned()];
-    argv.extend(plan.notebooks.iter().map(|notebook| notebook.path.clone()));
+    argv.extend(paths);
     let task = Task {
         entry: Entry::Marimo,
         argv,
@@ -42,12 +47,74 @@ pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
     let output = left::read(&task.stdout, LARGEST).unwrap_or_default();
     let output = String::from_utf8_lossy(&output);
     match check::parse(&output, &session.root, plan.strict).filter(|_| ended) {
-        Some(found) => found.into_iter().for_each(|finding| session.find(finding)),
+        Some(found) => {
+            for finding in found {
+                session.find(excused(finding, plan));
+            }
+        }
         None => {
             let last = tail(&task.stderr, 1);
             // Before 0.16 there is no such command; everything else still works.
             let message = format!("`marimo check` gave no result: {}", last.trim());
             session.find(finding("daglab", "no-lint", Severity::Info, message));
         }
+    }
+}
+
+/// The notebooks to look at: what is not run may be as broken as it likes.
+fn paths(plan: &Plan) -> Vec<String> {
+    let run = plan
+        .notebooks
+        .iter()
+        .filter(|notebook| notebook.skip.is_none());
+    run.map(|notebook| notebook.path.clone()).collect()
+}
+
+/// A finding that would fail the run is a warning where the notebook's failure is allowed.
+fn excused(mut finding: Finding, plan: &Plan) -> Finding {
+    let excused = plan.notebooks.iter().any(|notebook| {
+        notebook.policy.allow_failure && finding.path.as_deref() == Some(notebook.path.as_str())
+    });
+    if excused && finding.severity == Severity::Error {
+        finding.severity = Severity::Warning;
+    }
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ci::planner::{Filters, plan};
+    use crate::config;
+    use crate::project::notebooks;
+
+    #[test]
+    fn skipped_notebooks_are_left_out_and_allowed_ones_excused() {
+        let dir = tempfile::tempdir().unwrap();
+        let yaml = "ci:
+  notebooks:
+    - path: a.py
+    - {path: b.py, allow_failure: true}
+    - {path: c.py, skip: later}
+";
+        std::fs::write(dir.path().join("daglab.yaml"), yaml).unwrap();
+        for name in ["a.py", "b.py", "c.py"] {
+            let text = "import marimo\napp = marimo.App()\n";
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        let loaded = config::load(&config::Request {
+            dir: dir.path().to_owned(),
+            ..Default::default()
+        });
+        let found = notebooks::find(dir.path());
+        let plan = plan(dir.path(), &loaded.unwrap(), &found, &Filters::default()).unwrap();
+        assert_eq!(paths(&plan), ["a.py", "b.py"]);
+        let severity = |path: &str| {
+            let mut broken = finding("marimo", "MB002", Severity::Error, "twice".to_owned());
+            broken.path = Some(path.to_owned());
+            excused(broken, &plan).severity
+        };
+        assert_eq!(severity("a.py"), Severity::Error);
+        assert_eq!(severity("b.py"), Severity::Warning);
     }
 }

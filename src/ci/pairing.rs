@@ -60,7 +60,7 @@ async fn wrong_partition(
 ) -> Option<Wrong> {
     let partition = partition?;
     let key = AssetKey::parse(key)?;
-    let asset = workspace.asset(&key).ok()?.item;
+    let asset = workspace.asset(&key, None).ok()?.item;
     let no_such = |error: crate::dagster::Error| {
         let hint = crate::error::Diagnose::hint(&error);
         (format!("the asset `{key}`: {error}"), hint)

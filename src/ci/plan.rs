@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::report::model::Target;
+use crate::report::model::{Finding, Target};
 
 /// Which executor a job gets that did not choose one itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -37,6 +37,8 @@ pub struct Plan {
     pub runs: Vec<PlannedRun>,
     /// The notebooks, in the order of their paths.
     pub notebooks: Vec<PlannedNotebook>,
+    /// What the user should know that keeps nothing from running.
+    pub findings: Vec<Finding>,
 }
 
 /// What bounds an item and what its failure means.
@@ -159,6 +161,18 @@ impl Plan {
         if self.runs.is_empty() && self.notebooks.is_empty() {
             text.push_str("\nNothing is run: there are no notebooks, and no jobs are configured\n");
         }
+        if !self.findings.is_empty() {
+            text.push_str("\nWarnings\n");
+        }
+        for finding in &self.findings {
+            let place = match (&finding.path, finding.line) {
+                (Some(path), Some(line)) => format!("{path}:{line}: "),
+                _ => String::new(),
+            };
+            let hint = finding.hint.iter().map(|hint| format!("; {hint}"));
+            let hint: String = hint.collect();
+            text.push_str(&format!("  {place}{}{hint}\n", finding.message));
+        }
         text
     }
 
@@ -183,11 +197,13 @@ impl Plan {
     fn notebook_notes(&self, notebook: &PlannedNotebook) -> String {
         let mut notes = vec![notebook.why.clone()];
         notes.extend(notebook.skip.as_ref().map(|why| format!("skipped: {why}")));
-        let needs: Vec<&str> = notebook
-            .needs
-            .iter()
-            .map(|index| self.runs[*index].name.as_str())
-            .collect();
+        let mut needs: Vec<&str> = Vec::new();
+        for index in &notebook.needs {
+            let name = self.runs[*index].name.as_str();
+            if !needs.contains(&name) {
+                needs.push(name);
+            }
+        }
         if !needs.is_empty() {
             notes.push(format!("after {}", needs.join(", ")));
         } else if notebook.needs_dagster {

@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 
 use super::error::Error;
 use super::plan::{Executor, Plan, PlannedNotebook, PlannedRun, Policy, Selection};
-use crate::config::{self, Loaded, ci};
+use super::session::finding;
+use crate::config::{self, Loaded, Origin, ci};
 use crate::dagster::discover::most_similar;
 use crate::project::notebooks::{self, Notebook};
-use crate::report::model::Target;
+use crate::report::model::{Finding, Severity, Target};
 
 /// What flags choose.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,15 @@ pub struct Filters {
     pub notebooks: Vec<String>,
     /// `--jobs`.
     pub jobs: Vec<String>,
+}
+
+impl Filters {
+    fn choose(&self, run: &PlannedRun) -> bool {
+        if self.jobs.is_empty() {
+            return self.notebooks.is_empty();
+        }
+        matches!(&run.selection, Selection::Job { name, .. } if self.jobs.contains(name))
+    }
 }
 
 /// Makes the plan.
@@ -32,29 +42,57 @@ pub fn plan(
     let ci = &loaded.settings.ci;
     let mut runs = planner.runs(filters)?;
     let mut notebooks = planner.notebooks(found, filters, &runs)?;
-    if !filters.notebooks.is_empty() && filters.jobs.is_empty() {
-        keep_needed(&mut runs, &mut notebooks);
-    }
+    keep_chosen(&mut runs, &mut notebooks, filters);
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     Ok(Plan {
         validate: ci.validate,
         check: ci.check,
         strict: ci.strict,
         concurrency: ci.concurrency.map_or(processors, usize::from),
+        findings: unused_settings(loaded)
+            .chain(planner.nothing_discovered(found))
+            .chain(notebooks.iter().filter_map(|n| misread_header(n, found)))
+            .collect(),
         runs,
         notebooks,
     })
 }
 
-/// Leaves out the runs that no chosen notebook waits for.
-fn keep_needed(runs: &mut Vec<PlannedRun>, notebooks: &mut [PlannedNotebook]) {
+/// Settings that somebody has set and that this version does not act on.
+pub fn unused_settings(loaded: &Loaded) -> impl Iterator<Item = Finding> {
+    loaded.unused().map(|(path, origin)| {
+        let message =
+            format!("`{path}` is set in {origin}; this version of daglab does not act on it yet");
+        finding("daglab", "unused-setting", Severity::Warning, message)
+    })
+}
+
+/// A notebook whose header has a word that is not understood may not be paired as its author thinks.
+fn misread_header(planned: &PlannedNotebook, found: &[Notebook]) -> Option<Finding> {
+    let notebook = found.iter().find(|other| other.path == planned.path)?;
+    let (word, line) = notebook.source.as_ref().ok()?.unknown_in_header.clone()?;
+    let keys = ["asset", "partition", "job"];
+    let key = word.split('=').next().unwrap_or_default();
+    let message = format!(
+        "`{word}` in the header of `{}` is not understood",
+        planned.path
+    );
+    Some(Finding {
+        path: Some(planned.path.clone()),
+        line: Some(line),
+        hint: did_you_mean(key, &keys.map(str::to_owned))
+            .or_else(|| Some("it takes `asset=KEY`, `partition=KEY` and `job=NAME`".to_owned())),
+        ..finding("daglab", "header", Severity::Warning, message)
+    })
+}
+
+/// Leaves out the runs that flags did not choose and no chosen notebook waits for.
+fn keep_chosen(runs: &mut Vec<PlannedRun>, notebooks: &mut [PlannedNotebook], filters: &Filters) {
     let mut new_index = vec![None; runs.len()];
     let mut kept = Vec::new();
     for (old, run) in runs.drain(..).enumerate() {
-        if notebooks
-            .iter()
-            .any(|notebook| notebook.needs.contains(&old))
-        {
+        let needed = || notebooks.iter().any(|other| other.needs.contains(&old));
+        if filters.choose(&run) || needed() {
             new_index[old] = Some(kept.len());
             kept.push(run);
         }
@@ -101,6 +139,7 @@ impl Planner<'_> {
         }
     }
 
+    /// All configured runs, since any may be needed, and the jobs that only a flag names.
     fn runs(&self, filters: &Filters) -> Result<Vec<PlannedRun>, Error> {
         let settings = &self.loaded.settings.ci;
         let mut runs = Vec::new();
@@ -109,9 +148,7 @@ impl Planner<'_> {
             if job.name.is_empty() {
                 return Err(self.error("a job has no `name`".to_owned(), None, &path));
             }
-            if filters.jobs.is_empty() || filters.jobs.contains(&job.name) {
-                runs.push(self.job(job, &path)?);
-            }
+            runs.push(self.job(job, &path)?);
         }
         for name in &filters.jobs {
             if !runs.iter().any(|run| run.name == *name) {
@@ -125,10 +162,8 @@ impl Planner<'_> {
                 runs.push(run);
             }
         }
-        if filters.jobs.is_empty() {
-            for (index, assets) in settings.assets.iter().flatten().enumerate() {
-                runs.push(self.assets(assets, &format!("ci.assets.{index}"))?);
-            }
+        for (index, assets) in settings.assets.iter().flatten().enumerate() {
+            runs.push(self.assets(assets, &format!("ci.assets.{index}"))?);
         }
         Ok(runs)
     }
@@ -203,6 +238,11 @@ impl Planner<'_> {
                 hint: None,
                 snippet: crate::error::Diagnose::detail(&error),
             })?;
+            if !config.is_object() {
+                let message =
+                    format!("the run config `{file}` must be a mapping of keys to values");
+                return Err(self.error(message, None, &place));
+            }
         }
         overlay(&mut config, &Value::Object(own.clone()));
         Ok(config)
@@ -241,12 +281,40 @@ impl Planner<'_> {
                 .iter()
                 .filter(|(_, _, glob)| glob.is_match(&notebook.path))
                 .collect();
-            let listed = !mine.is_empty() || self.loaded.settings.ci.notebooks.is_none();
+            let listed = !mine.is_empty() || self.discovers(notebook);
             if if wanted.is_empty() { listed } else { flagged } {
                 planned.push(self.notebook(notebook, slug, &mine, runs, flagged)?);
             }
         }
         Ok(planned)
+    }
+
+    /// Whether a notebook is run that nobody named: one in `notebooks_dir`, where that is set.
+    fn discovers(&self, notebook: &Notebook) -> bool {
+        let settings = &self.loaded.settings;
+        let anywhere = *self.loaded.origins.of("notebooks_dir") == Origin::Default;
+        let folder = self.root.join(&settings.notebooks_dir);
+        settings.auto_discover
+            && settings.ci.notebooks.is_none()
+            && (anywhere || notebook.file.starts_with(folder))
+    }
+
+    /// A folder without notebooks is not what somebody meant whose notebooks are elsewhere.
+    fn nothing_discovered(&self, found: &[Notebook]) -> Option<Finding> {
+        let settings = &self.loaded.settings;
+        let looks = settings.auto_discover && settings.ci.notebooks.is_none();
+        if !looks || found.is_empty() || found.iter().any(|other| self.discovers(other)) {
+            return None;
+        }
+        let message = format!(
+            "there is no notebook in `{}`, which is `notebooks_dir` in {}",
+            settings.notebooks_dir,
+            self.loaded.origins.of("notebooks_dir")
+        );
+        Some(Finding {
+            hint: Some(list_of(found)),
+            ..finding("daglab", "no-notebooks", Severity::Warning, message)
+        })
     }
 
     /// The entries of `ci.notebooks` with their patterns; one that matches nothing is an error.
@@ -310,17 +378,15 @@ impl Planner<'_> {
         let mut needs = Vec::new();
         if let Some((path, names)) = last(entries, |entry| entry.needs.as_ref()) {
             for name in names {
-                let index = runs
-                    .iter()
-                    .position(|run| run.name == *name)
-                    .ok_or_else(|| {
-                        let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
-                        let hint = did_you_mean(name, &names);
-                        let message =
-                            format!("`{}` needs `{name}`, which is no run", notebook.path);
-                        self.error(message, hint, &format!("{path}.needs"))
-                    })?;
-                needs.push(index);
+                // Several runs of one name are one job with several partitions, for example.
+                let before = needs.len();
+                needs.extend((0..runs.len()).filter(|index| runs[*index].name == *name));
+                if needs.len() == before {
+                    let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
+                    let hint = did_you_mean(name, &names);
+                    let message = format!("`{}` needs `{name}`, which is no run", notebook.path);
+                    return Err(self.error(message, hint, &format!("{path}.needs")));
+                }
             }
         }
         let attach = last(entries, |entry| entry.attach.as_deref());
@@ -431,7 +497,7 @@ mod tests {
     fn notebook(path: &str, text: &str) -> Notebook {
         Notebook {
             path: path.to_owned(),
-            file: path.into(),
+            file: Path::new("/p").join(path),
             source: crate::marimo::source::parse(&format!(
                 "{text}import marimo\napp = marimo.App()\n"
             )),
@@ -492,6 +558,35 @@ mod tests {
     }
 
     #[test]
+    fn notebooks_are_discovered_where_settings_say() {
+        let found = [notebook("nb/a.py", ""), notebook("nb2/b.py", "")];
+        let paths = |yaml: &str, flags: &[&str]| {
+            let (_dir, loaded) = loaded(yaml);
+            let filters = Filters {
+                notebooks: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+                ..Filters::default()
+            };
+            let plan = plan(Path::new("/p"), &loaded, &found, &filters).unwrap();
+            let paths = plan.notebooks.into_iter().map(|planned| planned.path);
+            paths.collect::<Vec<String>>()
+        };
+        assert_eq!(paths("", &[]), ["nb/a.py", "nb2/b.py"]);
+        for dir in ["nb", "./nb/"] {
+            assert_eq!(paths(&format!("notebooks_dir: {dir}"), &[]), ["nb/a.py"]);
+        }
+        assert_eq!(paths("notebooks_dir: .", &[]).len(), 2);
+        let (_dir, elsewhere) = loaded("notebooks_dir: x");
+        let none = plan(Path::new("/p"), &elsewhere, &found, &Filters::default()).unwrap();
+        assert!(none.notebooks.is_empty());
+        let hint = none.findings[0].hint.as_deref();
+        assert_eq!(hint, Some("the project has `nb/a.py`, `nb2/b.py`"));
+        let named = "{auto_discover: false, ci: {notebooks: [nb2/*]}}";
+        assert_eq!(paths(named, &[]), ["nb2/b.py"]);
+        assert!(paths("auto_discover: false", &[]).is_empty());
+        assert_eq!(paths("auto_discover: false", &["nb/*"]), ["nb/a.py"]);
+    }
+
+    #[test]
     fn flags_choose_and_bring_what_is_needed() {
         let (dir, loaded) = loaded(YAML);
         let found = [
@@ -516,7 +611,30 @@ mod tests {
         assert_eq!((plan.runs.len(), plan.notebooks.len()), (0, 1));
         let plan = with(&[], &["report", "other"]).unwrap();
         assert_eq!((plan.runs.len(), plan.notebooks.len()), (2, 0));
+        let plan = with(&["nb/b.py"], &["build"]).unwrap();
+        let names: Vec<&str> = plan.runs.iter().map(|run| run.name.as_str()).collect();
+        assert_eq!(names, ["build", "daily"]);
+        assert_eq!(plan.notebooks[0].needs, [1]);
         assert!(with(&["nope/*"], &[]).is_err());
+    }
+
+    #[test]
+    fn every_run_of_a_needed_name_is_waited_for() {
+        let (dir, loaded) = loaded(
+            "ci:
+  jobs:
+    - {name: load, partition: a}
+    - other
+    - {name: load, partition: b}
+  notebooks:
+    - {path: a.py, needs: [load]}
+",
+        );
+        let found = [notebook("a.py", "")];
+        let plan = plan(dir.path(), &loaded, &found, &Filters::default()).unwrap();
+        assert_eq!(plan.notebooks[0].needs, [0, 2]);
+        let text = plan.describe("p");
+        assert!(text.contains("after load\n"), "{text}");
     }
 
     #[test]
@@ -536,6 +654,63 @@ mod tests {
         assert_eq!(
             crate::error::Diagnose::hint(&error).unwrap(),
             "did you mean `build`?"
+        );
+    }
+
+    #[test]
+    fn a_run_config_file_must_be_a_mapping() {
+        let (dir, loaded) = loaded("ci:\n  jobs:\n    - {name: a, run_config_file: run.yaml}\n");
+        let plan_with = |text: &str| {
+            std::fs::write(dir.path().join("run.yaml"), text).unwrap();
+            plan(dir.path(), &loaded, &[], &Filters::default())
+        };
+        assert!(plan_with("").is_ok());
+        assert!(plan_with("ops: {}").is_ok());
+        for text in ["- ops", "ops"] {
+            let error = plan_with(text).unwrap_err();
+            assert!(error.to_string().contains("`run.yaml`"), "{error}");
+            let detail = crate::error::Diagnose::detail(&error).unwrap();
+            assert!(detail.contains("daglab.yaml:3"), "{detail}");
+        }
+    }
+
+    #[test]
+    fn settings_without_effect_are_found() {
+        let (dir, loaded) = loaded("security:\n  sandbox_mode: true\n");
+        let plan = plan(dir.path(), &loaded, &[], &Filters::default()).unwrap();
+        let [found] = plan.findings.as_slice() else {
+            panic!("{:?}", plan.findings)
+        };
+        assert!(
+            found
+                .message
+                .starts_with("`security.sandbox_mode` is set in ")
+        );
+        assert!(
+            found.message.contains("daglab.yaml:2; "),
+            "{}",
+            found.message
+        );
+    }
+
+    #[test]
+    fn a_header_that_is_not_understood_is_found() {
+        let (dir, loaded) = loaded("");
+        let found = [
+            notebook("a.py", "# daglab: aset=x\n"),
+            notebook("b.py", "# daglab: asset=x\n"),
+        ];
+        let plan = plan(dir.path(), &loaded, &found, &Filters::default()).unwrap();
+        let [found] = plan.findings.as_slice() else {
+            panic!("{:?}", plan.findings)
+        };
+        assert_eq!((found.path.as_deref(), found.line), (Some("a.py"), Some(1)));
+        let text = plan.describe("p");
+        assert!(
+            text.contains(
+                "a.py:1: `aset=x` in the header of `a.py` is not understood; did you mean `asset`?"
+            ),
+            "{text}"
         );
     }
 

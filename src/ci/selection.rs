@@ -56,7 +56,7 @@ pub(super) async fn select(
             let found = matching(workspace, selectors, planned.location.as_deref())?;
             let keys: Vec<AssetKey> = found.iter().map(|asset| asset.key.clone()).collect();
             let mut selector = workspace
-                .asset_job(&keys)
+                .asset_job(&keys, planned.location.as_deref())
                 .map_err(|error| explain(&error))?;
             selector.checks = checks(session, &found)
                 .await

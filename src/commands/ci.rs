@@ -130,12 +130,9 @@ pub enum OutputArg {
     Markdown,
 }
 
-/// Reads a time limit: a finite number of seconds above zero.
+/// Reads a time limit, within the bounds that settings have.
 pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(seconds),
-        _ => Err("not a number of seconds above 0".to_owned()),
-    }
+    config::model::Seconds::parse(text).map(|seconds| seconds.0)
 }
 
 /// Carries out the command.
@@ -148,7 +145,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         flags: TargetFlags::default(),
         variable: &variable,
     })?;
-    let loaded = config::load(&context.config_request(&project.root, args.flags()))?;
+    let loaded = context.settings(&project.root, args.flags())?;
     let found = notebooks::find(&project.root);
     let filters = Filters {
         notebooks: args.notebooks.clone(),

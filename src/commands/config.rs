@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Context, Failure};
 use crate::config::{self, Loaded, Origins};
 use crate::error::ExitStatus;
+use crate::project::{self, DetectRequest, TargetFlags};
 
 /// Show what is configured, and where each value comes from.
 #[derive(Debug, Clone, Args)]
@@ -54,13 +55,28 @@ pub fn run(args: &ConfigArgs, context: &Context) -> Result<ExitStatus, Failure> 
             origin,
             output,
         } => {
-            let project = project.canonicalize().unwrap_or_else(|_| project.clone());
-            let loaded = config::load(&context.config_request(&project, Vec::new()))?;
+            let root = root(context.dir.join(project), context)?;
+            let loaded = context.settings(&root, Vec::new())?;
             show(&loaded, *origin, *output)
         }
     };
     context.printer.result(&text).map_err(Failure::output)?;
     Ok(ExitStatus::Success)
+}
+
+/// The folder whose settings other commands would read: that of the project, or the folder itself
+/// where there is no project.
+fn root(start: PathBuf, context: &Context) -> Result<PathBuf, project::Error> {
+    let detected = project::detect(&DetectRequest {
+        start,
+        flags: TargetFlags::default(),
+        variable: &|name| context.variable(name).map(str::to_owned),
+    });
+    match detected {
+        Ok(project) => Ok(project.root),
+        Err(project::Error::NotAProject { start, .. }) => Ok(start),
+        Err(error) => Err(error),
+    }
 }
 
 /// Renders settings, with the origin of each value where that is asked for.

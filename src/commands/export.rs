@@ -4,22 +4,22 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::ci::{IsolationArg, describe, isolation, positive_seconds};
 use super::{Context, Failure, prepare};
 use crate::ci::pipeline::{self, Job, Outcome};
 use crate::ci::plan::{Plan, PlannedNotebook, Policy};
 use crate::ci::{Emit, planner};
-use crate::config::{self, Loaded};
+use crate::config::{FlagValue, Loaded};
 use crate::error::{Diagnose, ExitStatus};
+use crate::host;
 use crate::host::instance::Kind;
-use crate::host::{self, Isolation};
 use crate::project::notebooks::{self, Notebook};
 use crate::project::{DetectRequest, Project, TargetFlags, detect};
-use crate::publish::local::{self, LocalStore};
+use crate::publish::local::LocalStore;
 use crate::report::model::{CiReport, Finding, NotebookStatus, RunResult, Severity, Target};
 use crate::report::terminal::{self, RenderOptions};
 use crate::supervise::cancel::{Cancel, Reason};
@@ -29,7 +29,8 @@ use crate::ui::progress::Progress;
 ///
 /// The page is written beside the notebook unless `--output` says otherwise. With `--attach` the
 /// link goes to the asset, and with `--job` to the job's latest run, in the instance of
-/// `DAGSTER_HOME`.
+/// `DAGSTER_HOME`. A notebook that speaks to Dagster speaks to that instance, and without `--attach`
+/// and `--job` to an ephemeral one.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
     /// The notebook
@@ -52,13 +53,17 @@ pub struct ExportArgs {
     #[arg(long, value_name = "KEY")]
     pub metadata_key: Option<String>,
 
-    /// Remove earlier exports in the same directory that are older
+    /// Remove earlier exports in the same directory that are older [default: 30]
     #[arg(long, value_name = "N")]
     pub retention_days: Option<u32>,
 
-    /// Write a gzip copy beside the page
-    #[arg(long)]
+    /// Write a gzip copy beside the page, which is the default
+    #[arg(long, overrides_with = "no_compress")]
     pub compress: bool,
+
+    /// Write no gzip copy
+    #[arg(long, overrides_with = "compress")]
+    pub no_compress: bool,
 
     /// How long the notebook may take [default: 600]
     #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
@@ -132,7 +137,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         (None, None) => None,
     };
     let project = find_project(context, &file, target.is_some())?;
-    let loaded = config::load(&context.config_request(&project.root, Vec::new()))?;
+    let loaded = context.settings(&project.root, args.flags())?;
     let notebook = Notebook::read(&project.root, &file)
         .ok_or_else(|| Error::NotANotebook(args.notebook.clone()))?;
     let output = match &args.output {
@@ -142,7 +147,8 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let (Some(dir), Some(name)) = (output.parent(), output.file_name()) else {
         return Err(Error::NoName(output).into());
     };
-    let store = LocalStore::open(dir)?;
+    let compress = loaded.settings.export.compress;
+    let store = LocalStore::open(dir)?.with_gzip_copies(compress);
     let output = store.root().join(name);
 
     let cancel = Cancel::on_signals()?;
@@ -156,30 +162,32 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         prepared = python => prepared?,
         reason = cancel.cancelled() => return Ok(reason.exit_status()),
     };
-    let instance = match &target {
-        None => None,
-        Some(_) => match context.variable("DAGSTER_HOME") {
-            Some(home) => Some(Kind::Existing(home.into())),
-            None => return Err(host::Error::NoInstance.into()),
-        },
+    let source = notebook.source.as_ref();
+    // Outside of a project there is nothing that an instance could serve.
+    let uses_dagster =
+        source.is_ok_and(|source| source.uses_dagster) && !project.locations.is_empty();
+    let instance = match (&target, context.variable("DAGSTER_HOME")) {
+        (Some(_), Some(home)) => Some(Kind::Existing(home.into())),
+        (Some(_), None) => return Err(host::Error::NoInstance.into()),
+        (None, _) => uses_dagster.then_some(Kind::Ephemeral),
     };
+    let tag_latest_run = target.is_some();
+    let page_key = name.to_string_lossy();
+    let plan = plan_of(args, &loaded, &notebook, target, uses_dagster, &page_key);
     let job = Job {
-        plan: plan_of(args, &loaded, &notebook, target, &name.to_string_lossy()),
+        plan,
         info: describe(&project, &prepared.env.version),
         root: project.root.clone(),
         locations: prepare::locations(&project),
         interpreter: prepared.interpreter,
         versions: prepared.env.versions,
-        isolation: how(args, &loaded),
+        isolation: loaded.settings.ci.isolation.map(isolation),
         instance,
         template: prepared.template,
         keep_pictures: false,
-        tag_latest_run: true,
-        retention_days: args.retention_days,
-        metadata_key: args
-            .metadata_key
-            .clone()
-            .unwrap_or_else(|| loaded.settings.defaults.attach_metadata_key.clone()),
+        tag_latest_run,
+        retention_days: Some(loaded.settings.export.retention_days),
+        metadata_key: loaded.settings.defaults.attach_metadata_key.clone(),
         user_env: context.env.iter().cloned().collect(),
         polling: loaded.settings.performance.polling_interval.duration(),
         start_up: loaded.settings.performance.max_wait_time.duration(),
@@ -199,7 +207,9 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     if let Some(failure) = failure {
         return Err(failure.into());
     }
-    finish(args, context, &cancel, &report, &output)
+    let packed = compress.then(|| output.with_added_extension("gz"));
+    let written = [Some(output), packed].into_iter().flatten();
+    finish(context, &cancel, &report, written)
 }
 
 /// The project the notebook is in: that of the current directory, or else of the notebook's folder.
@@ -236,11 +246,41 @@ fn find_project(context: &Context, file: &Path, required: bool) -> Result<Projec
     }
 }
 
-fn how(args: &ExportArgs, loaded: &Loaded) -> Option<Isolation> {
-    match args.isolation {
-        Some(IsolationArg::Fork) => Some(Isolation::Fork),
-        Some(IsolationArg::Spawn) => Some(Isolation::Spawn),
-        None => loaded.settings.ci.isolation.map(isolation),
+impl ExportArgs {
+    /// The flags that are settings, for the topmost layer.
+    fn flags(&self) -> Vec<FlagValue> {
+        let mut flags = Vec::new();
+        let mut set = |path, value: Option<serde_json::Value>, flag| {
+            flags.extend(value.map(|value| FlagValue { path, value, flag }));
+        };
+        set(
+            "defaults.attach_metadata_key",
+            self.metadata_key.clone().map(Into::into),
+            "--metadata-key",
+        );
+        set(
+            "export.retention_days",
+            self.retention_days.map(Into::into),
+            "--retention-days",
+        );
+        set(
+            "export.compress",
+            self.compress.then(|| true.into()),
+            "--compress",
+        );
+        set(
+            "export.compress",
+            self.no_compress.then(|| false.into()),
+            "--no-compress",
+        );
+        set("ci.timeout", self.timeout.map(Into::into), "--timeout");
+        let isolation = self
+            .isolation
+            .as_ref()
+            .and_then(ValueEnum::to_possible_value);
+        let isolation = isolation.map(|how| how.get_name().into());
+        set("ci.isolation", isolation, "--isolation");
+        flags
     }
 }
 
@@ -250,12 +290,9 @@ fn plan_of(
     loaded: &Loaded,
     notebook: &Notebook,
     target: Option<Target>,
-    name: &str,
+    needs_dagster: bool,
+    page_key: &str,
 ) -> Plan {
-    let timeout = args.timeout.map_or(
-        loaded.settings.ci.timeout.duration(),
-        Duration::from_secs_f64,
-    );
     Plan {
         validate: false,
         check: false,
@@ -267,14 +304,14 @@ fn plan_of(
             file: notebook.file.clone(),
             slug: notebooks::slugs(std::slice::from_ref(&notebook.path)).swap_remove(0),
             title: notebook.title(),
-            page_key: name.to_owned(),
+            page_key: page_key.to_owned(),
             args: args.args.clone(),
             env: Vec::new(),
             needs: Vec::new(),
-            needs_dagster: false,
+            needs_dagster,
             target,
             policy: Policy {
-                timeout,
+                timeout: loaded.settings.ci.timeout.duration(),
                 retries: 0,
                 allow_failure: false,
             },
@@ -282,15 +319,15 @@ fn plan_of(
             imports: Vec::new(),
             why: "`--notebook`".to_owned(),
         }],
+        findings: planner::unused_settings(loaded).collect(),
     }
 }
 
 fn finish(
-    args: &ExportArgs,
     context: &Context,
     cancel: &Cancel,
     report: &CiReport,
-    output: &Path,
+    written: impl Iterator<Item = PathBuf>,
 ) -> Result<ExitStatus, Failure> {
     let notebook = &report.notebooks[0];
     if report.result != RunResult::Passed {
@@ -302,13 +339,10 @@ fn finish(
         context.printer.message(&terminal::render(report, &options));
     }
     if notebook.html.is_some() {
-        let mut written = format!("{}\n", output.display());
-        if args.compress {
-            let packed = output.with_added_extension("gz");
-            local::compress_whole(output, &packed)?;
-            written.push_str(&format!("{}\n", packed.display()));
-        }
-        context.printer.result(&written).map_err(Failure::output)?;
+        let lines: String = written
+            .map(|file| format!("{}\n", file.display()))
+            .collect();
+        context.printer.result(&lines).map_err(Failure::output)?;
     }
     Ok(match report.result {
         RunResult::Passed => ExitStatus::Success,

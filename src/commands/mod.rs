@@ -7,8 +7,9 @@ mod prepare;
 
 use std::path::{Path, PathBuf};
 
-use crate::config::FlagValue;
+use crate::config::{FlagValue, Loaded, Origin, Request};
 use crate::error::{Diagnose, ExitStatus};
+use crate::log::Log;
 use crate::supervise::workdir::Workdir;
 use crate::ui::Printer;
 
@@ -17,6 +18,8 @@ use crate::ui::Printer;
 pub struct Context {
     /// How to speak.
     pub printer: Printer,
+    /// The log.
+    pub log: Log,
     /// The environment's variables.
     pub env: Vec<(String, String)>,
     /// The current directory.
@@ -34,14 +37,23 @@ impl Context {
             .filter(|value| !value.is_empty())
     }
 
-    /// Where settings for a project come from.
-    pub fn config_request(&self, project: &Path, flags: Vec<FlagValue>) -> crate::config::Request {
-        crate::config::Request {
+    /// The settings of a project; the log follows them.
+    pub fn settings(
+        &self,
+        project: &Path,
+        flags: Vec<FlagValue>,
+    ) -> Result<Loaded, crate::config::Error> {
+        let loaded = crate::config::load(&Request {
             dir: project.to_owned(),
             flags,
             env: self.env.clone(),
             home: self.variable("HOME").map(PathBuf::from),
+        })?;
+        if *loaded.origins.of("logging.level") != Origin::Default {
+            self.log.follow(loaded.settings.logging.level);
         }
+        tracing::debug!("settings come from {:?}", loaded.files);
+        Ok(loaded)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The `ci` section: what `daglab ci` runs.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-use super::model::Seconds;
+use super::model::{Seconds, Settings};
 
 /// What `daglab ci` runs, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +19,7 @@ pub struct Ci {
     /// The executor of jobs that did not choose one.
     pub executor: Executor,
     /// How many runs and notebooks go at once; the number of processors if not set.
+    #[serde(deserialize_with = "concurrency")]
     #[schemars(range(min = 1, max = 512))]
     pub concurrency: Option<u16>,
     /// Seconds that each run and each notebook may take.
@@ -35,6 +36,13 @@ pub struct Ci {
     pub assets: Option<Vec<Assets>>,
     /// Notebooks to run. Not set means all.
     pub notebooks: Option<Vec<Notebook>>,
+}
+
+fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    match Option::<u16>::deserialize(deserializer)? {
+        Some(0 | 513..) => Err(de::Error::custom("not a number from 1 to 512")),
+        concurrency => Ok(concurrency),
+    }
 }
 
 impl Default for Ci {
@@ -160,6 +168,14 @@ pub struct Notebook {
     pub allow_failure: Option<bool>,
     /// Why it is not to be run.
     pub skip: Option<String>,
+}
+
+/// Settings with one entry in each of the three lists, to hold a layer's entries against.
+pub(super) fn with_entries(mut settings: Settings) -> Settings {
+    settings.ci.jobs = Some(vec![Job::default()]);
+    settings.ci.assets = Some(vec![Assets::default()]);
+    settings.ci.notebooks = Some(vec![Notebook::default()]);
+    settings
 }
 
 /// Spells out the short forms: a plain text in one of the three lists.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::ci::expand_short_forms;
+use super::ci::{self, expand_short_forms};
 use super::error::{Error, Place, Problem, Source};
 use super::model::Settings;
 use super::tree::{self, LARGEST_FILE, Node};
@@ -145,6 +145,7 @@ pub fn load(request: &Request) -> Result<Loaded, Error> {
     layers.push(variables(&request.env)?);
     layers.push(flags(&request.flags));
 
+    let defaults = serde_json::to_value(Settings::default()).expect("settings are plain data");
     let mut values = Value::Object(Map::new());
     let mut origins = BTreeMap::new();
     for layer in layers {
@@ -154,6 +155,8 @@ pub fn load(request: &Request) -> Result<Loaded, Error> {
         merge(&mut values, layer.values);
         origins.extend(layer.origins);
     }
+    // Who writes one key of a section has not set the others.
+    origins.retain(|path, _| !is_section(&defaults, path));
     let settings =
         serde_json::from_value(values).expect("a merge of layers that are valid is valid");
     Ok(Loaded {
@@ -161,6 +164,18 @@ pub fn load(request: &Request) -> Result<Loaded, Error> {
         origins: Origins(origins),
         files,
     })
+}
+
+/// Whether a path is that of a mapping whose keys are settings.
+fn is_section(defaults: &Value, path: &str) -> bool {
+    let mut value = defaults;
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        match value.get(part) {
+            Some(inner) => value = inner,
+            None => return false,
+        }
+    }
+    value.as_object().is_some_and(|keys| !keys.is_empty())
 }
 
 /// The directory and its parents, as far as the root of the git repository it is in; the directory
@@ -216,7 +231,8 @@ fn layer_of(node: &Node, origin: impl Fn((usize, usize)) -> Origin) -> Layer {
     Layer { values, origins }
 }
 
-/// `DAGLAB_DAGSTER__PORT=3001` sets `dagster.port`; the text is read as YAML.
+/// `DAGLAB_DAGSTER__PORT=3001` sets `dagster.port`; the text is read as YAML. An empty variable is
+/// none: a CI system can't always leave out one that has no value.
 fn variables(env: &[(String, String)]) -> Result<Layer, Error> {
     let mut layer = Layer {
         values: Value::Object(Map::new()),
@@ -224,7 +240,9 @@ fn variables(env: &[(String, String)]) -> Result<Layer, Error> {
     };
     let mut ours: Vec<_> = env
         .iter()
-        .filter(|(name, _)| name.to_ascii_uppercase().starts_with("DAGLAB_"))
+        .filter(|(name, text)| {
+            name.to_ascii_uppercase().starts_with("DAGLAB_") && !text.trim().is_empty()
+        })
         .filter(|(name, _)| {
             let name = name.to_ascii_uppercase();
             !name.starts_with("DAGLAB_TEST_") && !NOT_SETTINGS.contains(&name.as_str())
@@ -246,11 +264,20 @@ fn variables(env: &[(String, String)]) -> Result<Layer, Error> {
             .or_else(|_| Ok(serde_json::json!({ "value": text })))
             .map_err(|error: Error| named(error.to_string()))?["value"]
             .take();
+        let origin = Origin::Variable(name.clone());
+        note_all(&value, &path, &origin, &mut layer.origins);
         put(&mut layer.values, &path, value);
-        layer.origins.insert(path, Origin::Variable(name.clone()));
     }
     expand_short_forms(&mut layer.values);
     Ok(layer)
+}
+
+/// Notes the origin of a value and of the keys in it.
+fn note_all(value: &Value, path: &str, origin: &Origin, origins: &mut BTreeMap<String, Origin>) {
+    origins.insert(path.to_owned(), origin.clone());
+    for (key, value) in value.as_object().into_iter().flatten() {
+        note_all(value, &format!("{path}.{key}"), origin, origins);
+    }
 }
 
 fn flags(flags: &[FlagValue]) -> Layer {
@@ -324,7 +351,8 @@ fn forget_replaced(
 
 /// Reads a layer as settings: unknown keys all at once, else the first wrong value.
 fn check(layer: &Layer) -> Result<(), Error> {
-    let defaults = serde_json::to_value(Settings::default()).expect("settings are plain data");
+    let settings = ci::with_entries(Settings::default());
+    let defaults = serde_json::to_value(settings).expect("settings are plain data");
     let mut problems = Vec::new();
     shape(&layer.values, &defaults, "", &mut |path, found| {
         let (message, suggestion) = match found {
@@ -357,22 +385,14 @@ fn check(layer: &Layer) -> Result<(), Error> {
     {
         let path = dotted(error.path());
         let message = error.into_inner().to_string();
-        // Unknown keys inside of lists are found by the types alone.
-        let key = message
-            .strip_prefix("unknown field `")
-            .and_then(|rest| rest.split('`').next());
-        let place = match key {
-            Some(key) if !path.ends_with(key) => format!("{path}.{key}"),
-            _ => path.clone(),
-        };
-        let message = match key {
-            Some(key) => format!("unknown key `{key}`"),
-            None if path.is_empty() => message,
-            None => format!("`{path}`: {message}"),
+        let message = if path.is_empty() {
+            message
+        } else {
+            format!("`{path}`: {message}")
         };
         problems.push(Problem {
             message,
-            source: source_of(layer, &place),
+            source: source_of(layer, &path),
             suggestion: None,
         });
     }
@@ -427,19 +447,32 @@ fn shape<'a>(
     path: &str,
     visit: &mut impl FnMut(&str, &Shape<'a>),
 ) {
-    let Value::Object(defaults) = defaults else {
-        return;
+    let join = |part: &str| {
+        if path.is_empty() {
+            part.to_owned()
+        } else {
+            format!("{path}.{part}")
+        }
+    };
+    let defaults = match (values, defaults) {
+        // The keys of run config and tags are anybody's.
+        (_, Value::Object(defaults)) if !defaults.is_empty() => defaults,
+        (Value::Array(items), Value::Array(defaults)) => {
+            for (index, item) in items.iter().enumerate() {
+                if let [entry] = defaults.as_slice() {
+                    shape(item, entry, &join(&index.to_string()), visit);
+                }
+            }
+            return;
+        }
+        _ => return,
     };
     let Value::Object(values) = values else {
         visit(path, &Shape::NotAMapping);
         return;
     };
     for (key, value) in values {
-        let path = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
+        let path = join(key);
         match defaults.get(key) {
             Some(default) => shape(value, default, &path, visit),
             None => visit(
@@ -541,6 +574,7 @@ mod tests {
             "DAGLAB_EXPORT__RETENTION_DAYS"
         );
         assert_eq!(origin("export.compress"), "default");
+        assert_eq!(origin("dagster.graphql.timeout"), "default");
     }
 
     #[test]
@@ -592,8 +626,13 @@ mod tests {
         assert!(message.contains("`dagster.port`"), "{message}");
         assert!(detail.contains("port: 70000"), "{detail}");
 
-        let (message, detail, _) = mistake("ci:\n  jobs:\n    - name: a\n      retriez: 2\n");
+        let (message, detail, hint) = mistake("ci:\n  jobs:\n    - name: a\n      retriez: 2\n");
         assert_eq!(message, "unknown key `retriez`");
+        assert!(detail.contains("daglab.yaml:4:7"), "{detail}");
+        assert_eq!(hint.as_deref(), Some("did you mean `retries`?"));
+
+        let (message, detail, _) = mistake("ci:\n  jobs:\n    - b\n    - [build]\n");
+        assert_eq!(message, "`ci.jobs.1` must be a mapping of keys to values");
         assert!(detail.contains("daglab.yaml:4:7"), "{detail}");
 
         let (message, ..) = mistake("one: 1\ntwo: 2\n");
@@ -602,7 +641,15 @@ mod tests {
             "ci: []",
             "- a",
             "version: 2.0",
+            "ci: {assets: [[a]]}",
+            "ci: {notebooks: [null]}",
+            "ci: {jobs: build}",
+            "ci: {env: [[A]]}",
+            "ci: {jobs: [{name: a, run_config: []}]}",
             "ci: {timeout: 0}",
+            "ci: {timeout: 1e20}",
+            "ci: {concurrency: 0}",
+            "ci: {concurrency: 65535}",
             "ci: {executor: fast}",
         ] {
             mistake(text);
@@ -624,6 +671,13 @@ mod tests {
             .load(".", &[("daglab_dagster__port", "81"), ("DAGLAB_LOG", "x")])
             .unwrap();
         assert_eq!(loaded.settings.dagster.port, 81);
+        let empty = [
+            ("DAGLAB_CI__CONCURRENCY", ""),
+            ("DAGLAB_DAGSTER__PORT", " "),
+        ];
+        let loaded = tree.load(".", &empty).unwrap();
+        assert_eq!(loaded.settings, Settings::default());
+        assert_eq!(*loaded.origins.of("ci.concurrency"), Origin::Default);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod error;
 pub mod layers;
 pub mod model;
 pub mod tree;
+mod unused;
 
 pub use error::Error;
 pub use layers::{FlagValue, Loaded, Origin, Origins, Request, load};

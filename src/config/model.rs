@@ -67,26 +67,39 @@ fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> 
     }
 }
 
-/// A time in seconds, above 0.
+/// The longest time that can be set, in seconds: 30 days.
+const LONGEST: u32 = 30 * 24 * 60 * 60;
+
+/// A time in seconds, above 0 and up to 30 days.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Seconds(#[schemars(extend("exclusiveMinimum" = 0))] pub f64);
+pub struct Seconds(#[schemars(extend("exclusiveMinimum" = 0, "maximum" = LONGEST))] pub f64);
 
 impl Seconds {
     /// As the standard library counts it.
     pub fn duration(self) -> std::time::Duration {
-        std::time::Duration::try_from_secs_f64(self.0).unwrap_or(std::time::Duration::MAX)
+        std::time::Duration::from_secs_f64(self.0)
+    }
+
+    /// Reads a flag's value.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Self::checked(text.parse().unwrap_or(f64::NAN))
+    }
+
+    fn checked(seconds: f64) -> Result<Self, String> {
+        if seconds > 0.0 && seconds <= f64::from(LONGEST) {
+            Ok(Self(seconds))
+        } else {
+            Err(format!(
+                "not a number of seconds above 0 and up to {LONGEST}, which are 30 days"
+            ))
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        if seconds.is_finite() && seconds > 0.0 {
-            Ok(Self(seconds))
-        } else {
-            Err(de::Error::custom("not a number of seconds above 0"))
-        }
+        Self::checked(f64::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
@@ -268,7 +281,7 @@ impl Default for Performance {
 pub struct Export {
     /// Days after which a page may be removed.
     pub retention_days: u32,
-    /// Whether pages are compressed where a store can serve them so.
+    /// Whether `export` writes a gzip copy beside the page.
     pub compress: bool,
     /// The object store.
     pub cloud_storage: CloudStorage,
@@ -410,4 +423,20 @@ pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Settings).to_value();
     schema["title"] = "daglab.yaml".into();
     schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_range() {
+        for text in ["0.5", "2592000"] {
+            assert!(Seconds::parse(text).is_ok(), "{text}");
+        }
+        for text in ["0", "-1", "2592001", "1e30", "inf", "nan", "soon", ""] {
+            let error = Seconds::parse(text).unwrap_err();
+            assert!(error.contains("30 days"), "{text}: {error}");
+        }
+    }
 }

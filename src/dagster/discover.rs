@@ -382,9 +382,14 @@ impl Workspace {
         }
     }
 
-    /// The asset of a key: from the location that makes it, where several know it.
-    pub fn asset(&self, key: &AssetKey) -> Result<Found<'_, Asset>, Error> {
-        let found = self.assets().filter(|asset| asset.item.key == *key);
+    /// The asset of a key, in one location or anywhere: then from the location that makes it, where
+    /// several know it.
+    pub fn asset(&self, key: &AssetKey, location: Option<&str>) -> Result<Found<'_, Asset>, Error> {
+        let all = || {
+            self.assets()
+                .filter(|asset| location.is_none_or(|location| asset.location == location))
+        };
+        let found = all().filter(|asset| asset.item.key == *key);
         // `max_by_key` would take the last of equals.
         let best = found.reduce(|best, other| {
             if other.item.is_materializable && !best.item.is_materializable {
@@ -394,7 +399,7 @@ impl Workspace {
             }
         });
         best.ok_or_else(|| {
-            let keys: Vec<String> = self.assets().map(|a| a.item.key.to_string()).collect();
+            let keys: Vec<String> = all().map(|asset| asset.item.key.to_string()).collect();
             let meant = most_similar(&key.to_string(), keys.iter().map(String::as_str));
             Error::AssetNotFound {
                 key: key.clone(),

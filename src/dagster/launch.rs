@@ -109,12 +109,17 @@ impl JobSelector {
 }
 
 impl Workspace {
-    /// The job that materializes all of some assets in one run. Dagster makes one for all assets,
-    /// older versions one for those with the same partitions.
-    pub fn asset_job(&self, keys: &[AssetKey]) -> Result<JobSelector, Error> {
+    /// The job that materializes all of some assets in one run, by the code of one location where
+    /// several make them. Dagster makes one job for all assets, older versions one for those with
+    /// the same partitions.
+    pub fn asset_job(
+        &self,
+        keys: &[AssetKey],
+        location: Option<&str>,
+    ) -> Result<JobSelector, Error> {
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
-            let asset = self.asset(key)?;
+            let asset = self.asset(key, location)?;
             if !asset.item.is_materializable {
                 return Err(Error::AssetNotMaterializable { key: key.clone() });
             }
@@ -339,18 +344,22 @@ mod tests {
         }
     }
 
+    fn location(name: &str, assets: Vec<Asset>) -> Location {
+        Location {
+            name: name.into(),
+            state: LocationState::Loaded {
+                repositories: vec![Repository {
+                    name: "__repository__".into(),
+                    jobs: vec![],
+                    assets,
+                }],
+            },
+        }
+    }
+
     fn workspace(assets: Vec<Asset>) -> Workspace {
         Workspace {
-            locations: vec![Location {
-                name: "main".into(),
-                state: LocationState::Loaded {
-                    repositories: vec![Repository {
-                        name: "__repository__".into(),
-                        jobs: vec![],
-                        assets,
-                    }],
-                },
-            }],
+            locations: vec![location("main", assets)],
         }
     }
 
@@ -369,7 +378,7 @@ mod tests {
             asset("new", &["__ASSET_JOB", "__ASSET_JOB_2"], None),
             asset("outside", &[], None),
         ]);
-        let job = |names: &[&str]| workspace.asset_job(&keys(names));
+        let job = |names: &[&str]| workspace.asset_job(&keys(names), None);
         assert_eq!(job(&["a", "b"]).expect("a job").job, "__ASSET_JOB_1");
         assert_eq!(job(&["a"]).expect("a job").job, "__ASSET_JOB_0");
         assert_eq!(job(&["new"]).expect("a job").job, "__ASSET_JOB");
@@ -383,6 +392,22 @@ mod tests {
             matches!(&missing, Error::AssetNotFound { suggestion: Some(key), .. } if key.to_string() == "outside")
         );
         assert!(matches!(job(&[]), Err(Error::LaunchRefused { .. })));
+    }
+
+    #[test]
+    fn a_location_is_asked_for_its_own_asset() {
+        let orders = || vec![asset("orders", &["__ASSET_JOB"], None)];
+        let workspace = Workspace {
+            locations: vec![location("a", orders()), location("b", orders())],
+        };
+        let of = |wanted| {
+            let job = workspace.asset_job(&keys(&["orders"]), wanted);
+            job.expect("a job").repository.location
+        };
+        assert_eq!(of(Some("b")), "b");
+        assert_eq!(of(None), "a");
+        let missing = workspace.asset_job(&keys(&["orders"]), Some("c"));
+        assert!(matches!(missing, Err(Error::AssetNotFound { .. })));
     }
 
     #[test]

@@ -24,6 +24,15 @@ const INTERRUPTED: &str = "Interrupted";
 /// The MIME type of a traceback among the console's entries.
 const TRACEBACK: &str = "application/vnd.marimo+traceback";
 
+/// What Python writes between the tracebacks of two exceptions of which one led to the other.
+const CHAINED: &[&str] = &[
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+];
+
+/// How the traceback of a group of exceptions begins.
+const GROUP: &str = "  + Exception Group Traceback (most recent call last):";
+
 /// A picture among a cell's outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
@@ -226,23 +235,39 @@ fn cell_error(ename: &str, evalue: &str, cell: &PageCell, place: Option<&Cell>) 
     }
 }
 
-/// Class and message in a traceback's last lines: `ValueError: no` possibly over several lines.
+/// Class and message of the exception that a traceback ends with; the message may have several lines,
+/// and the last ones may be notes.
 fn exception_of(traceback: &str) -> Option<(String, String)> {
     let lines: Vec<&str> = traceback.lines().collect();
-    // The message's first line is the last one that is not indented and looks like a class.
-    let start = lines.iter().rposition(|line| {
-        let class = line.split(':').next().unwrap_or_default();
-        !class.is_empty()
-            && !line.starts_with(char::is_whitespace)
-            && !line.starts_with("Traceback")
-            && class
-                .chars()
-                .all(|c| c.is_alphanumeric() || c == '_' || c == '.')
-    })?;
-    let text = lines[start..].join("\n");
-    let (class, message) = text.split_once(':').unwrap_or((&text, ""));
-    let class = class.rsplit('.').next().unwrap_or(class);
-    Some((class.to_owned(), message.trim().to_owned()))
+    // Of exceptions that led to each other, the last one was raised.
+    let last = lines.iter().rposition(|line| CHAINED.contains(line));
+    let lines = &lines[last.map_or(0, |index| index + 1)..];
+    // A group has a margin, and below its message the exceptions that it is made of.
+    let in_group = lines.iter().find(|line| !line.is_empty()) == Some(&GROUP);
+    let margin = if in_group { "  | " } else { "" };
+    let text = lines
+        .iter()
+        .take_while(|line| !in_group || !line.starts_with("  +-"))
+        .filter_map(|line| line.strip_prefix(margin))
+        // Frames are indented; what a message says may look like anything.
+        .skip_while(|line| {
+            line.is_empty() || line.starts_with(' ') || line.starts_with("Traceback (most recent")
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let first = text.lines().next()?;
+    let class = first.split_once(':').map_or(first, |(class, _)| class);
+    let message = text[class.len()..].trim_start_matches(':').trim();
+    let name = class.rsplit('.').next().unwrap_or(class);
+    is_class(class).then(|| (name.to_owned(), message.to_owned()))
+}
+
+/// Whether a text is a class as a traceback names it: `pkg.mod.Odd`, or `function.<locals>.Odd`.
+fn is_class(text: &str) -> bool {
+    text.split('.').all(|part| {
+        let word = part.chars().all(|c| c.is_alphanumeric() || c == '_');
+        part == "<locals>" || word && part.starts_with(|c: char| !c.is_ascii_digit())
+    })
 }
 
 /// The last line inside the cell's own code that a traceback names. marimo compiles a cell under a
@@ -526,15 +551,51 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_several_lines_are_kept_whole() {
-        let traceback = "Traceback (most recent call last):\n  File \"a\", line 1\npkg.mod.Odd: first\n  second";
+    fn the_exception_is_told_from_its_message() {
+        const FRAME: &str = "Traceback (most recent call last):\n  File \"a\", line 1, in <module>\n    f(x)\n    ~^^^\n";
+        let cases = [
+            ("pkg.mod.Odd: first\n  second", "Odd", "first\n  second"),
+            (
+                "ValueError: bad rows\nrow 3: x\nid: 7",
+                "ValueError",
+                "bad rows\nrow 3: x\nid: 7",
+            ),
+            (
+                "pydantic_core._pydantic_core.ValidationError: 1 validation error for Row\namount\n  Input should be",
+                "ValidationError",
+                "1 validation error for Row\namount\n  Input should be",
+            ),
+            ("f.<locals>.Odd: x\nnote: y", "Odd", "x\nnote: y"),
+            ("KeyError", "KeyError", ""),
+            (
+                "OSError: [Errno 2] No such file: 'a:b'",
+                "OSError",
+                "[Errno 2] No such file: 'a:b'",
+            ),
+        ];
+        for (end, class, message) in cases {
+            let expected = Some((class.to_owned(), message.to_owned()));
+            assert_eq!(exception_of(&format!("{FRAME}{end}\n")), expected, "{end}");
+            let chained = format!("{FRAME}TypeError: no\n\n{}\n\n{FRAME}{end}\n", CHAINED[0]);
+            assert_eq!(exception_of(&chained), expected, "{end}");
+        }
+        let group = format!(
+            "{GROUP}\n  |   File \"a\", line 1, in <module>\n  |     raise g\n\
+             \x20 | ExceptionGroup: many: all (2 sub-exceptions)\n\
+             \x20 +-+---------------- 1 ----------------\n    | ValueError: a\n"
+        );
         assert_eq!(
-            exception_of(traceback),
-            Some(("Odd".into(), "first\n  second".into()))
+            exception_of(&group),
+            Some((
+                "ExceptionGroup".into(),
+                "many: all (2 sub-exceptions)".into()
+            ))
         );
         assert_eq!(
             exception_of("KeyboardInterrupt"),
             Some(("KeyboardInterrupt".into(), String::new()))
         );
+        assert_eq!(exception_of(&format!("{FRAME}not a class: x")), None);
+        assert_eq!(exception_of(""), None);
     }
 }

@@ -22,6 +22,8 @@ pub struct Source {
     pub imports: BTreeSet<String>,
     /// What its header pairs it with.
     pub target: Option<Target>,
+    /// The first word of its header that is not understood, with its line.
+    pub unknown_in_header: Option<(String, u32)>,
     /// Whether it speaks to Dagster: it imports it, or daglab's helpers, or reads the address.
     pub uses_dagster: bool,
 }
@@ -103,9 +105,9 @@ pub fn parse(text: &str) -> Result<Source, Unreadable> {
     };
     let mut source = Source {
         title,
-        target: header_target(text),
         ..Source::default()
     };
+    read_header(text, &mut source);
     for statement in &module.body {
         match statement {
             Stmt::FunctionDef(function) => {
@@ -397,29 +399,31 @@ fn collect_imports(body: &[Stmt], into: &mut BTreeSet<String>) {
 }
 
 /// `# daglab: asset=KEY partition=KEY` or `# daglab: job=NAME`, in a comment before the first cell.
-fn header_target(text: &str) -> Option<Target> {
-    for line in text.lines().take_while(|line| !line.starts_with('@')) {
-        let Some(rest) = line.trim_start().strip_prefix('#') else {
-            continue;
-        };
-        let Some(fields) = rest.trim_start().strip_prefix("daglab:") else {
-            continue;
-        };
-        let field = |name: &str| {
-            fields.split_whitespace().find_map(|field| {
-                let (key, value) = field.split_once('=')?;
-                (key == name && !value.is_empty()).then(|| value.to_owned())
-            })
-        };
-        if let Some(key) = field("asset") {
-            return Some(Target::Asset {
-                key,
-                partition: field("partition"),
-            });
+fn read_header(text: &str, source: &mut Source) {
+    let head = text.lines().take_while(|line| !line.starts_with('@'));
+    let header = (1..).zip(head).find_map(|(number, line)| {
+        let comment = line.trim_start().strip_prefix('#')?;
+        Some((number, comment.trim_start().strip_prefix("daglab:")?))
+    });
+    let Some((number, words)) = header else {
+        return;
+    };
+    let (mut asset, mut partition, mut job) = (None, None, None);
+    for word in words.split_whitespace() {
+        match word.split_once('=') {
+            Some(("asset", key)) if !key.is_empty() => asset = Some(key.to_owned()),
+            Some(("partition", key)) if !key.is_empty() => partition = Some(key.to_owned()),
+            Some(("job", name)) if !name.is_empty() => job = Some(name.to_owned()),
+            _ if source.unknown_in_header.is_none() => {
+                source.unknown_in_header = Some((word.to_owned(), number));
+            }
+            _ => {}
         }
-        return field("job").map(|name| Target::Job { name });
     }
-    None
+    source.target = match (asset, job) {
+        (Some(key), _) => Some(Target::Asset { key, partition }),
+        (None, job) => job.map(|name| Target::Job { name }),
+    };
 }
 
 #[cfg(test)]
@@ -503,6 +507,18 @@ if __name__ == "__main__":
             partition: Some("2026-01-05".into()),
         };
         assert_eq!(source.target, Some(target));
+    }
+
+    #[test]
+    fn a_header_that_is_not_understood_says_where() {
+        let text = "\n# daglab: aset=x job=build\nimport marimo\napp = marimo.App()\n";
+        let source = parse(text).unwrap();
+        assert_eq!(source.unknown_in_header, Some(("aset=x".into(), 2)));
+        let job = Target::Job {
+            name: "build".into(),
+        };
+        assert_eq!(source.target, Some(job));
+        assert_eq!(parse(NOTEBOOK).unwrap().unknown_in_header, None);
     }
 
     #[test]

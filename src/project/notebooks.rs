@@ -96,19 +96,24 @@ pub fn find(root: &Path) -> Vec<Notebook> {
     notebooks
 }
 
-/// The asset or job that a notebook is named after: by its stem, or its stem without an ending.
-/// `None` where several assets end in that name.
+/// The asset or job that a notebook is named after: by its stem, or its stem without an ending. An
+/// asset that has no more to its key comes before one that ends in the name, which counts if it is
+/// the only one.
 pub fn pair_by_name(path: &str, assets: &[String], jobs: &[String]) -> Option<Target> {
     let stem = stem(path);
     let short = ENDINGS.iter().find_map(|ending| stem.strip_suffix(ending));
     for name in [Some(stem), short].into_iter().flatten() {
-        let keys: HashSet<&String> = assets
+        let exact = assets.iter().find(|key| key.as_str() == name);
+        let mut ends = assets
             .iter()
-            .filter(|key| key.as_str() == name || key.rsplit('/').next() == Some(name))
-            .collect();
-        if let [key] = keys.into_iter().collect::<Vec<_>>().as_slice() {
+            .filter(|key| key.rsplit('/').next() == Some(name));
+        // An asset that several code locations know is listed as often.
+        let only = ends
+            .next()
+            .filter(|first| ends.all(|other| other == *first));
+        if let Some(key) = exact.or(only) {
             return Some(Target::Asset {
-                key: (*key).clone(),
+                key: key.clone(),
                 partition: None,
             });
         }
@@ -204,7 +209,15 @@ mod tests {
 
     #[test]
     fn names_pair_when_they_are_clear() {
-        let assets = ["core/orders", "a/x", "b/x", "daily"].map(str::to_owned);
+        let assets = [
+            "core/orders",
+            "core/orders",
+            "a/x",
+            "b/x",
+            "staging/daily",
+            "daily",
+        ]
+        .map(str::to_owned);
         let jobs = ["refresh".to_owned()];
         let asset = |key: &str| {
             Some(Target::Asset {

@@ -14,6 +14,7 @@ use crate::supervise::left;
 #[derive(Debug)]
 pub struct LocalStore {
     root: PathBuf,
+    gzip_copies: bool,
     stored: Vec<String>,
 }
 
@@ -29,12 +30,21 @@ impl LocalStore {
             .and_then(|()| root.canonicalize())
             .map(|root| Self {
                 root,
+                gzip_copies: false,
                 stored: Vec::new(),
             })
             .map_err(|source| Error::Write {
                 path: root.to_owned(),
                 source,
             })
+    }
+
+    /// The same store, with a gzip copy beside every file that is put into it, if `wanted`.
+    pub fn with_gzip_copies(self, wanted: bool) -> Self {
+        Self {
+            gzip_copies: wanted,
+            ..self
+        }
     }
 
     /// The directory, absolute.
@@ -59,6 +69,10 @@ impl LocalStore {
             Source::File(file) => copy_whole(file, &path)?,
         };
         self.stored.push(key.to_owned());
+        if self.gzip_copies {
+            compress_whole(&path, &path.with_added_extension("gz"))?;
+            self.stored.push(format!("{key}.gz"));
+        }
         Ok(Published {
             key: key.to_owned(),
             url: file_url(&path),
@@ -71,7 +85,7 @@ impl LocalStore {
     pub fn finish(self, retention_days: Option<u32>) -> Result<(), Error> {
         retention::record(&self.root, &self.stored)?;
         if let Some(days) = retention_days {
-            retention::apply(&self.root, days)?;
+            retention::apply(&self.root, days, &self.stored)?;
         }
         Ok(())
     }
@@ -90,7 +104,7 @@ pub fn copy_whole(from: &Path, to: &Path) -> Result<u64, Error> {
 }
 
 /// Writes a gzip copy of a file.
-pub fn compress_whole(from: &Path, to: &Path) -> Result<u64, Error> {
+fn compress_whole(from: &Path, to: &Path) -> Result<u64, Error> {
     write_with(to, |file| {
         let mut encoder = GzEncoder::new(file, Compression::default());
         let mut source = File::open(from)?;
@@ -167,6 +181,16 @@ mod tests {
             .unwrap()
             .collect();
         assert_eq!(left.len(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn gzip_copies_are_files_of_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(dir.path()).unwrap();
+        let mut store = store.with_gzip_copies(true);
+        store.put("page.html", &Source::Bytes(b"page")).unwrap();
+        assert!(dir.path().join("page.html.gz").exists());
+        assert_eq!(store.stored, ["page.html", "page.html.gz"]);
     }
 
     #[test]

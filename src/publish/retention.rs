@@ -53,8 +53,9 @@ pub fn record(root: &Path, keys: &[String]) -> Result<(), Error> {
     save(root, &manifest)
 }
 
-/// Removes listed files whose last write is more than `days` ago. Returns what was removed.
-pub fn apply(root: &Path, days: u32) -> Result<Vec<PathBuf>, Error> {
+/// Removes listed files whose last write is more than `days` ago, but none of those in `new`, which
+/// 0 days would reach. Returns what was removed.
+pub fn apply(root: &Path, days: u32, new: &[String]) -> Result<Vec<PathBuf>, Error> {
     let age = Duration::from_secs(u64::from(days) * 24 * 60 * 60);
     let Some(limit) = SystemTime::now().checked_sub(age) else {
         return Ok(Vec::new());
@@ -63,7 +64,7 @@ pub fn apply(root: &Path, days: u32) -> Result<Vec<PathBuf>, Error> {
     let mut removed = Vec::new();
     manifest.files.retain(|key, written| {
         let written = UNIX_EPOCH + Duration::from_secs(*written);
-        if written >= limit {
+        if written >= limit || new.contains(key) {
             return true;
         }
         let path = root.join(key);
@@ -134,11 +135,24 @@ mod tests {
         age(root, "old.html", 40);
         age(root, "replaced.html", 40);
         std::fs::write(root.join("replaced.html"), "the user's").unwrap();
-        let removed = apply(root, 30).unwrap();
+        let removed = apply(root, 30, &[]).unwrap();
         assert_eq!(removed, [root.join("old.html")]);
         for name in ["new.html", "foreign.html", "replaced.html"] {
             assert!(root.join(name).exists(), "{name}");
         }
+    }
+
+    #[test]
+    fn no_days_leave_what_was_just_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let keys = ["old.html", "new.html"].map(str::to_owned);
+        for key in &keys {
+            std::fs::write(root.join(key), "page").unwrap();
+            age(root, key, 1);
+        }
+        let removed = apply(root, 0, &keys[1..]).unwrap();
+        assert_eq!(removed, [root.join("old.html")]);
     }
 
     #[test]
@@ -151,7 +165,7 @@ mod tests {
         std::os::unix::fs::symlink(dir.path(), root.join("link")).unwrap();
         let list = r#"{"version":1,"files":{"../outside.html":1,"link/outside.html":1}}"#;
         std::fs::write(root.join(MANIFEST), list).unwrap();
-        assert!(apply(&root, 1).unwrap().is_empty());
+        assert!(apply(&root, 1, &[]).unwrap().is_empty());
         assert!(outside.exists());
     }
 }
