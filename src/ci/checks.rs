@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::session::{Session, finding};
 use crate::host::{Entry, Task, tail};
 use crate::marimo::check;
-use crate::report::model::{Finding, Severity};
+use crate::report::model::Severity;
 use crate::supervise::left;
 
 /// Linting reads text; two minutes are plenty for hundreds of notebooks.
@@ -47,11 +47,7 @@ pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
     let output = left::read(&task.stdout, LARGEST).unwrap_or_default();
     let output = String::from_utf8_lossy(&output);
     match check::parse(&output, &session.root, plan.strict).filter(|_| ended) {
-        Some(found) => {
-            for finding in found {
-                session.find(excused(finding, plan));
-            }
-        }
+        Some(found) => found.into_iter().for_each(|finding| session.find(finding)),
         None => {
             let last = tail(&task.stderr, 1);
             // Before 0.16 there is no such command; everything else still works.
@@ -70,17 +66,6 @@ fn paths(plan: &Plan) -> Vec<String> {
     run.map(|notebook| notebook.path.clone()).collect()
 }
 
-/// A finding that would fail the run is a warning where the notebook's failure is allowed.
-fn excused(mut finding: Finding, plan: &Plan) -> Finding {
-    let excused = plan.notebooks.iter().any(|notebook| {
-        notebook.policy.allow_failure && finding.path.as_deref() == Some(notebook.path.as_str())
-    });
-    if excused && finding.severity == Severity::Error {
-        finding.severity = Severity::Warning;
-    }
-    finding
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,12 +74,12 @@ mod tests {
     use crate::project::notebooks;
 
     #[test]
-    fn skipped_notebooks_are_left_out_and_allowed_ones_excused() {
+    fn skipped_notebooks_are_left_out() {
         let dir = tempfile::tempdir().unwrap();
         let yaml = "ci:
   notebooks:
     - path: a.py
-    - {path: b.py, allow_failure: true}
+    - path: b.py
     - {path: c.py, skip: later}
 ";
         std::fs::write(dir.path().join("daglab.yaml"), yaml).unwrap();
@@ -109,12 +94,5 @@ mod tests {
         let found = notebooks::find(dir.path());
         let plan = plan(dir.path(), &loaded.unwrap(), &found, &Filters::default()).unwrap();
         assert_eq!(paths(&plan), ["a.py", "b.py"]);
-        let severity = |path: &str| {
-            let mut broken = finding("marimo", "MB002", Severity::Error, "twice".to_owned());
-            broken.path = Some(path.to_owned());
-            excused(broken, &plan).severity
-        };
-        assert_eq!(severity("a.py"), Severity::Error);
-        assert_eq!(severity("b.py"), Severity::Warning);
     }
 }

@@ -226,7 +226,7 @@ impl Done {
                 let result = verdict::of(
                     &self.notebooks,
                     &self.runs,
-                    &self.findings,
+                    &mut self.findings,
                     &self.attachments,
                 );
                 (result, None)
