@@ -12,6 +12,9 @@ const NEVER: &[&str] = &["grpc", "jpype", "pyspark", "ray", "tensorflow", "torch
 /// name. Neither the standard library nor the project's own modules are among them: the first costs
 /// nothing, the second must be imported fresh in every process.
 ///
+/// The host looks again, at where each module would come from: an editable install is the project's
+/// own, too, whatever its name.
+///
 /// `per_notebook` holds the imported names of each notebook; `pandas.api` counts as `pandas`, and a
 /// name that a notebook imports twice counts once.
 pub fn preload_candidates(
