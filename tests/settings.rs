@@ -7,7 +7,7 @@
 
 mod support;
 
-use support::{Project, Run, python};
+use support::{Project, Run, python, run_of};
 
 /// `daglab export` of `nb/a.py` with the test's interpreter.
 fn export(project: &Project, args: &[&str]) -> Run {
@@ -120,4 +120,32 @@ fn an_exported_notebook_can_ask_dagster() {
     command.arg(python()).args(["--attach", "asset://numbers"]);
     command.env("DAGSTER_HOME", &home);
     Run::of(command).expect_code(0);
+}
+
+#[test]
+fn an_asset_that_two_locations_define_is_made_by_the_one_that_is_named() {
+    let project = Project::empty();
+    for name in ["a", "b"] {
+        let code = format!(
+            "import dagster as dg\n\n\n@dg.asset\ndef orders():\n    \
+             return dg.MaterializeResult(metadata={{'made_by': '{name}'}})\n\n\n\
+             defs = dg.Definitions(assets=[orders])\n"
+        );
+        project.write(&format!("{name}.py"), &code);
+    }
+    let locations = "load_from:\n  - python_file: {relative_path: a.py, location_name: a}\n  \
+                     - python_file: {relative_path: b.py, location_name: b}\n";
+    project.write("workspace.yaml", locations);
+    project.write(
+        "daglab.yaml",
+        "ci:
+  assets: [{name: made, select: orders, location: b}]
+",
+    );
+    let run = project.ci(&[]);
+    run.expect_code(0);
+    let report = run.report();
+    let made = run_of(&report, "made");
+    assert_eq!(made["status"], "success", "{made:#}");
+    assert_eq!(made["materializations"][0]["metadata"]["made_by"], "b");
 }

@@ -159,7 +159,9 @@ impl Plan {
             ));
         }
         if self.runs.is_empty() && self.notebooks.is_empty() {
-            text.push_str("\nNothing is run: there are no notebooks, and no jobs are configured\n");
+            text.push_str(
+                "\nNothing is run: no notebooks are found or named, and no jobs are configured\n",
+            );
         }
         if !self.findings.is_empty() {
             text.push_str("\nWarnings\n");

@@ -50,7 +50,7 @@ pub fn plan(
         strict: ci.strict,
         concurrency: ci.concurrency.map_or(processors, usize::from),
         findings: unused_settings(loaded)
-            .chain(planner.nothing_discovered(found))
+            .chain(planner.nothing_discovered(found, filters))
             .chain(notebooks.iter().filter_map(|n| misread_header(n, found)))
             .collect(),
         runs,
@@ -300,9 +300,10 @@ impl Planner<'_> {
     }
 
     /// A folder without notebooks is not what somebody meant whose notebooks are elsewhere.
-    fn nothing_discovered(&self, found: &[Notebook]) -> Option<Finding> {
+    fn nothing_discovered(&self, found: &[Notebook], filters: &Filters) -> Option<Finding> {
         let settings = &self.loaded.settings;
-        let looks = settings.auto_discover && settings.ci.notebooks.is_none();
+        let named = !filters.notebooks.is_empty() || !filters.jobs.is_empty();
+        let looks = settings.auto_discover && settings.ci.notebooks.is_none() && !named;
         if !looks || found.is_empty() || found.iter().any(|other| self.discovers(other)) {
             return None;
         }

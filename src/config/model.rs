@@ -13,9 +13,10 @@ pub struct Settings {
     /// The version of the file's format.
     #[serde(deserialize_with = "version")]
     pub version: f64,
-    /// Where paired notebooks live, relative to the project.
+    /// Where paired notebooks live, relative to the project. Where it is set, `ci` looks for
+    /// notebooks only there.
     pub notebooks_dir: String,
-    /// Whether notebooks are found by looking for them.
+    /// Whether `ci` looks for notebooks, or runs only those that are named.
     pub auto_discover: bool,
     /// The Dagster deployment to talk to.
     pub dagster: Dagster,
