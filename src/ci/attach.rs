@@ -21,6 +21,11 @@ pub fn check_name(path: &str) -> String {
     name_of(path.rsplit('/').next().unwrap_or(path))
 }
 
+/// The names that a notebook's check may have: the usual one, and the one where that collides.
+pub fn possible_check_names(path: &str) -> [String; 2] {
+    [check_name(path), name_of(path)]
+}
+
 fn name_of(path: &str) -> String {
     let plain = path.strip_suffix(".py").unwrap_or(path);
     let plain = plain.replace(|c: char| !c.is_ascii_alphanumeric(), "_");

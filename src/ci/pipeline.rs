@@ -14,6 +14,7 @@ use super::plan::Plan;
 use super::schedule::{Results, Schedule};
 use super::session::{Dagster, Emit, Session, finding};
 use super::{attach, checks, notebooks, pairing, runs, verdict};
+use crate::config::model::Graphql;
 use crate::dagster::client::{Client, ClientConfig};
 use crate::dagster::discover::Workspace;
 use crate::dagster::launch::TerminatePolicy;
@@ -64,6 +65,8 @@ pub struct Job<'a> {
     pub user_env: BTreeMap<String, String>,
     /// The longest pause between two looks at a run.
     pub polling: Duration,
+    /// How patient requests to Dagster are.
+    pub graphql: Graphql,
     /// How long Dagster may take to come up.
     pub start_up: Duration,
     /// The private directory.
@@ -359,7 +362,12 @@ fn session(
     let home = instance.map(|instance| instance.home.display().to_string());
     // Nothing is sent where there is no instance.
     let address = url.as_deref().unwrap_or("http://127.0.0.1");
-    let client = Client::new(&ClientConfig::new(address)).map_err(|source| Error::NotReady {
+    let config = ClientConfig {
+        timeout: job.graphql.timeout.duration(),
+        retries: job.graphql.max_retries,
+        ..ClientConfig::new(address)
+    };
+    let client = Client::new(&config).map_err(|source| Error::NotReady {
         source,
         log: String::new(),
     })?;
@@ -386,7 +394,7 @@ fn session(
             .plan
             .notebooks
             .iter()
-            .map(|notebook| attach::check_name(&notebook.path))
+            .flat_map(|notebook| attach::possible_check_names(&notebook.path))
             .collect(),
         keep_pictures: job.keep_pictures,
         dagster: Gate::new(),

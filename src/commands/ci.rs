@@ -205,6 +205,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         metadata_key: settings.defaults.attach_metadata_key.clone(),
         user_env: context.env.iter().cloned().collect(),
         polling: settings.performance.polling_interval.duration(),
+        graphql: settings.dagster.graphql.clone(),
         start_up: settings.performance.max_wait_time.duration(),
         workdir,
         cancel: cancel.clone(),

@@ -190,6 +190,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         metadata_key: loaded.settings.defaults.attach_metadata_key.clone(),
         user_env: context.env.iter().cloned().collect(),
         polling: loaded.settings.performance.polling_interval.duration(),
+        graphql: loaded.settings.dagster.graphql.clone(),
         start_up: loaded.settings.performance.max_wait_time.duration(),
         workdir: context
             .workdir

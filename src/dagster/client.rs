@@ -19,8 +19,6 @@ use super::operations::wire::NoVariables;
 use super::operations::{Described, Kind, Operation, ServerVersion};
 use super::version::Version;
 
-/// How often a read is tried when the network fails.
-const READ_ATTEMPTS: u32 = 3;
 /// The wait before the second attempt; it doubles.
 const RETRY_WAIT: Duration = Duration::from_millis(100);
 /// An answer longer than this is not read to its end.
@@ -34,6 +32,8 @@ pub struct ClientConfig {
     pub url: String,
     /// How long one request may take.
     pub timeout: Duration,
+    /// How often a read is tried again when the network fails.
+    pub retries: u32,
 }
 
 impl ClientConfig {
@@ -42,6 +42,7 @@ impl ClientConfig {
         Self {
             url: url.into(),
             timeout: Duration::from_secs(60),
+            retries: 2,
         }
     }
 }
@@ -55,6 +56,7 @@ pub struct Client {
     graphql: Url,
     server_info: Url,
     timeout: Duration,
+    retries: u32,
     version: OnceCell<Version>,
 }
 
@@ -118,6 +120,7 @@ impl Client {
             graphql,
             server_info,
             timeout: config.timeout,
+            retries: config.retries,
             version: OnceCell::new(),
         })
     }
@@ -197,7 +200,7 @@ impl Client {
         variables: &O::Variables,
     ) -> Result<O::Data, Error> {
         let attempts = match O::DESCRIBED.kind {
-            Kind::Query => READ_ATTEMPTS,
+            Kind::Query => self.retries.saturating_add(1),
             Kind::Mutation => 1,
         };
         let mut wait = RETRY_WAIT;

@@ -132,7 +132,7 @@ impl Instance {
         };
         let logs = private_dir(setup.workdir, "logs")?;
         let scratch = private_dir(setup.workdir, "scratch")?;
-        let env = BTreeMap::from([
+        let mut env = BTreeMap::from([
             ("DAGSTER_HOME".to_owned(), Some(home.display().to_string())),
             // Dagster's own switch; the instance's file says it too, where it is ours.
             ("DAGSTER_DISABLE_TELEMETRY".to_owned(), Some("1".to_owned())),
@@ -144,6 +144,10 @@ impl Instance {
             Kind::Ephemeral => Some(&home),
         };
         let launcher = if let Some(data) = data {
+            env.insert(
+                "DAGLAB_INSTANCE_DATA".to_owned(),
+                Some(data.display().to_string()),
+            );
             let socket = setup.workdir.path().join("launch.sock");
             write(&home.join("dagster.yaml"), &own_settings(data, &socket))?;
             make_databases(host, data, &scratch, setup.template).await?;

@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 from daglab._host.dotenv import ignore_instance
+from daglab._host.storage import hurry
 
 
 def main() -> None:
     """Execute the run."""
     ignore_instance()
+    hurry()
     # Here: a step that has a process of its own imports this file, too.
     from dagster._cli import ENV_PREFIX, cli
 

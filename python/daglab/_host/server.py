@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from daglab._host import entries, preload, process, protocol
+from daglab._host import entries, preload, process, protocol, storage
 from daglab._host.protocol import Message
 
 # How long tasks may take to end after SIGTERM when the host shuts down.
@@ -90,6 +90,7 @@ class Server:
                 "import_errors": errors,
             }
         )
+        storage.remember_migrations()
         gc.collect()
         gc.freeze()
         running = True
