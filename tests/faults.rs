@@ -77,20 +77,30 @@ fn a_location_whose_interpreter_has_no_dagster_fails_alone() {
     assert!(findings_of(&report, "location")[0].contains("other.py"));
 }
 
+/// The code of a cell that kills a process: the host it comes from, or Dagster's.
+fn kills(which: &str) -> String {
+    format!(
+        "import os, signal, time\n\
+         def parent(pid):\n    \
+         return int(open(f'/proc/{{pid}}/stat').read().rsplit(')', 1)[1].split()[1])\n\
+         # The kernel's parent exports the notebook; its parent is the host, daglab's child.\n\
+         own = parent(os.getppid())\n\
+         daglab = parent(own)\n\
+         hosts = map(int, open(f'/proc/{{daglab}}/task/{{daglab}}/children').read().split())\n\
+         others = [pid for pid in hosts if pid != own]\n\
+         for pid in {which}:\n    \
+         os.kill(pid, signal.SIGKILL)\n\
+         time.sleep(60)"
+    )
+}
+
 #[test]
-fn when_python_is_killed_the_report_says_what_was_done() {
+fn when_dagster_is_killed_the_report_says_what_was_done() {
     let project = Project::small();
     project
         .write("daglab.yaml", "ci:\n  concurrency: 1\n")
         .notebook("a_first.py", &["1"])
-        .notebook(
-            "b_kills.py",
-            // The kernel's parent exports the notebook, and its parent is the host.
-            &["import os, signal, time\n\
-               stat = open(f'/proc/{os.getppid()}/stat').read()\n\
-               os.kill(int(stat.rsplit(')', 1)[1].split()[1]), signal.SIGKILL)\n\
-               time.sleep(60)"],
-        )
+        .notebook("b_kills.py", &[&kills("others")])
         .notebook("c_never.py", &["3"]);
     let junit = project.tmp().join("junit.xml");
     let run = project.ci(&["--isolation", "fork", "--junit", junit.to_str().unwrap()]);
@@ -107,6 +117,22 @@ fn when_python_is_killed_the_report_says_what_was_done() {
             .contains("could not go on")
     );
     assert!(junit.is_file() && project.artifacts().join("index.html").is_file());
+}
+
+#[test]
+fn a_notebook_that_kills_its_host_fails_alone() {
+    let project = Project::small();
+    project
+        .write("daglab.yaml", "ci:\n  concurrency: 1\n")
+        .notebook("a_kills.py", &[&kills("[own]")])
+        .notebook("b_after.py", &["2"]);
+    let run = project.ci(&[]);
+    run.expect_code(4);
+    let report = run.report();
+    assert_eq!(notebook_of(&report, "a_kills.py")["status"], "crashed");
+    assert_eq!(notebook_of(&report, "b_after.py")["status"], "passed");
+    let slower = findings_of(&report, "slower").join("\n");
+    assert!(slower.contains("the Python host of marimo"), "{report:#}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use daglab::host::launcher::{Launcher, LauncherConfig};
-use daglab::host::{Entry, Host, Interpreter, Isolation, Running, Task, package};
+use daglab::host::{Entry, Host, Interpreter, Isolation, Library, Running, Task, package};
 use rustix::process::{
     Resource, Rlimit, Signal, getpid, getrlimit, set_child_subreaper, setrlimit,
 };
@@ -35,6 +35,8 @@ fn block_on(test: impl Future<Output = ()>) {
     tokio::task::LocalSet::new().block_on(&runtime, test);
 }
 
+const LIBRARIES: [Library; 2] = [Library::Dagster, Library::Marimo];
+
 async fn host(project: &Project, isolation: Isolation) -> Host {
     let package = package::install(&project.tmp()).unwrap();
     let interpreter = Interpreter {
@@ -44,7 +46,7 @@ async fn host(project: &Project, isolation: Isolation) -> Host {
         foreign_pythonpath: package.display().to_string(),
         package,
     };
-    Host::start_up(interpreter, isolation, &project.tmp().join("host.log"))
+    Host::start_up(interpreter, isolation, &LIBRARIES, &project.tmp())
         .await
         .unwrap()
 }
@@ -119,7 +121,7 @@ async fn run_away(project: &Project, host: &Host) -> Running {
     let mut argv: Vec<String> = ["away.py", "-o", "page.html", "--events", "events"]
         .map(str::to_owned)
         .to_vec();
-    if host.isolation() == Isolation::Fork {
+    if host.isolation(Entry::Notebook) == Isolation::Fork {
         argv.push("--fork-kernel".to_owned());
     }
     let task = Task {

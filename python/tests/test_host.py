@@ -47,7 +47,7 @@ class Host:
         pythonpath = os.pathsep.join(map(str, (PACKAGE, *path)))
         environment = {**os.environ, "PYTHONPATH": pythonpath}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "daglab._host"],
+            [sys.executable, "-m", "daglab._host", "dagster"],
             stdin=theirs.fileno(),
             env=environment,
             cwd=PACKAGE,

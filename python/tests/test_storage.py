@@ -41,9 +41,7 @@ class Storage(unittest.TestCase):
             data = Path(folder) / "data"
             data.mkdir()
             paths = [data / "run.db", Path(folder) / "theirs.db"]
-            source = textwrap.dedent(program).replace(
-                "PATHS", repr([str(path) for path in paths])
-            )
+            source = textwrap.dedent(program).replace("PATHS", repr([str(path) for path in paths]))
             self.assertEqual(run(source, **{storage.DATA: str(data)}), ["0", "2"])
             self.assertEqual(run(source), ["2", "2"])
 

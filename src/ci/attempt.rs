@@ -79,10 +79,12 @@ pub async fn run(
 ) -> Result<Attempt, Error> {
     let mut begun = Instant::now();
     let mut files = Files::in_dir(dir)?;
-    let task = files.task(host, notebook, env, host.isolation());
+    let task = files.task(host, notebook, env, host.isolation(Entry::Notebook));
     let mut running = host.start(&task).await?;
 
-    if host.isolation() == Isolation::Fork && !shows_life(&mut running, &files.events).await {
+    if host.isolation(Entry::Notebook) == Isolation::Fork
+        && !shows_life(&mut running, &files.events).await
+    {
         running.end(Duration::ZERO).await;
         host.note_degraded(format!(
             "`{}` hung after the fork and was started again by its command line",

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
+use tokio::task::JoinHandle;
 
 use super::error::Error;
 use super::gate::Gate;
@@ -21,7 +22,7 @@ use crate::dagster::launch::TerminatePolicy;
 use crate::dagster::summary::location_reports;
 use crate::error::Diagnose;
 use crate::host::instance::{self, Instance, Location, Setup};
-use crate::host::{Host, Interpreter, Isolation};
+use crate::host::{Entry, Host, Interpreter, Isolation, Library};
 use crate::project::imports::preload_candidates;
 use crate::publish::local::LocalStore;
 use crate::report::model::{
@@ -114,7 +115,11 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
         started = start(&mut job, &mut clock) => started,
         _ = cancel.cancelled() => return progress.stopped(job, clock, End::Cancelled),
     };
-    let (host, mut instance) = match started {
+    let Started {
+        host,
+        warm,
+        mut instance,
+    } = match started {
         Ok(started) => started,
         Err(error) => return progress.stopped(job, clock, End::Failed(error)),
     };
@@ -124,7 +129,7 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     };
 
     let mut end = tokio::select! {
-        () = carry_out(&session, &job, &progress) => End::Done,
+        () = carry_out(&session, &job, warm, &progress) => End::Done,
         _ = cancel.cancelled() => End::Cancelled,
         error = watch_servers(&session, instance.as_mut()) => End::Failed(error.into()),
     };
@@ -134,7 +139,12 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     clock.lap("execute");
 
     let mut done = progress.finish(&job.plan, &end);
-    done.isolation = Some(host.isolation().as_str());
+    let first = match job.plan.notebooks.is_empty() {
+        true => Entry::Run,
+        false => Entry::Notebook,
+    };
+    let how = host.isolation(first);
+    done.isolation = Some(how.as_str());
     let workspace = session.dagster.get().and_then(Result::ok);
     if let (Some(workspace), Some(instance), End::Done) = (&workspace, &instance, &end) {
         (job.emit)(Event::Phase("attaching links".to_owned()));
@@ -297,17 +307,39 @@ impl Clock {
     }
 }
 
+/// What everything else needs.
+struct Started {
+    host: Host,
+    /// Ends when what the notebooks share has been imported.
+    warm: JoinHandle<()>,
+    instance: Option<Instance>,
+}
+
 /// Starts Python, and Dagster's servers where there is an instance.
-async fn start(job: &mut Job<'_>, clock: &mut Clock) -> Result<(Host, Option<Instance>), Error> {
+async fn start(job: &mut Job<'_>, clock: &mut Clock) -> Result<Started, Error> {
     (job.emit)(Event::Phase("starting Python".to_owned()));
     // What children leave in it goes with the private directory.
     let tmp = job.workdir.subdir("tmp")?.display().to_string();
     job.interpreter.env.insert("TMPDIR".to_owned(), tmp);
     let logs = job.workdir.subdir("host")?;
-    let host = start_host(job, &logs.join("host.log")).await?;
+    let host = start_host(job, &logs).await?;
     clock.lap("host");
+    // Beside the start of Dagster, which does not need it.
+    let imports: Vec<Vec<String>> = job
+        .plan
+        .notebooks
+        .iter()
+        .map(|notebook| notebook.imports.clone())
+        .collect();
+    let modules = preload_candidates(&imports, &own_modules(&job.root));
+    let preloading = host.clone();
+    let warm = tokio::task::spawn_local(async move { preloading.preload(modules).await });
     let Some(kind) = job.instance.clone() else {
-        return Ok((host, None));
+        return Ok(Started {
+            host,
+            warm,
+            instance: None,
+        });
     };
     (job.emit)(Event::Phase("starting Dagster".to_owned()));
     let setup = Setup {
@@ -318,7 +350,11 @@ async fn start(job: &mut Job<'_>, clock: &mut Clock) -> Result<(Host, Option<Ins
         template: &job.template,
     };
     let instance = Instance::start(&host, setup, instance::free_port()?).await?;
-    Ok((host, Some(instance)))
+    Ok(Started {
+        host,
+        warm,
+        instance: Some(instance),
+    })
 }
 
 /// Ends when Dagster can't be spoken to any more. A code server that dies takes only its own
@@ -337,12 +373,15 @@ async fn watch_servers(session: &Session, instance: Option<&mut Instance>) -> cr
     instance.watch(code_server_ended).await
 }
 
-async fn start_host(job: &Job<'_>, log: &std::path::Path) -> Result<Host, Error> {
-    let wanted = job.isolation.unwrap_or(Isolation::Fork);
-    match Host::start_up(job.interpreter.clone(), wanted, log).await {
+async fn start_host(job: &Job<'_>, logs: &std::path::Path) -> Result<Host, Error> {
+    let dagster = job.instance.is_some().then_some(Library::Dagster);
+    let marimo = (!job.plan.notebooks.is_empty()).then_some(Library::Marimo);
+    let libraries: Vec<Library> = dagster.into_iter().chain(marimo).collect();
+    let start = |isolation| Host::start_up(job.interpreter.clone(), isolation, &libraries, logs);
+    match start(job.isolation.unwrap_or(Isolation::Fork)).await {
         Ok(host) => Ok(host),
         Err(error) if job.isolation.is_none() => {
-            let host = Host::start_up(job.interpreter.clone(), Isolation::Spawn, log).await?;
+            let host = start(Isolation::Spawn).await?;
             host.note_degraded(format!(
                 "every process is started by its command line: {error}"
             ));
@@ -406,7 +445,7 @@ fn session(
 }
 
 /// All that goes on at once. Ends when everything has.
-async fn carry_out(session: &Session, job: &Job<'_>, progress: &Progress) {
+async fn carry_out(session: &Session, job: &Job<'_>, warm: JoinHandle<()>, progress: &Progress) {
     let plan = &job.plan;
     let ready = async {
         let state = await_dagster(session, job).await;
@@ -415,15 +454,9 @@ async fn carry_out(session: &Session, job: &Job<'_>, progress: &Progress) {
         session.dagster.open(state);
     };
     let warm = async {
-        let imports: Vec<Vec<String>> = plan
-            .notebooks
-            .iter()
-            .map(|notebook| notebook.imports.clone())
-            .collect();
-        session
-            .host
-            .preload(preload_candidates(&imports, &own_modules(&job.root)))
-            .await;
+        if let Err(error) = warm.await {
+            tracing::debug!("nothing was imported for all notebooks: {error}");
+        }
         session.warm.open(());
     };
     let names: Vec<String> = plan.runs.iter().map(|run| run.name.clone()).collect();

@@ -18,9 +18,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use futures_util::future::{join_all, try_join_all};
+
 use crate::error::{Diagnose, ExitStatus};
 use crate::supervise::left;
-pub use protocol::{Entry, Task};
+pub use protocol::{Entry, Library, Task};
 pub use running::{Exit, Running};
 
 /// Why Python could not be run.
@@ -158,26 +160,34 @@ pub struct Host(Rc<Inner>);
 
 struct Inner {
     interpreter: Interpreter,
-    warm: RefCell<Option<warm::Warm>>,
+    warm: RefCell<BTreeMap<Library, warm::Warm>>,
     next_id: Cell<protocol::TaskId>,
     /// Why tasks that should have been forked were not, each reason once.
     degraded: RefCell<Vec<String>>,
 }
 
 impl Host {
-    /// Starts the warm host, or gets ready to spawn. `log` receives what the host itself prints.
+    /// Starts a warm host for each of the libraries, or gets ready to spawn. `logs` is the directory
+    /// that receives what the hosts themselves print.
     ///
-    /// With [`Isolation::Fork`] a host that does not come up is an error; [`Host::degrade`] is the
-    /// way on for a caller that may spawn instead.
+    /// With [`Isolation::Fork`] a host that does not come up is an error; a caller that may spawn
+    /// instead starts again.
     pub async fn start_up(
         interpreter: Interpreter,
         isolation: Isolation,
-        log: &Path,
+        libraries: &[Library],
+        logs: &Path,
     ) -> Result<Self, Error> {
-        let warm = match isolation {
-            Isolation::Fork => Some(warm::Warm::start(&interpreter, log).await?),
-            Isolation::Spawn => None,
+        let forked = match isolation {
+            Isolation::Fork => libraries,
+            Isolation::Spawn => &[],
         };
+        let started = forked.iter().map(|library| async {
+            let log = logs.join(format!("{}.log", library.as_str()));
+            let warm = warm::Warm::start(&interpreter, *library, &log).await?;
+            Ok::<_, Error>((*library, warm))
+        });
+        let warm = try_join_all(started).await?.into_iter().collect();
         Ok(Self(Rc::new(Inner {
             interpreter,
             warm: RefCell::new(warm),
@@ -186,9 +196,9 @@ impl Host {
         })))
     }
 
-    /// How children are started now.
-    pub fn isolation(&self) -> Isolation {
-        if self.0.warm.borrow().is_some() {
+    /// How a task is started now.
+    pub fn isolation(&self, entry: Entry) -> Isolation {
+        if self.0.warm.borrow().contains_key(&entry.library()) {
             Isolation::Fork
         } else {
             Isolation::Spawn
@@ -215,9 +225,9 @@ impl Host {
         }
     }
 
-    /// Imports modules in the host so that later forks have them. Does nothing when spawning.
+    /// Imports modules for all notebooks, so that later forks have them. Does nothing when spawning.
     pub async fn preload(&self, modules: Vec<String>) {
-        let warm = self.0.warm.borrow().clone();
+        let warm = self.0.warm.borrow().get(&Library::Marimo).cloned();
         let Some(warm) = warm else { return };
         match warm.preload(modules).await {
             Ok(preloaded) => {
@@ -228,14 +238,15 @@ impl Host {
                     tracing::debug!("the host has {} native threads", preloaded.threads);
                 }
             }
-            Err(reason) => self.lose_warm(&reason),
+            Err(reason) => self.lose_warm(Library::Marimo, &reason),
         }
     }
 
     /// Starts a task: by a fork if the host is warm, else, or if the host refuses, by its command
     /// line.
     pub async fn start(&self, task: &Task) -> Result<Running, Error> {
-        let warm = self.0.warm.borrow().clone();
+        let library = task.entry.library();
+        let warm = self.0.warm.borrow().get(&library).cloned();
         if let Some(warm) = warm {
             let mut task = task.clone();
             let path = self.0.interpreter.env.get("PYTHONPATH");
@@ -245,7 +256,7 @@ impl Host {
             match warm.fork(self.new_id(), task).await {
                 Ok(running) => return Ok(running),
                 Err(warm::ForkError::Refused(reason)) => self.note_degraded(reason),
-                Err(warm::ForkError::Lost(reason)) => self.lose_warm(&reason),
+                Err(warm::ForkError::Lost(reason)) => self.lose_warm(library, &reason),
             }
         }
         self.spawn(task)
@@ -276,17 +287,16 @@ impl Host {
         self.0.next_id.replace(self.0.next_id.get() + 1)
     }
 
-    fn lose_warm(&self, reason: &str) {
-        self.0.warm.borrow_mut().take();
-        self.note_degraded(format!("the Python host ended: {reason}"));
+    fn lose_warm(&self, library: Library, reason: &str) {
+        self.0.warm.borrow_mut().remove(&library);
+        let name = library.as_str();
+        self.note_degraded(format!("the Python host of {name} ended: {reason}"));
     }
 
-    /// Ends the host and everything it forked.
+    /// Ends the hosts and everything they forked.
     pub async fn shut_down(&self) {
-        let warm = self.0.warm.borrow_mut().take();
-        if let Some(warm) = warm {
-            warm.shut_down().await;
-        }
+        let warm = self.0.warm.take();
+        join_all(warm.values().map(warm::Warm::shut_down)).await;
     }
 }
 

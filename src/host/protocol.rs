@@ -35,7 +35,35 @@ pub enum Entry {
     Instance,
 }
 
+/// What a warm host has imported, and so forks. There is one host for each: they start at the same
+/// time on two processors, and a notebook that takes its host along leaves Dagster alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Library {
+    /// Dagster and its web server.
+    Dagster,
+    /// marimo, and what notebooks share.
+    Marimo,
+}
+
+impl Library {
+    /// The argument of `python -m daglab._host`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dagster => "dagster",
+            Self::Marimo => "marimo",
+        }
+    }
+}
+
 impl Entry {
+    /// The host that forks it.
+    pub fn library(self) -> Library {
+        match self {
+            Self::Dagster | Self::Run | Self::Webserver | Self::Instance => Library::Dagster,
+            Self::Marimo | Self::Notebook => Library::Marimo,
+        }
+    }
+
     /// The module for `python -m`.
     pub fn module(self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
 use super::plain::append_to;
-use super::protocol::{PROTOCOL, Reply, Request, TaskId};
+use super::protocol::{Library, PROTOCOL, Reply, Request, TaskId};
 use super::running::{MARK, mark};
 use super::{Error, Exit, Interpreter, Running, Task, tail};
 
@@ -60,7 +60,11 @@ struct Waiting {
 }
 
 impl Warm {
-    pub(super) async fn start(interpreter: &Interpreter, log: &Path) -> Result<Self, Error> {
+    pub(super) async fn start(
+        interpreter: &Interpreter,
+        library: Library,
+        log: &Path,
+    ) -> Result<Self, Error> {
         let started = |source| Error::Start {
             python: interpreter.python.clone(),
             source,
@@ -69,7 +73,7 @@ impl Warm {
         let theirs = theirs.into_std().map_err(started)?;
         theirs.set_nonblocking(false).map_err(started)?;
         let mut process = Command::new(&interpreter.python)
-            .args(["-m", "daglab._host"])
+            .args(["-m", "daglab._host", library.as_str()])
             .env_clear()
             .envs(&interpreter.env)
             .env("PYTHONPATH", &interpreter.package)

@@ -180,7 +180,7 @@ mod tests {
             foreign_pythonpath: String::new(),
             package: dir.path().to_owned(),
         };
-        let host = Host::start_up(interpreter, Isolation::Spawn, &dir.path().join("log"))
+        let host = Host::start_up(interpreter, Isolation::Spawn, &[], dir.path())
             .await
             .unwrap();
         let time = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-"""The entry file of the warm host: `python -m daglab._host`, with a Unix socket as descriptor 0."""
+"""The entry file of the warm host: `python -m daglab._host LIBRARY`; descriptor 0 is a socket."""
 
 from __future__ import annotations
 

@@ -26,10 +26,10 @@ _TIME_S = 20.0
 # as that of OpenBLAS, which is made anew in a child.
 # fmt: off
 _HARMLESS = {
-    "altair", "bokeh", "bs4", "cycler", "dateutil", "duckdb", "folium", "geopandas", "great_tables",
-    "httpx", "hvplot", "ibis", "jinja2", "joblib", "lxml", "marimo", "matplotlib", "msgspec",
-    "narwhals", "networkx", "numpy", "openpyxl", "orjson", "pandas", "pandera", "patsy", "PIL",
-    "plotly", "plotnine", "polars", "psycopg", "psycopg2", "pyarrow", "pydantic", "pytz",
+    "altair", "bokeh", "bs4", "cycler", "dagster", "dateutil", "duckdb", "folium", "geopandas",
+    "great_tables", "httpx", "hvplot", "ibis", "jinja2", "joblib", "lxml", "marimo", "matplotlib",
+    "msgspec", "narwhals", "networkx", "numpy", "openpyxl", "orjson", "pandas", "pandera", "patsy",
+    "PIL", "plotly", "plotnine", "polars", "psycopg", "psycopg2", "pyarrow", "pydantic", "pytz",
     "requests", "rich", "scipy", "seaborn", "shapely", "sklearn", "sqlalchemy", "sqlglot",
     "statsmodels", "sympy", "tabulate", "tqdm", "xarray", "xlsxwriter", "yaml",
 }

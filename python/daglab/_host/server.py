@@ -54,7 +54,7 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    Server(control).serve()
+    Server(control).serve(sys.argv[1])
 
 
 class Server:
@@ -73,14 +73,14 @@ class Server:
         self._selector.register(self._wake_read, selectors.EVENT_READ)
         self._warmed: set[str] = set()
 
-    def serve(self) -> None:
-        """Import, say hello, and answer until the other side is gone."""
+    def serve(self, library: str) -> None:
+        """Import a library, say hello, and answer until the other side is gone."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         errors: dict[str, str] = {}
         # The web server's libraries wait until it is forked: code servers load meanwhile.
-        _warm("dagster", errors)
+        _warm(library, errors)
         self._send(
             {
                 "type": "hello",
@@ -90,7 +90,8 @@ class Server:
                 "import_errors": errors,
             }
         )
-        storage.remember_migrations()
+        if library == "dagster":
+            storage.remember_migrations()
         gc.collect()
         gc.freeze()
         running = True
