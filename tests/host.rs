@@ -133,16 +133,27 @@ async fn run_away(project: &Project, host: &Host) -> Running {
         stderr: project.tmp().join("log"),
     };
     let running = host.start(&task).await.unwrap();
-    assert!(eventually(|| left(project).iter().any(|command| command == "sleep 602")).await);
+    assert!(
+        eventually(|| left(project, &[])
+            .iter()
+            .any(|command| command == "sleep 602"))
+        .await
+    );
     running
 }
 
-/// The command lines of what is left of a project's tasks.
-fn left(project: &Project) -> Vec<String> {
+/// The project's processes.
+fn pids(project: &Project) -> Vec<i32> {
+    let all = processes_of(&project.tmp()).into_iter();
+    all.map(|(pid, _)| pid).collect()
+}
+
+/// The command lines of what is left of a project's tasks; a forked task has its host's.
+fn left(project: &Project, hosts: &[i32]) -> Vec<String> {
     processes_of(&project.tmp())
         .into_iter()
+        .filter(|(pid, _)| !hosts.contains(pid))
         .map(|(_, command)| command.trim_end().to_owned())
-        .filter(|command| !command.ends_with("-m daglab._host"))
         .collect()
 }
 
@@ -165,12 +176,13 @@ fn nothing_of_a_task_that_is_ended_survives() {
         block_on(async {
             let project = Project::empty();
             let host = host(&project, isolation).await;
+            let hosts = pids(&project);
             let mut running = run_away(&project, &host).await;
             running.end(Duration::ZERO).await;
             assert!(
-                eventually(|| left(&project).is_empty()).await,
+                eventually(|| left(&project, &hosts).is_empty()).await,
                 "{:?}",
-                left(&project)
+                left(&project, &hosts)
             );
             host.shut_down().await;
         });
@@ -185,15 +197,16 @@ fn what_a_killed_task_leaves_behind_is_found() {
         block_on(async {
             let project = Project::empty();
             let host = host(&project, isolation).await;
+            let hosts = pids(&project);
             let mut running = run_away(&project, &host).await;
             running.signal(Signal::KILL);
             running.wait().await;
-            assert!(left(&project).contains(&"sleep 601".to_owned()));
+            assert!(left(&project, &hosts).contains(&"sleep 601".to_owned()));
             drop(running);
             assert!(
-                eventually(|| left(&project).is_empty()).await,
+                eventually(|| left(&project, &hosts).is_empty()).await,
                 "{:?}",
-                left(&project)
+                left(&project, &hosts)
             );
             host.shut_down().await;
         });

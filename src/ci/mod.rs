@@ -5,7 +5,10 @@ pub mod attempt;
 mod checks;
 pub mod error;
 pub mod gate;
+pub mod job;
 mod notebooks;
+mod notes;
+pub mod outcome;
 mod pairing;
 pub mod pipeline;
 pub mod plan;
@@ -14,6 +17,7 @@ mod runs;
 pub mod schedule;
 mod selection;
 mod session;
+mod start;
 mod verdict;
 
 pub use error::Error;

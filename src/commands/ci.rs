@@ -10,7 +10,9 @@ use clap::{Args, ValueEnum};
 
 use super::{Context, Failure, prepare};
 use crate::ci::Emit;
-use crate::ci::pipeline::{self, Job, Outcome};
+use crate::ci::job::Job;
+use crate::ci::outcome::Outcome;
+use crate::ci::pipeline;
 use crate::ci::planner::{self, Filters};
 use crate::config::{self, FlagValue};
 use crate::error::ExitStatus;

@@ -10,7 +10,9 @@ use clap::{Args, ValueEnum};
 
 use super::ci::{IsolationArg, describe, isolation, positive_seconds};
 use super::{Context, Failure, prepare};
-use crate::ci::pipeline::{self, Job, Outcome};
+use crate::ci::job::Job;
+use crate::ci::outcome::Outcome;
+use crate::ci::pipeline;
 use crate::ci::plan::{Plan, PlannedNotebook, Policy};
 use crate::ci::{Emit, planner};
 use crate::config::{FlagValue, Loaded};

@@ -1,0 +1,159 @@
+//! Starting what a plan needs: Python, Dagster, and what all parts share.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use tokio::task::JoinHandle;
+
+use super::attach;
+use super::error::Error;
+use super::gate::Gate;
+use super::job::Job;
+use super::outcome::Clock;
+use super::schedule::Schedule;
+use super::session::Session;
+use crate::dagster::client::{Client, ClientConfig};
+use crate::host::instance::{self, Instance, Setup};
+use crate::host::{Host, Isolation, Library};
+use crate::project::imports::preload_candidates;
+use crate::publish::local::LocalStore;
+use crate::ui::progress::Event;
+
+/// What everything else needs.
+pub(super) struct Started {
+    pub(super) host: Host,
+    /// Ends when what the notebooks share has been imported.
+    pub(super) warm: JoinHandle<()>,
+    pub(super) instance: Option<Instance>,
+}
+
+/// Starts Python, and Dagster's servers where there is an instance.
+pub(super) async fn start(job: &mut Job<'_>, clock: &mut Clock) -> Result<Started, Error> {
+    (job.emit)(Event::Phase("starting Python".to_owned()));
+    // What children leave in it goes with the private directory.
+    let tmp = job.workdir.subdir("tmp")?.display().to_string();
+    job.interpreter.env.insert("TMPDIR".to_owned(), tmp);
+    let logs = job.workdir.subdir("host")?;
+    let host = start_host(job, &logs).await?;
+    clock.lap("host");
+    // Beside the start of Dagster, which does not need it.
+    let imports: Vec<Vec<String>> = job
+        .plan
+        .notebooks
+        .iter()
+        .map(|notebook| notebook.imports.clone())
+        .collect();
+    let modules = preload_candidates(&imports, &own_modules(&job.root));
+    let preloading = host.clone();
+    let warm = tokio::task::spawn_local(async move { preloading.preload(modules).await });
+    let Some(kind) = job.instance.clone() else {
+        return Ok(Started {
+            host,
+            warm,
+            instance: None,
+        });
+    };
+    (job.emit)(Event::Phase("starting Dagster".to_owned()));
+    let setup = Setup {
+        workdir: job.workdir,
+        kind,
+        locations: &job.locations,
+        concurrency: job.plan.concurrency,
+        template: &job.template,
+    };
+    let instance = Instance::start(&host, setup, instance::free_port()?).await?;
+    Ok(Started {
+        host,
+        warm,
+        instance: Some(instance),
+    })
+}
+
+async fn start_host(job: &Job<'_>, logs: &std::path::Path) -> Result<Host, Error> {
+    let dagster = job.instance.is_some().then_some(Library::Dagster);
+    let marimo = (!job.plan.notebooks.is_empty()).then_some(Library::Marimo);
+    let libraries: Vec<Library> = dagster.into_iter().chain(marimo).collect();
+    let start = |isolation| Host::start_up(job.interpreter.clone(), isolation, &libraries, logs);
+    match start(job.isolation.unwrap_or(Isolation::Fork)).await {
+        Ok(host) => Ok(host),
+        Err(error) if job.isolation.is_none() => {
+            let host = start(Isolation::Spawn).await?;
+            host.note_degraded(format!(
+                "every process is started by its command line: {error}"
+            ));
+            Ok(host)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the parts share.
+pub(super) fn session(
+    job: &mut Job<'_>,
+    store: LocalStore,
+    host: &Host,
+    instance: Option<&Instance>,
+) -> Result<Session, Error> {
+    let url = instance.map(|instance| instance.url.clone());
+    let home = instance.map(|instance| instance.home.display().to_string());
+    // Nothing is sent where there is no instance.
+    let address = url.as_deref().unwrap_or("http://127.0.0.1");
+    let config = ClientConfig {
+        timeout: job.graphql.timeout.duration(),
+        retries: job.graphql.max_retries,
+        ..ClientConfig::new(address)
+    };
+    let client = Client::new(&config).map_err(|source| Error::NotReady {
+        source,
+        log: String::new(),
+    })?;
+    Ok(Session {
+        host: host.clone(),
+        client,
+        launcher: instance.and_then(|instance| instance.launcher.clone()),
+        schedule: Schedule::new(job.plan.concurrency, job.plan.runs.len()),
+        emit: Rc::clone(&job.emit),
+        root: job.root.clone(),
+        scratch: job.workdir.subdir("n")?,
+        store: RefCell::new(store),
+        notebook_env: BTreeMap::from([
+            ("DAGLAB_DAGSTER_URL".to_owned(), url),
+            // The instance the runs are in. Set in any case: marimo reads the project's `.env`,
+            // which may name another one.
+            ("DAGSTER_HOME".to_owned(), Some(home.unwrap_or_default())),
+            ("MARIMO_SKIP_UPDATE_CHECK".to_owned(), Some("1".to_owned())),
+        ]),
+        user_env: std::mem::take(&mut job.user_env),
+        polling: job.polling,
+        instance_stays: job.instance != Some(instance::Kind::Ephemeral),
+        notebook_checks: job
+            .plan
+            .notebooks
+            .iter()
+            .flat_map(|notebook| attach::possible_check_names(&notebook.path))
+            .collect(),
+        keep_pictures: job.keep_pictures,
+        dagster: Gate::new(),
+        warm: Gate::new(),
+        open_runs: RefCell::default(),
+        lost: RefCell::default(),
+        findings: RefCell::default(),
+    })
+}
+
+/// Names that the project's own modules and packages have at the top.
+fn own_modules(root: &std::path::Path) -> BTreeSet<String> {
+    [root.to_owned(), root.join("src")]
+        .iter()
+        .filter_map(|dir| std::fs::read_dir(dir).ok())
+        .flat_map(|entries| entries.flatten())
+        .map(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .trim_end_matches(".py")
+                .to_owned()
+        })
+        .collect()
+}
