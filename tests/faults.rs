@@ -291,9 +291,9 @@ fn a_target_that_does_not_exist_is_a_clear_error() {
         run.expect_code(4);
         findings_of(&run.report(), "no-target").join("\n")
     };
-    let said = target("asset://numbrs");
+    let said = target("asset://nombers");
     assert!(
-        said.contains("numbrs") && said.contains("does not exist"),
+        said.contains("nombers") && said.contains("does not exist"),
         "{said}"
     );
     let said = target("asset://numbers:2026-01-01");

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
+use super::children::ChildArgs;
 use super::{Context, Failure, prepare};
 use crate::ci::Emit;
 use crate::ci::job::Job;
@@ -53,13 +54,9 @@ pub struct CiArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub concurrency: Option<u16>,
 
-    /// How long each run and each notebook may take [default: 600]
-    #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
-    pub timeout: Option<f64>,
-
-    /// How processes are started [default: fork, and spawn where that fails]
-    #[arg(long, value_name = "HOW")]
-    pub isolation: Option<IsolationArg>,
+    /// How children are started, and what they get
+    #[command(flatten)]
+    pub children: ChildArgs,
 
     /// Which Dagster instance to use
     #[arg(long, value_name = "WHICH", default_value = "ephemeral")]
@@ -68,14 +65,6 @@ pub struct CiArgs {
     /// Keep the instance in this directory, to be opened in Dagster's UI
     #[arg(long, value_name = "DIR", conflicts_with = "instance")]
     pub keep_instance: Option<PathBuf>,
-
-    /// The interpreter to use, or its version
-    #[arg(long, value_name = "PATH|VERSION")]
-    pub python: Option<String>,
-
-    /// Let children see this variable; may be given several times
-    #[arg(long, value_name = "NAME")]
-    pub env: Vec<String>,
 
     /// Which executor jobs get that did not choose one
     #[arg(long, value_name = "WHICH")]
@@ -92,15 +81,6 @@ pub struct CiArgs {
     /// What to print on stdout
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     pub output: OutputArg,
-}
-
-/// How processes are started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum IsolationArg {
-    /// Forked from one process that has imported the libraries
-    Fork,
-    /// Each by its own command line
-    Spawn,
 }
 
 /// Which Dagster instance to use.
@@ -130,11 +110,6 @@ pub enum OutputArg {
     Json,
     /// The text of a pull-request comment
     Markdown,
-}
-
-/// Reads a time limit, within the bounds that settings have.
-pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
-    config::model::Seconds::parse(text).map(|seconds| seconds.0)
 }
 
 /// Carries out the command.
@@ -181,8 +156,14 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
     let mut timings = BTreeMap::from([("project".to_owned(), begun.elapsed().as_secs_f64())]);
     let before = Instant::now();
     let mut named = loaded.settings.ci.env.clone();
-    named.extend(args.env.iter().cloned());
-    let python = prepare::python(context, &project.root, args.python.clone(), &named, &*emit);
+    named.extend(args.children.env.iter().cloned());
+    let python = prepare::python(
+        context,
+        &project.root,
+        args.children.python.clone(),
+        &named,
+        &*emit,
+    );
     let prepared = tokio::select! {
         prepared = python => prepared?,
         reason = cancel.cancelled() => return Ok(reason.exit_status()),
@@ -267,17 +248,12 @@ impl CiArgs {
             self.concurrency.map(Into::into),
             "--concurrency",
         );
-        set("ci.timeout", self.timeout.map(Into::into), "--timeout");
-        let isolation = self.isolation.map(|how| match how {
-            IsolationArg::Fork => "fork".into(),
-            IsolationArg::Spawn => "spawn".into(),
-        });
-        set("ci.isolation", isolation, "--isolation");
         let executor = self.executor.map(|which| match which {
             ExecutorArg::InProcess => "in_process".into(),
             ExecutorArg::Job => "job".into(),
         });
         set("ci.executor", executor, "--executor");
+        flags.extend(self.children.flags());
         flags
     }
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::ci::{IsolationArg, describe, isolation, positive_seconds};
+use super::children::ChildArgs;
+use super::ci::{describe, isolation};
 use super::{Context, Failure, prepare};
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
@@ -67,21 +68,9 @@ pub struct ExportArgs {
     #[arg(long, overrides_with = "compress")]
     pub no_compress: bool,
 
-    /// How long the notebook may take [default: 600]
-    #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
-    pub timeout: Option<f64>,
-
-    /// How processes are started [default: fork, and spawn where that fails]
-    #[arg(long, value_name = "HOW")]
-    pub isolation: Option<IsolationArg>,
-
-    /// The interpreter to use, or its version
-    #[arg(long, value_name = "PATH|VERSION")]
-    pub python: Option<String>,
-
-    /// Let the notebook see this variable; may be given several times
-    #[arg(long, value_name = "NAME")]
-    pub env: Vec<String>,
+    /// How children are started, and what they get
+    #[command(flatten)]
+    pub children: ChildArgs,
 
     /// Arguments for the notebook
     #[arg(last = true, value_name = "ARGS")]
@@ -158,8 +147,14 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let shown = Rc::clone(&progress);
     let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
     let mut named = loaded.settings.ci.env.clone();
-    named.extend(args.env.iter().cloned());
-    let python = prepare::python(context, &project.root, args.python.clone(), &named, &*emit);
+    named.extend(args.children.env.iter().cloned());
+    let python = prepare::python(
+        context,
+        &project.root,
+        args.children.python.clone(),
+        &named,
+        &*emit,
+    );
     let prepared = tokio::select! {
         prepared = python => prepared?,
         reason = cancel.cancelled() => return Ok(reason.exit_status()),
@@ -276,13 +271,7 @@ impl ExportArgs {
             self.no_compress.then(|| false.into()),
             "--no-compress",
         );
-        set("ci.timeout", self.timeout.map(Into::into), "--timeout");
-        let isolation = self
-            .isolation
-            .as_ref()
-            .and_then(ValueEnum::to_possible_value);
-        let isolation = isolation.map(|how| how.get_name().into());
-        set("ci.isolation", isolation, "--isolation");
+        flags.extend(self.children.flags());
         flags
     }
 }
