@@ -21,19 +21,19 @@ fn loaded(yaml: &str) -> (tempfile::TempDir, Loaded) {
 
 const YAML: &str = "ci:
   jobs:
-- build
-- name: report
-  timeout: 5
+    - build
+    - name: report
+      timeout: 5
   assets:
-- name: daily
-  select: daily_orders
-  partition: '2026-01-05'
+    - name: daily
+      select: daily_orders
+      partition: '2026-01-05'
   notebooks:
-- nb/*.py
-- path: nb/b.py
-  needs: [daily]
-  attach: asset://core/b:2026-01-05
-  args: [--day, x]
+    - nb/*.py
+    - path: nb/b.py
+      needs: [daily]
+      attach: asset://core/b:2026-01-05
+      args: [--day, x]
 ";
 
 #[test]
@@ -127,11 +127,11 @@ fn every_run_of_a_needed_name_is_waited_for() {
     let (dir, loaded) = loaded(
         "ci:
   jobs:
-- {name: load, partition: a}
-- other
-- {name: load, partition: b}
+    - {name: load, partition: a}
+    - other
+    - {name: load, partition: b}
   notebooks:
-- {path: a.py, needs: [load]}
+    - {path: a.py, needs: [load]}
 ",
     );
     let found = [notebook("a.py", "")];
