@@ -6,7 +6,7 @@ use super::notebook::{Cause, Line, traceback_lines};
 use super::{address, thousandths};
 use crate::report::model::{LocationReport, Materialization, RunError, RunReport, StepReport};
 use crate::report::summary::{self, Tone};
-use crate::ui::text::{count, duration, one_line};
+use crate::ui::text::{count, duration, one_line, sanitize};
 
 #[derive(Serialize)]
 pub(in crate::report::html) struct RunView {
@@ -173,7 +173,8 @@ impl MaterializationView {
                 None => key,
             },
             metadata: metadata
-                .map(|(label, text)| (one_line(label), one_line(text)))
+                // Often a table in a block of Markdown, which only its lines make readable.
+                .map(|(label, text)| (one_line(label), sanitize(text).into_owned()))
                 .collect(),
         }
     }
