@@ -168,6 +168,11 @@ async fn eventually(what: impl Fn() -> bool) -> bool {
     true
 }
 
+async fn assert_nothing_left(project: &Project, hosts: &[i32]) {
+    let gone = eventually(|| left(project, hosts).is_empty()).await;
+    assert!(gone, "{:?}", left(project, hosts));
+}
+
 #[test]
 fn nothing_of_a_task_that_is_ended_survives() {
     let _alone = alone();
@@ -179,11 +184,7 @@ fn nothing_of_a_task_that_is_ended_survives() {
             let hosts = pids(&project);
             let mut running = run_away(&project, &host).await;
             running.end(Duration::ZERO).await;
-            assert!(
-                eventually(|| left(&project, &hosts).is_empty()).await,
-                "{:?}",
-                left(&project, &hosts)
-            );
+            assert_nothing_left(&project, &hosts).await;
             host.shut_down().await;
         });
     }
@@ -203,11 +204,7 @@ fn what_a_killed_task_leaves_behind_is_found() {
             running.wait().await;
             assert!(left(&project, &hosts).contains(&"sleep 601".to_owned()));
             drop(running);
-            assert!(
-                eventually(|| left(&project, &hosts).is_empty()).await,
-                "{:?}",
-                left(&project, &hosts)
-            );
+            assert_nothing_left(&project, &hosts).await;
             host.shut_down().await;
         });
     }

@@ -58,6 +58,14 @@ fn pid(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
+/// The process that does the work; the one that was started is its guard.
+fn worker_of(guard: &Child) -> Pid {
+    let guard = guard.id();
+    let workers = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
+    let worker = workers.split_ascii_whitespace().next().unwrap();
+    Pid::from_raw(worker.parse().unwrap()).unwrap()
+}
+
 #[track_caller]
 fn assert_nothing_left(project: &Project, what: &str) {
     let begun = Instant::now();
@@ -132,15 +140,7 @@ fn sigkill_of_the_worker_is_cleaned_up_by_the_guard() {
     let project = busy();
     let mut child = start(&project);
     until_busy(&project);
-    let guard = child.id();
-    let workers = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
-    let worker: i32 = workers
-        .split_ascii_whitespace()
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
-    kill_process(Pid::from_raw(worker).unwrap(), Signal::KILL).unwrap();
+    kill_process(worker_of(&child), Signal::KILL).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(137));
     assert_nothing_left(&project, "after SIGKILL of the worker");
 }
@@ -188,12 +188,8 @@ fn what_does_not_listen_is_killed_with_the_rest() {
     let project = busy();
     let mut child = start(&project);
     until_busy(&project);
-    let guard = child.id();
-    let workers = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children")).unwrap();
-    let worker = workers.split_ascii_whitespace().next().unwrap();
-    let worker = Pid::from_raw(worker.parse().unwrap()).unwrap();
     // A worker that can't run its handlers stands for one that something foreign holds up.
-    kill_process(worker, Signal::STOP).unwrap();
+    kill_process(worker_of(&child), Signal::STOP).unwrap();
     kill_process(pid(&child), Signal::TERM).unwrap();
     assert!(eventually(GONE_WITHIN, || child
         .try_wait()
