@@ -36,19 +36,12 @@ pub enum IsolationArg {
 impl ChildArgs {
     /// The flags that are settings, for the topmost layer.
     pub(super) fn flags(&self) -> impl Iterator<Item = FlagValue> {
-        let timeout = self.timeout.map(|seconds| FlagValue {
-            path: "ci.timeout",
-            value: seconds.into(),
-            flag: "--timeout",
+        let timeout = FlagValue::given("ci.timeout", self.timeout, "--timeout");
+        let isolation = self.isolation.map(|how| match how {
+            IsolationArg::Fork => "fork",
+            IsolationArg::Spawn => "spawn",
         });
-        let isolation = self.isolation.map(|how| FlagValue {
-            path: "ci.isolation",
-            value: match how {
-                IsolationArg::Fork => "fork".into(),
-                IsolationArg::Spawn => "spawn".into(),
-            },
-            flag: "--isolation",
-        });
+        let isolation = FlagValue::given("ci.isolation", isolation, "--isolation");
         timeout.into_iter().chain(isolation)
     }
 }

@@ -155,13 +155,11 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
     }
     let mut timings = BTreeMap::from([("project".to_owned(), begun.elapsed().as_secs_f64())]);
     let before = Instant::now();
-    let mut named = loaded.settings.ci.env.clone();
-    named.extend(args.children.env.iter().cloned());
     let python = prepare::python(
         context,
         &project.root,
-        args.children.python.clone(),
-        &named,
+        &args.children,
+        &loaded.settings,
         &*emit,
     );
     let prepared = tokio::select! {
@@ -239,22 +237,18 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
 impl CiArgs {
     /// The flags that are settings, for the topmost layer.
     fn flags(&self) -> Vec<FlagValue> {
-        let mut flags = Vec::new();
-        let mut set = |path, value: Option<serde_json::Value>, flag| {
-            flags.extend(value.map(|value| FlagValue { path, value, flag }));
-        };
-        set(
-            "ci.concurrency",
-            self.concurrency.map(Into::into),
-            "--concurrency",
-        );
         let executor = self.executor.map(|which| match which {
-            ExecutorArg::InProcess => "in_process".into(),
-            ExecutorArg::Job => "job".into(),
+            ExecutorArg::InProcess => "in_process",
+            ExecutorArg::Job => "job",
         });
-        set("ci.executor", executor, "--executor");
-        flags.extend(self.children.flags());
-        flags
+        let own = [
+            FlagValue::given("ci.concurrency", self.concurrency, "--concurrency"),
+            FlagValue::given("ci.executor", executor, "--executor"),
+        ];
+        own.into_iter()
+            .flatten()
+            .chain(self.children.flags())
+            .collect()
     }
 
     fn instance_kind(&self, context: &Context) -> Result<Kind, Failure> {

@@ -146,13 +146,11 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
     let shown = Rc::clone(&progress);
     let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
-    let mut named = loaded.settings.ci.env.clone();
-    named.extend(args.children.env.iter().cloned());
     let python = prepare::python(
         context,
         &project.root,
-        args.children.python.clone(),
-        &named,
+        &args.children,
+        &loaded.settings,
         &*emit,
     );
     let prepared = tokio::select! {
@@ -247,32 +245,23 @@ fn find_project(context: &Context, file: &Path, required: bool) -> Result<Projec
 impl ExportArgs {
     /// The flags that are settings, for the topmost layer.
     fn flags(&self) -> Vec<FlagValue> {
-        let mut flags = Vec::new();
-        let mut set = |path, value: Option<serde_json::Value>, flag| {
-            flags.extend(value.map(|value| FlagValue { path, value, flag }));
-        };
-        set(
-            "defaults.attach_metadata_key",
-            self.metadata_key.clone().map(Into::into),
-            "--metadata-key",
-        );
-        set(
-            "export.retention_days",
-            self.retention_days.map(Into::into),
-            "--retention-days",
-        );
-        set(
-            "export.compress",
-            self.compress.then(|| true.into()),
-            "--compress",
-        );
-        set(
-            "export.compress",
-            self.no_compress.then(|| false.into()),
-            "--no-compress",
-        );
-        flags.extend(self.children.flags());
-        flags
+        let compress = self.compress.then_some(true);
+        let no_compress = self.no_compress.then_some(false);
+        let label = self.metadata_key.clone();
+        let own = [
+            FlagValue::given("defaults.attach_metadata_key", label, "--metadata-key"),
+            FlagValue::given(
+                "export.retention_days",
+                self.retention_days,
+                "--retention-days",
+            ),
+            FlagValue::given("export.compress", compress, "--compress"),
+            FlagValue::given("export.compress", no_compress, "--no-compress"),
+        ];
+        own.into_iter()
+            .flatten()
+            .chain(self.children.flags())
+            .collect()
     }
 }
 

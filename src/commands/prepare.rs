@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::children::ChildArgs;
 use super::{Context, Failure};
+use crate::config::Settings;
 use crate::host::instance::{CodeServer, Location};
 use crate::host::{Interpreter, package};
 use crate::project::detect::{CodeLocation, Project, Target};
@@ -25,11 +27,11 @@ pub(super) struct Prepared {
 pub(super) async fn python(
     context: &Context,
     root: &Path,
-    python: Option<String>,
-    named: &[String],
+    children: &ChildArgs,
+    settings: &Settings,
     emit: &dyn Fn(Event),
 ) -> Result<Prepared, Failure> {
-    let request = EnvironmentRequest::new(root, python);
+    let request = EnvironmentRequest::new(root, children.python.clone());
     let progress = |progress| match progress {
         Progress::Step(text) => emit(Event::Phase(text)),
         Progress::Output(text) => emit(Event::Progress {
@@ -42,7 +44,8 @@ pub(super) async fn python(
         emit(Event::Message(note.clone()));
     }
     let ours = package::install(&request.cache_dir)?;
-    let mut variables = redact::allowed(context.env.iter().cloned(), named);
+    let named = [settings.ci.env.as_slice(), &children.env].concat();
+    let mut variables = redact::allowed(context.env.iter().cloned(), &named);
     // As `dagster dev` does, and weaker than what is set outside.
     for (name, value) in dotenv(root) {
         if !redact::may_be_named(&name) {

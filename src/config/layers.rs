@@ -38,6 +38,21 @@ pub struct FlagValue {
     pub flag: &'static str,
 }
 
+impl FlagValue {
+    /// The setting, if the flag was given.
+    pub fn given(
+        path: &'static str,
+        value: Option<impl Into<Value>>,
+        flag: &'static str,
+    ) -> Option<Self> {
+        value.map(|value| Self {
+            path,
+            value: value.into(),
+            flag,
+        })
+    }
+}
+
 /// Where to look for settings.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
