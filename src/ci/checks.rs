@@ -1,5 +1,4 @@
-//! What is found without running anything: by the planner, and by `marimo check` over the plan's
-//! notebooks, in one process.
+//! `marimo check` over the plan's notebooks, in one process.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,11 +17,8 @@ const TIME: Duration = Duration::from_secs(120);
 /// More findings than this are not for people.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// Notes what the planner found, runs `marimo check` and notes what that finds.
+/// Runs `marimo check` and notes what it finds.
 pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
-    for finding in &plan.findings {
-        session.find(finding.clone());
-    }
     let paths = paths(plan);
     if !plan.check || paths.is_empty() {
         return;

@@ -138,7 +138,7 @@ pub(super) fn session(
         warm: Gate::new(),
         open_runs: RefCell::default(),
         lost: RefCell::default(),
-        findings: RefCell::default(),
+        findings: RefCell::new(job.plan.findings.clone()),
     })
 }
 
