@@ -35,6 +35,12 @@ impl Log {
         }
     }
 
+    /// None at all.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self { open: None }
+    }
+
     /// Follows `logging.level`, where nothing stronger was said.
     pub fn follow(&self, level: LogLevel) {
         let filter = match level {

@@ -52,6 +52,14 @@ fn every_operation_fits_every_schema_it_is_meant_for() {
                 operation.kind == Kind::Mutation,
                 "{name}"
             );
+            if operation.kind == Kind::Mutation {
+                // The sandbox goes by this name.
+                let asked: Vec<_> = only
+                    .root_fields(&parsed)
+                    .map(|field| field.name.to_string())
+                    .collect();
+                assert_eq!(asked, [operation.field()], "{name}");
+            }
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::session::finding;
+use crate::dagster::gate::Gate;
+use crate::error::Diagnose;
 use crate::host::writes::{Operation, Value, Written, write_to_instance};
 use crate::host::{Error, Host};
-use crate::report::model::{Attachment, NotebookReport, Target};
+use crate::report::model::{Attachment, Finding, NotebookReport, Severity, Target};
 
 /// One attachment and the write that makes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +16,24 @@ pub struct Planned {
     target: Target,
     kind: &'static str,
     operation: Operation,
+}
+
+impl Planned {
+    /// Lets it through, or says why not. What has no mutation of its own goes with the links.
+    pub fn pass(&self, gate: &Gate) -> Result<(), crate::dagster::Error> {
+        gate.pass_mutation(match self.operation {
+            Operation::Check { .. } => "reportAssetCheckEvaluations",
+            _ => "reportRunlessAssetEvents",
+        })
+    }
+}
+
+/// What to say when the sandbox keeps links and verdicts back.
+pub fn refused(error: &crate::dagster::Error) -> Finding {
+    let message = format!("not all links and verdicts are attached: {error}");
+    let mut found = finding("daglab", "sandbox", Severity::Warning, message);
+    found.hint = error.hint();
+    found
 }
 
 /// The name of the asset check that carries a notebook's verdict. `daglab.helpers.notebook_check`
@@ -192,7 +213,7 @@ pub async fn carry_out(
 }
 
 fn describe(error: &Error) -> String {
-    let detail = crate::error::Diagnose::detail(error);
+    let detail = error.detail();
     let last = detail
         .as_deref()
         .and_then(|detail| detail.lines().last())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::plan::Plan;
 use super::session::Emit;
-use crate::config::model::Graphql;
+use crate::dagster::ClientConfig;
 use crate::host::instance::{self, Location};
 use crate::host::{Interpreter, Isolation};
 use crate::report::model::ProjectInfo;
@@ -45,8 +45,8 @@ pub struct Job<'a> {
     pub user_env: BTreeMap<String, String>,
     /// The longest pause between two looks at a run.
     pub polling: Duration,
-    /// How patient requests to Dagster are.
-    pub graphql: Graphql,
+    /// How patient requests to Dagster are, and what they may ask; the address is filled in here.
+    pub client: ClientConfig,
     /// How long Dagster may take to come up.
     pub start_up: Duration,
     /// The private directory.

@@ -190,7 +190,13 @@ async fn attach_links(
     if job.tag_latest_run {
         run_ids.extend(pairing::latest_runs(session, &done.notebooks).await);
     }
-    let planned = attach::plan(&done.notebooks, &run_ids, &job.metadata_key);
+    let mut planned = attach::plan(&done.notebooks, &run_ids, &job.metadata_key);
+    // It does not go through GraphQL, and is allowed or not all the same.
+    let gate = session.client.gate();
+    if let Some(refused) = planned.iter().find_map(|planned| planned.pass(gate).err()) {
+        session.find(attach::refused(&refused));
+        planned.retain(|planned| planned.pass(gate).is_ok());
+    }
     if !planned.is_empty() {
         done.attachments =
             attach::carry_out(&session.host, &instance.home, &instance.scratch, planned).await;

@@ -13,7 +13,7 @@ use super::job::Job;
 use super::outcome::Clock;
 use super::schedule::Schedule;
 use super::session::Session;
-use crate::dagster::client::{Client, ClientConfig};
+use crate::dagster::Client;
 use crate::host::instance::{self, Instance, Setup};
 use crate::host::{Host, Isolation, Library};
 use crate::project::imports::preload_candidates;
@@ -97,14 +97,11 @@ pub(super) fn session(
 ) -> Result<Session, Error> {
     let url = instance.map(|instance| instance.url.clone());
     let home = instance.map(|instance| instance.home.display().to_string());
+    if let Some(url) = &url {
+        job.client.url.clone_from(url);
+    }
     // Nothing is sent where there is no instance.
-    let address = url.as_deref().unwrap_or("http://127.0.0.1");
-    let config = ClientConfig {
-        timeout: job.graphql.timeout.duration(),
-        retries: job.graphql.max_retries,
-        ..ClientConfig::new(address)
-    };
-    let client = Client::new(&config).map_err(|source| Error::NotReady {
+    let client = Client::new(&job.client).map_err(|source| Error::NotReady {
         source,
         log: String::new(),
     })?;

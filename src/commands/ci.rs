@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::children::ChildArgs;
-use super::{Context, Failure, prepare};
+use super::{Context, Failure, connect, prepare};
 use crate::ci::Emit;
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
@@ -186,7 +186,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         metadata_key: settings.defaults.attach_metadata_key.clone(),
         user_env: context.env.iter().cloned().collect(),
         polling: settings.performance.polling_interval.duration(),
-        graphql: settings.dagster.graphql.clone(),
+        client: connect::patience(settings),
         start_up: settings.performance.max_wait_time.duration(),
         workdir,
         cancel: cancel.clone(),

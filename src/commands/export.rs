@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::children::ChildArgs;
 use super::ci::{describe, isolation};
-use super::{Context, Failure, prepare};
+use super::{Context, Failure, connect, prepare};
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
 use crate::ci::pipeline;
@@ -185,7 +185,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         metadata_key: loaded.settings.defaults.attach_metadata_key.clone(),
         user_env: context.env.iter().cloned().collect(),
         polling: loaded.settings.performance.polling_interval.duration(),
-        graphql: loaded.settings.dagster.graphql.clone(),
+        client: connect::patience(&loaded.settings),
         start_up: loaded.settings.performance.max_wait_time.duration(),
         workdir: context
             .workdir

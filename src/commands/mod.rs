@@ -3,6 +3,7 @@
 pub mod children;
 pub mod ci;
 pub mod config;
+mod connect;
 pub mod export;
 mod prepare;
 
@@ -30,6 +31,18 @@ pub struct Context {
 }
 
 impl Context {
+    /// Of a directory, with these variables.
+    #[cfg(test)]
+    fn for_tests(env: Vec<(String, String)>, dir: &Path) -> Self {
+        Self {
+            printer: Printer::Silent,
+            log: Log::none(),
+            env,
+            dir: dir.to_owned(),
+            workdir: None,
+        }
+    }
+
     /// A variable, unless it is empty.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let found = self.env.iter().find(|(other, _)| other == name);

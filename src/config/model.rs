@@ -116,6 +116,9 @@ fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dagster {
+    /// The web server's address with its scheme and path prefix, where host and port do not say
+    /// enough: `https://data.example.com/dagster`.
+    pub url: Option<String>,
     /// The web server's host.
     pub host: String,
     /// The web server's port.
@@ -128,6 +131,9 @@ pub struct Dagster {
     pub repository_location_name: Option<String>,
     /// How to sign in.
     pub auth: Auth,
+    /// A file of certificates, in PEM, of authorities to trust beside the system's; relative to the
+    /// project.
+    pub ca_file: Option<String>,
     /// How to ask.
     pub graphql: Graphql,
 }
@@ -135,11 +141,13 @@ pub struct Dagster {
 impl Default for Dagster {
     fn default() -> Self {
         Self {
+            url: None,
             host: "localhost".to_owned(),
             port: 3000,
             repository_name: None,
             repository_location_name: None,
             auth: Auth::default(),
+            ca_file: None,
             graphql: Graphql::default(),
         }
     }
@@ -149,12 +157,12 @@ impl Default for Dagster {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Auth {
-    /// The scheme.
+    /// The scheme. Where it is not set and the token's variable is, `bearer`.
     #[serde(rename = "type")]
     pub kind: AuthType,
-    /// The variable that holds the token.
+    /// The variable that holds the token; for `dagster_plus`, `DAGSTER_CLOUD_API_TOKEN` if not set.
     pub token_env: String,
-    /// The header that carries it.
+    /// The header that carries it; for `dagster_plus`, Dagster+'s own if not set.
     pub header_name: String,
 }
 
@@ -180,6 +188,8 @@ pub enum AuthType {
     Basic,
     /// The token as it is.
     Custom,
+    /// The token as it is, in the header of Dagster+.
+    DagsterPlus,
 }
 
 /// How to ask.
@@ -399,24 +409,14 @@ impl Default for Telemetry {
 }
 
 /// What GraphQL operations are allowed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Security {
-    /// Whether only listed operations may change anything.
+    /// Whether only listed operations may change anything. Reading is always allowed.
     pub sandbox_mode: bool,
-    /// The operations that are allowed in the sandbox.
+    /// The operations that are allowed in the sandbox although they change something, by their names
+    /// in Dagster's schema: `launchRun`.
     pub allowed_operations: Vec<String>,
-}
-
-impl Default for Security {
-    fn default() -> Self {
-        Self {
-            sandbox_mode: false,
-            allowed_operations: ["launchRun", "getRunStatus", "getRepositories"]
-                .map(str::to_owned)
-                .to_vec(),
-        }
-    }
 }
 
 /// The JSON Schema of `daglab.yaml`, for editors.

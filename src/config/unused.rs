@@ -11,8 +11,6 @@ const UNUSED: &[&str] = &[
     "logging.file",
     "logging.max_bytes",
     "logging.backup_count",
-    "security.sandbox_mode",
-    "security.allowed_operations",
 ];
 
 impl Loaded {

@@ -26,14 +26,6 @@ pub(super) fn base_url(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// An address as it may be shown and handed on.
-pub(super) fn without_credentials(mut url: Url) -> Url {
-    // These fail only for addresses without a host, which were refused before.
-    let _ = url.set_password(None);
-    let _ = url.set_username("");
-    url
-}
-
 /// Whether a server is on this machine, where no proxy can be meant.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -4,17 +4,20 @@
 //! for the rooms that ask.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Certificate, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::address::{base_url, is_loopback, without_credentials};
+use super::address::{base_url, is_loopback};
+use super::credentials::Credentials;
 use super::error::{BROKE_OFF, Error};
-use super::excerpt::{after_colon, excerpt};
+use super::excerpt::excerpt;
+use super::gate::Gate;
 use super::operations::wire::NoVariables;
 use super::operations::{Described, Kind, Operation, ServerVersion};
 use super::version::Version;
@@ -34,6 +37,12 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// How often a read is tried again when the network fails.
     pub retries: u32,
+    /// Who asks. User and password in the address do the same.
+    pub credentials: Option<Credentials>,
+    /// A file of certificates, in PEM, of authorities to trust beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// What may be asked.
+    pub gate: Gate,
 }
 
 impl ClientConfig {
@@ -43,6 +52,9 @@ impl ClientConfig {
             url: url.into(),
             timeout: Duration::from_secs(60),
             retries: 2,
+            credentials: None,
+            ca_file: None,
+            gate: Gate::default(),
         }
     }
 }
@@ -51,12 +63,14 @@ impl ClientConfig {
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
-    /// The web server's root, ending in `/`, as it may be shown: without user and password.
+    /// The web server's root, ending in `/`, without user and password.
     base: Url,
     graphql: Url,
     server_info: Url,
     timeout: Duration,
     retries: u32,
+    credentials: Option<Credentials>,
+    gate: Gate,
     version: OnceCell<Version>,
 }
 
@@ -75,28 +89,18 @@ struct Request<'a, V> {
     variables: &'a V,
 }
 
-#[derive(Deserialize)]
-struct Answer<T> {
-    data: Option<T>,
-    errors: Option<Vec<GraphQlError>>,
-}
-
-#[derive(Deserialize)]
-struct GraphQlError {
-    message: String,
-}
-
 impl Client {
     /// Prepares a client. Nothing is sent yet.
     pub fn new(config: &ClientConfig) -> Result<Self, Error> {
-        let base = base_url(&config.url)?;
+        let mut base = base_url(&config.url)?;
+        let in_address = Credentials::take_from(&mut base)?;
+        let credentials = config.credentials.clone().or(in_address);
         let wrong = |error: url::ParseError| Error::Url {
             url: config.url.clone(),
             reason: error.to_string(),
         };
         let graphql = base.join("graphql").map_err(wrong)?;
         let server_info = base.join("server_info").map_err(wrong)?;
-        let base = without_credentials(base);
         let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let loopback6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
         let mut builder = reqwest::Client::builder()
@@ -107,10 +111,15 @@ impl Client {
             .resolve_to_addrs("localhost", &[loopback, loopback6]);
         if is_loopback(&base) {
             builder = builder.no_proxy();
+            if base.scheme() == "http" {
+                // Reading the system's certificates takes milliseconds that need not be paid.
+                builder = builder.tls_certs_only([]);
+            }
+        } else if base.scheme() == "http" && credentials.is_some() {
+            tracing::warn!("the credentials go to `{base}` unencrypted");
         }
-        if base.scheme() == "http" {
-            // Reading the system's certificates takes milliseconds that plain HTTP need not pay.
-            builder = builder.tls_certs_only([]);
+        if let Some(file) = &config.ca_file {
+            builder = builder.tls_certs_merge(authorities(file)?);
         }
         Ok(Self {
             http: builder
@@ -121,6 +130,8 @@ impl Client {
             server_info,
             timeout: config.timeout,
             retries: config.retries,
+            credentials,
+            gate: config.gate.clone(),
             version: OnceCell::new(),
         })
     }
@@ -128,6 +139,11 @@ impl Client {
     /// The web server's address, without user and password.
     pub fn url(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
+    }
+
+    /// What may be asked.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The page of a run in Dagster's UI.
@@ -165,7 +181,10 @@ impl Client {
             Version::parse(&data.version).ok_or_else(|| Error::BrokenAnswer {
                 url: self.url().to_owned(),
                 operation: ServerVersion::DESCRIBED.name,
-                reason: format!("`{}` is not a version", excerpt(data.version.as_bytes())),
+                reason: format!(
+                    "`{}` is not a version",
+                    self.excerpt(data.version.as_bytes())
+                ),
             })
         });
         version.await.copied()
@@ -199,6 +218,7 @@ impl Client {
         text: &'static str,
         variables: &O::Variables,
     ) -> Result<O::Data, Error> {
+        self.gate.pass(&O::DESCRIBED)?;
         let attempts = match O::DESCRIBED.kind {
             Kind::Query => self.retries.saturating_add(1),
             Kind::Mutation => 1,
@@ -223,6 +243,24 @@ impl Client {
         unreachable!("the last attempt returns")
     }
 
+    /// Says who asks.
+    fn sign(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.credentials {
+            Some(credentials) => credentials.sign(request),
+            None => request,
+        }
+    }
+
+    /// A little of what a server said, without the credentials that it may send back.
+    pub(super) fn excerpt(&self, body: &[u8]) -> String {
+        match &self.credentials {
+            Some(credentials) => {
+                excerpt(credentials.hide(&String::from_utf8_lossy(body)).as_bytes())
+            }
+            None => excerpt(body),
+        }
+    }
+
     async fn send_once<O: Operation>(
         &self,
         text: &'static str,
@@ -244,6 +282,7 @@ impl Client {
         operation: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<(StatusCode, Vec<u8>), Error> {
+        let request = self.sign(request);
         let exchange = async {
             let mut response = request.send().await?;
             let status = response.status();
@@ -288,100 +327,20 @@ impl Client {
             }
         })
     }
-
-    /// Tells a GraphQL answer from all else that a server may say.
-    fn read<T: serde::de::DeserializeOwned>(
-        &self,
-        operation: &'static str,
-        status: StatusCode,
-        body: &[u8],
-    ) -> Result<T, Error> {
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let unread = match serde_path_to_error::deserialize::<_, Answer<T>>(&mut json) {
-            Ok(Answer {
-                data: Some(data),
-                errors: None,
-            }) if status.is_success() => return Ok(data),
-            Ok(answer) => {
-                if let Some(error) = graphql_error(operation, answer.errors) {
-                    return Err(error);
-                }
-                None
-            }
-            // The data may have failed to parse because of holes that the errors explain.
-            Err(error) => {
-                if let Ok(answer) = serde_json::from_slice::<Answer<serde::de::IgnoredAny>>(body) {
-                    if let Some(error) = graphql_error(operation, answer.errors) {
-                        return Err(error);
-                    }
-                    answer.data.map(|_| error.to_string())
-                } else {
-                    None
-                }
-            }
-        };
-        self.check_status(status, body)?;
-        if let Some(reason) = unread {
-            return Err(Error::BrokenAnswer {
-                url: self.url().to_owned(),
-                operation,
-                reason,
-            });
-        }
-        if body.trim_ascii_start().starts_with(b"{\"data\"") {
-            return Err(Error::BrokenAnswer {
-                url: self.url().to_owned(),
-                operation,
-                reason: "it is not valid JSON".to_owned(),
-            });
-        }
-        Err(self.not_dagster(status, body, "GraphQL"))
-    }
-
-    /// The error of a status that says no.
-    fn check_status(&self, status: StatusCode, body: &[u8]) -> Result<(), Error> {
-        let url = self.url().to_owned();
-        Err(match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::Unauthorized {
-                url,
-                message: format!("HTTP status {}{}", status.as_u16(), after_colon(body)),
-            },
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
-                self.not_dagster(status, body, "Dagster's paths")
-            }
-            status if status.is_redirection() => {
-                self.not_dagster(status, body, "Dagster's paths itself")
-            }
-            status if !status.is_success() => Error::Http {
-                url,
-                status: status.as_u16(),
-                body: excerpt(body),
-            },
-            _ => return Ok(()),
-        })
-    }
-
-    fn not_dagster(&self, status: StatusCode, body: &[u8], what: &str) -> Error {
-        Error::NotDagster {
-            url: self.url().to_owned(),
-            reason: format!(
-                "it does not answer {what} (HTTP status {}{})",
-                status.as_u16(),
-                after_colon(body)
-            ),
-        }
-    }
 }
 
-fn graphql_error(operation: &'static str, errors: Option<Vec<GraphQlError>>) -> Option<Error> {
-    let errors = errors.filter(|errors| !errors.is_empty())?;
-    Some(Error::GraphQl {
-        operation,
-        messages: errors
-            .iter()
-            .map(|error| excerpt(error.message.as_bytes()))
-            .collect(),
-    })
+/// The certificates in a file.
+fn authorities(file: &Path) -> Result<Vec<Certificate>, Error> {
+    let wrong = |reason: String| Error::Authorities {
+        file: file.to_owned(),
+        reason,
+    };
+    let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(reason(&error)))?;
+    if found.is_empty() {
+        return Err(wrong("it holds no certificate in PEM".to_owned()));
+    }
+    Ok(found)
 }
 
 /// The innermost cause, which says what really happened.
@@ -429,7 +388,8 @@ mod tests {
     #[test]
     fn credentials_in_the_address_are_used_but_not_shown() {
         let client = client("http://me:secret@127.0.0.1:3000/");
-        assert_eq!(client.graphql.password(), Some("secret"));
+        assert!(client.credentials.is_some());
+        assert_eq!(client.graphql.as_str(), "http://127.0.0.1:3000/graphql");
         assert_eq!(client.url(), "http://127.0.0.1:3000");
         assert_eq!(client.run_url("r"), "http://127.0.0.1:3000/runs/r");
     }
@@ -440,60 +400,5 @@ mod tests {
             let refused = Client::new(&ClientConfig::new(url));
             assert!(matches!(refused, Err(Error::Url { .. })), "{url}");
         }
-    }
-
-    #[test]
-    fn answers_are_told_apart() {
-        let client = client("http://127.0.0.1:1");
-        let read = |status: u16, body: &str| {
-            let status = StatusCode::from_u16(status).expect("a status");
-            client.read::<super::super::operations::wire::ServerVersionData>(
-                "Op",
-                status,
-                body.as_bytes(),
-            )
-        };
-        assert_eq!(
-            read(200, r#"{"data": {"version": "1.2.3"}}"#)
-                .expect("data")
-                .version,
-            "1.2.3"
-        );
-        let refused = read(
-            400,
-            r#"{"data": null, "errors": [{"message": "no such field"}]}"#,
-        );
-        assert!(
-            matches!(&refused, Err(Error::GraphQl { messages, .. }) if messages == &["no such field"])
-        );
-        let holes = read(
-            200,
-            r#"{"data": {"version": null}, "errors": [{"message": "failed"}]}"#,
-        );
-        assert!(matches!(holes, Err(Error::GraphQl { .. })));
-        let wrong = read(200, r#"{"data": {"version": 3}}"#);
-        assert!(
-            matches!(&wrong, Err(Error::BrokenAnswer { reason, .. }) if reason.contains("data.version"))
-        );
-        assert!(matches!(
-            read(200, r#"{"data": {"vers"#),
-            Err(Error::BrokenAnswer { .. })
-        ));
-        assert!(matches!(read(200, "<html>"), Err(Error::NotDagster { .. })));
-        assert!(matches!(
-            read(200, r#"{"hello": 1}"#),
-            Err(Error::NotDagster { .. })
-        ));
-        assert!(matches!(
-            read(404, "nothing"),
-            Err(Error::NotDagster { .. })
-        ));
-        assert!(matches!(read(302, ""), Err(Error::NotDagster { .. })));
-        assert!(matches!(read(401, ""), Err(Error::Unauthorized { .. })));
-        assert!(matches!(read(403, "{}"), Err(Error::Unauthorized { .. })));
-        assert!(matches!(
-            read(502, "<html>"),
-            Err(Error::Http { status: 502, .. })
-        ));
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong between daglab and a Dagster server.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::dagster::asset_key::AssetKey;
@@ -18,6 +19,26 @@ pub enum Error {
         url: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The credentials cannot be sent.
+    #[error("the credentials for Dagster can't be used: {reason}")]
+    Credentials {
+        /// What is wrong with them, without themselves.
+        reason: String,
+    },
+    /// The file of certificates cannot be used.
+    #[error("`{}` can't be used as certificates: {reason}", file.display())]
+    Authorities {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The user's own settings do not allow the operation.
+    #[error("`{operation}` is not allowed in the sandbox, which `security.sandbox_mode` turns on")]
+    Sandboxed {
+        /// Its name in Dagster's schema.
+        operation: String,
     },
     /// The HTTP client could not be made.
     #[error("could not prepare HTTP requests: {0}")]
@@ -275,8 +296,10 @@ impl Diagnose for Error {
             | Self::Python { .. }
             | Self::NotReady { .. }
             | Self::LaunchUnknown { .. } => ExitStatus::Network,
-            Self::Unauthorized { .. } => ExitStatus::Authentication,
+            Self::Unauthorized { .. } | Self::Credentials { .. } => ExitStatus::Authentication,
             Self::Url { .. }
+            | Self::Authorities { .. }
+            | Self::Sandboxed { .. }
             | Self::LocationLoad { .. }
             | Self::RunConfigInvalid { .. }
             | Self::JobNotFound { .. }
@@ -305,6 +328,9 @@ impl Diagnose for Error {
                 .iter()
                 .find_map(|problem| problem.suggestion.as_ref())
                 .map(|name| meant(name)),
+            Self::Sandboxed { operation } => Some(format!(
+                "to allow it, add `{operation}` to `security.allowed_operations` in `daglab.yaml`"
+            )),
             Self::NotDagster { .. } => Some(
                 "check the address, and the path prefix if the web server was started with one"
                     .to_owned(),

@@ -3,16 +3,6 @@
 /// How much is shown, in characters.
 const EXCERPT: usize = 200;
 
-/// An excerpt to follow what is said about it; nothing if there is none.
-pub(super) fn after_colon(body: &[u8]) -> String {
-    let text = excerpt(body);
-    if text.is_empty() {
-        text
-    } else {
-        format!(": {text}")
-    }
-}
-
 /// The beginning of a foreign text on one line, without control characters. Of an HTML page, its
 /// title.
 pub(super) fn excerpt(body: &[u8]) -> String {

@@ -1,18 +1,21 @@
 //! Dagster, seen through its GraphQL: the only way to an ephemeral instance and to a deployment
 //! alike.
 //!
-//! [`client`] sends [`operations`]; [`discover`] says what there is and when the server is ready;
+//! [`client`] sends [`operations`] that the [`gate`] lets through; [`discover`] says what there is and when the server is ready;
 //! [`validate`] and [`launch`] start runs; [`follow`] watches them to their end and [`summary`]
 //! turns what was seen into the report. How processes are started does not belong here.
 
 mod address;
+mod answer;
 mod asset_key;
 pub mod client;
+pub mod credentials;
 pub mod discover;
 mod error;
 pub mod events;
 mod excerpt;
 pub mod follow;
+pub mod gate;
 pub mod launch;
 pub mod metadata;
 pub mod operations;

@@ -48,6 +48,14 @@ pub struct Described {
 }
 
 impl Described {
+    /// The root field that it asks for, which is what Dagster's schema calls the operation:
+    /// `launchRun`. Of mutations only, whose documents are named after it.
+    pub fn field(&self) -> String {
+        let mut name = self.name.to_owned();
+        name[..1].make_ascii_lowercase();
+        name
+    }
+
     /// The document for a server, or none if the server is too old for all of them.
     pub fn document_for(&self, server: Version) -> Option<&'static Document> {
         self.documents
