@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use super::children::ChildArgs;
+use super::children::{self, ChildArgs};
 use super::{Context, Failure, connect, prepare};
-use crate::ci::Emit;
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
 use crate::ci::pipeline;
@@ -24,6 +23,7 @@ use crate::publish::local::{self, LocalStore};
 use crate::report::model::{CiReport, ProjectInfo, RunResult};
 use crate::report::terminal::{self, RenderOptions};
 use crate::report::{html, junit, markdown};
+use crate::run::Emit;
 use crate::supervise::cancel::{Cancel, Reason};
 use crate::ui::progress::{Event, Progress};
 
@@ -53,6 +53,10 @@ pub struct CiArgs {
     /// How many runs and notebooks go at once [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub concurrency: Option<u16>,
+
+    /// How long each run and each notebook may take [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = children::positive_seconds)]
+    pub timeout: Option<f64>,
 
     /// How children are started, and what they get
     #[command(flatten)]
@@ -180,6 +184,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         isolation: settings.ci.isolation.map(isolation),
         instance: Some(args.instance_kind(context)?),
         template: prepared.template,
+        keep_logs: true,
         keep_pictures: true,
         tag_latest_run: false,
         retention_days: Some(settings.export.retention_days),
@@ -244,6 +249,7 @@ impl CiArgs {
         let own = [
             FlagValue::given("ci.concurrency", self.concurrency, "--concurrency"),
             FlagValue::given("ci.executor", executor, "--executor"),
+            FlagValue::given("ci.timeout", self.timeout, "--timeout"),
         ];
         own.into_iter()
             .flatten()

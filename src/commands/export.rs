@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::children::ChildArgs;
+use super::children::{self, ChildArgs};
 use super::ci::{describe, isolation};
 use super::{Context, Failure, connect, prepare};
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
 use crate::ci::pipeline;
-use crate::ci::plan::{Plan, PlannedNotebook, Policy};
-use crate::ci::{Emit, planner};
+use crate::ci::plan::{Plan, PlannedNotebook};
+use crate::ci::planner;
 use crate::config::{FlagValue, Loaded};
 use crate::error::{Diagnose, ExitStatus};
 use crate::host;
@@ -25,6 +25,8 @@ use crate::project::{DetectRequest, Project, TargetFlags, detect};
 use crate::publish::local::LocalStore;
 use crate::report::model::{CiReport, Finding, NotebookStatus, RunResult, Severity, Target};
 use crate::report::terminal::{self, RenderOptions};
+use crate::run::Emit;
+use crate::run::plan::Policy;
 use crate::supervise::cancel::{Cancel, Reason};
 use crate::ui::progress::Progress;
 
@@ -67,6 +69,10 @@ pub struct ExportArgs {
     /// Write no gzip copy
     #[arg(long, overrides_with = "compress")]
     pub no_compress: bool,
+
+    /// How long the notebook may take [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = children::positive_seconds)]
+    pub timeout: Option<f64>,
 
     /// How children are started, and what they get
     #[command(flatten)]
@@ -179,6 +185,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         isolation: loaded.settings.ci.isolation.map(isolation),
         instance,
         template: prepared.template,
+        keep_logs: true,
         keep_pictures: false,
         tag_latest_run,
         retention_days: Some(loaded.settings.export.retention_days),
@@ -257,6 +264,7 @@ impl ExportArgs {
             ),
             FlagValue::given("export.compress", compress, "--compress"),
             FlagValue::given("export.compress", no_compress, "--no-compress"),
+            FlagValue::given("ci.timeout", self.timeout, "--timeout"),
         ];
         own.into_iter()
             .flatten()

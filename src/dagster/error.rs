@@ -149,6 +149,22 @@ pub enum Error {
         /// All that is wrong with it.
         problems: Vec<ConfigProblem>,
     },
+    /// There is no such code location.
+    #[error("there is no code location `{name}`")]
+    LocationNotFound {
+        /// As it was asked for.
+        name: String,
+        /// The name that was perhaps meant.
+        suggestion: Option<String>,
+    },
+    /// There is no such repository.
+    #[error("there is no repository `{name}`")]
+    RepositoryNotFound {
+        /// As it was asked for.
+        name: String,
+        /// The name that was perhaps meant.
+        suggestion: Option<String>,
+    },
     /// There is no such job.
     #[error("there is no job `{name}`{}", place(.location))]
     JobNotFound {
@@ -301,6 +317,8 @@ impl Diagnose for Error {
             | Self::Authorities { .. }
             | Self::Sandboxed { .. }
             | Self::LocationLoad { .. }
+            | Self::LocationNotFound { .. }
+            | Self::RepositoryNotFound { .. }
             | Self::RunConfigInvalid { .. }
             | Self::JobNotFound { .. }
             | Self::JobAmbiguous { .. }
@@ -317,7 +335,9 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<String> {
         let meant = |name: &dyn std::fmt::Display| format!("did you mean `{name}`?");
         match self {
-            Self::JobNotFound { suggestion, .. } => suggestion.as_ref().map(|name| meant(name)),
+            Self::LocationNotFound { suggestion, .. }
+            | Self::RepositoryNotFound { suggestion, .. }
+            | Self::JobNotFound { suggestion, .. } => suggestion.as_ref().map(|name| meant(name)),
             Self::AssetNotFound { suggestion, .. } => suggestion.as_ref().map(|key| meant(key)),
             Self::PartitionNotFound { suggestion, .. } => suggestion.as_ref().map(|key| meant(key)),
             Self::JobAmbiguous { locations, .. } => Some(format!(

@@ -220,12 +220,14 @@ pub enum RunStatus {
     Invalid,
     /// It was not launched; `error` says why.
     Skipped,
+    /// It was launched and not waited for.
+    Launched,
 }
 
 impl RunStatus {
     /// Whether this status makes the whole run fail.
     pub fn is_failure(self) -> bool {
-        !matches!(self, Self::Success | Self::Skipped)
+        !matches!(self, Self::Success | Self::Skipped | Self::Launched)
     }
 }
 
