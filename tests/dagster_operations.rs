@@ -47,11 +47,14 @@ fn every_operation_fits_every_schema_it_is_meant_for() {
                 first
             };
             assert_eq!(name.as_str(), operation.name);
-            assert_eq!(
-                only.is_mutation(),
-                operation.kind == Kind::Mutation,
-                "{name}"
-            );
+            let kind = if only.is_mutation() {
+                Kind::Mutation
+            } else if only.is_subscription() {
+                Kind::Subscription
+            } else {
+                Kind::Query
+            };
+            assert_eq!(kind, operation.kind, "{name}");
         }
     }
 }

@@ -189,6 +189,8 @@ async fn attempt(
         polling_interval: session.polling,
         nudge: Some(&nudge),
         limit: Some(planned.policy.timeout),
+        // The nudges are quicker than any server.
+        live: false,
     };
     let mut log = String::new();
     let follow = session.client.follow(&run_id, &options, |event| {

@@ -178,8 +178,13 @@ impl Client {
         self.send_document::<O>(text, variables).await
     }
 
+    /// The beginning of a connection that is to become a websocket, over which GraphQL is spoken too.
+    pub(super) fn upgrade_request(&self) -> reqwest::RequestBuilder {
+        self.http.get(self.graphql.clone())
+    }
+
     /// The document that fits the server. Its version is only asked for where it matters.
-    async fn document_for(&self, operation: &Described) -> Result<&'static str, Error> {
+    pub(super) async fn document_for(&self, operation: &Described) -> Result<&'static str, Error> {
         if let [only] = operation.documents {
             return Ok(only.text);
         }
@@ -201,7 +206,7 @@ impl Client {
     ) -> Result<O::Data, Error> {
         let attempts = match O::DESCRIBED.kind {
             Kind::Query => self.retries.saturating_add(1),
-            Kind::Mutation => 1,
+            Kind::Mutation | Kind::Subscription => 1,
         };
         let mut wait = RETRY_WAIT;
         for attempt in 1.. {
@@ -385,7 +390,7 @@ fn graphql_error(operation: &'static str, errors: Option<Vec<GraphQlError>>) -> 
 }
 
 /// The innermost cause, which says what really happened.
-fn reason(error: &dyn std::error::Error) -> String {
+pub(super) fn reason(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

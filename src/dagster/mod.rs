@@ -7,6 +7,7 @@
 
 mod address;
 mod asset_key;
+mod captured;
 pub mod client;
 pub mod discover;
 mod error;
@@ -16,9 +17,11 @@ pub mod follow;
 pub mod launch;
 pub mod metadata;
 pub mod operations;
+mod outcome;
 pub mod partition;
 mod python_error;
 pub mod ready;
+mod subscribe;
 pub mod summary;
 pub mod validate;
 pub mod version;
