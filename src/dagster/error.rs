@@ -61,6 +61,14 @@ pub enum Error {
         /// How long was waited.
         limit: Duration,
     },
+    /// There is no websocket to the server, or no longer. Everything else may work.
+    #[error("there is no live connection to Dagster at `{url}`: {reason}")]
+    NotLive {
+        /// The server's address.
+        url: String,
+        /// What stood in its way.
+        reason: String,
+    },
     /// Something else than Dagster answers there.
     #[error("the server at `{url}` is not Dagster: {reason}")]
     NotDagster {
@@ -253,7 +261,7 @@ impl Error {
     /// Whether asking again may help: the network failed, not the request.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::NotLive { .. } => true,
             Self::BrokenAnswer { reason, .. } => reason == BROKE_OFF,
             Self::Http { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             _ => false,
@@ -305,6 +313,7 @@ impl Diagnose for Error {
             Self::Setup(_) | Self::Unsupported { .. } => ExitStatus::Environment,
             Self::Unreachable { .. }
             | Self::Timeout { .. }
+            | Self::NotLive { .. }
             | Self::NotDagster { .. }
             | Self::Http { .. }
             | Self::BrokenAnswer { .. }

@@ -196,4 +196,18 @@ impl RunEvent {
             RunEventKind::Succeeded | RunEventKind::Failed(_) | RunEventKind::Canceled
         )
     }
+
+    /// The status that Dagster gives a run with this event.
+    pub fn status(&self) -> Option<&'static str> {
+        Some(match self.kind {
+            RunEventKind::Queued => "QUEUED",
+            RunEventKind::Starting => "STARTING",
+            RunEventKind::Started => "STARTED",
+            RunEventKind::Canceling => "CANCELING",
+            RunEventKind::Succeeded => "SUCCESS",
+            RunEventKind::Failed(_) => "FAILURE",
+            RunEventKind::Canceled => "CANCELED",
+            _ => return None,
+        })
+    }
 }

@@ -10,8 +10,7 @@ use super::prepare::prepare;
 use super::schedule::Done;
 use super::{Refusal, Runner, Wait};
 use crate::dagster::Error;
-use crate::dagster::events::RunEvent;
-use crate::dagster::follow::{Follow, FollowOptions, RunOutcome};
+use crate::dagster::follow::{Follow, FollowOptions, Observed, RunOutcome};
 use crate::dagster::launch::LaunchRequest;
 use crate::dagster::summary::{RunParts, run_parts};
 use crate::error::{Diagnose, ExitStatus};
@@ -193,17 +192,23 @@ async fn watched(
         polling_interval: runner.polling,
         nudge: Some(&nudge),
         limit: None,
+        live: runner.live,
     };
-    let on_event = |event: RunEvent| {
-        log.add(&event);
-        runner.emit(Event::Happened {
-            title: planned.name.clone(),
-            event: Box::new(event),
-        });
+    let observe = |observed: Observed| {
+        let title = planned.name.clone();
+        match observed {
+            Observed::Event(event) => {
+                log.add(&event);
+                let event = Box::new(event);
+                runner.emit(Event::Happened { title, event });
+            }
+            Observed::Status(status) => tracing::debug!(run_id, status, "the run's status"),
+            Observed::Feed(feed) => tracing::debug!(run_id, ?feed, "how events come"),
+        }
     };
     let mut follow = Follow::new(&runner.client, run_id);
     {
-        let follow = as_long_as_wanted(runner, planned, &mut follow, &options, on_event);
+        let follow = as_long_as_wanted(runner, planned, &mut follow, &options, observe);
         let mut follow = std::pin::pin!(follow);
         let watch = watch_process(runner, run_id, &nudge);
         tokio::select! {
@@ -219,12 +224,12 @@ async fn as_long_as_wanted(
     planned: &PlannedRun,
     follow: &mut Follow<'_>,
     options: &FollowOptions<'_>,
-    mut on_event: impl FnMut(RunEvent),
+    mut observe: impl FnMut(Observed),
 ) -> Result<(), Error> {
     let limit = planned.policy.timeout;
-    match tokio::time::timeout(limit, follow.wait(options, &mut on_event)).await {
+    match tokio::time::timeout(limit, follow.wait(options, &mut observe)).await {
         Ok(ended) => ended,
-        Err(_) if runner.wait == Wait::UntilItsEnd => follow.end(options, &mut on_event).await,
+        Err(_) if runner.wait == Wait::UntilItsEnd => follow.end(options, &mut observe).await,
         Err(_) => Ok(()),
     }
 }

@@ -327,7 +327,7 @@ async fn a_nudge_ends_the_wait() {
     let options = FollowOptions {
         polling_interval: Duration::from_secs(3600),
         nudge: Some(&nudge),
-        limit: None,
+        ..FollowOptions::default()
     };
     let started = Instant::now();
     let tell = async {

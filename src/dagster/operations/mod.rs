@@ -24,6 +24,8 @@ pub enum Kind {
     Query,
     /// It changes something, so it is sent once.
     Mutation,
+    /// It goes on answering, over a websocket.
+    Subscription,
 }
 
 /// The text of an operation for servers from a version on.
@@ -82,12 +84,41 @@ macro_rules! document {
     };
 }
 
+/// The documents of an operation that reads events, each with what its servers can say of them.
+macro_rules! event_documents {
+    ($file:literal) => {
+        &[
+            document!(
+                OLDEST,
+                $file,
+                "event_fields.graphql",
+                "event_fields_1_5.graphql",
+                "python_error.graphql"
+            ),
+            document!(
+                Version::new(1, 6, 14),
+                $file,
+                "event_fields.graphql",
+                "event_fields_1_6.graphql",
+                "python_error.graphql"
+            ),
+            document!(
+                Version::new(1, 12, 19),
+                $file,
+                "event_fields.graphql",
+                "event_fields_1_12.graphql",
+                "python_error.graphql"
+            ),
+        ]
+    };
+}
+
 /// Declares an operation whose one document fits all supported versions, or one with several.
 macro_rules! operation {
     ($(#[$doc:meta])* $name:ident: $kind:ident($variables:ty) -> $data:ty, $($file:literal),+) => {
-        operation! { $(#[$doc])* $name: $kind($variables) -> $data => [document!(OLDEST, $($file),+)] }
+        operation! { $(#[$doc])* $name: $kind($variables) -> $data => &[document!(OLDEST, $($file),+)] }
     };
-    ($(#[$doc:meta])* $name:ident: $kind:ident($variables:ty) -> $data:ty => [$($document:expr),+ $(,)?]) => {
+    ($(#[$doc:meta])* $name:ident: $kind:ident($variables:ty) -> $data:ty => $documents:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
@@ -98,7 +129,7 @@ macro_rules! operation {
             const DESCRIBED: Described = Described {
                 name: stringify!($name),
                 kind: Kind::$kind,
-                documents: &[$($document),+],
+                documents: $documents,
             };
         }
     };
@@ -157,17 +188,12 @@ operation! {
 }
 operation! {
     /// A run's status and its next events.
-    FollowRun: Query(wire::FollowVariables) -> wire::FollowData => [
-        document!(OLDEST, "follow_run.graphql", "event_fields_1_5.graphql", "python_error.graphql"),
-        document!(
-            Version::new(1, 6, 14),
-            "follow_run.graphql", "event_fields_1_6.graphql", "python_error.graphql"
-        ),
-        document!(
-            Version::new(1, 12, 19),
-            "follow_run.graphql", "event_fields_1_12.graphql", "python_error.graphql"
-        ),
-    ]
+    FollowRun: Query(wire::FollowVariables) -> wire::FollowData => event_documents!("follow_run.graphql")
+}
+operation! {
+    /// A run's events as they happen.
+    RunEvents: Subscription(wire::RunEventsVariables) -> wire::RunEventsData =>
+        event_documents!("run_events.graphql")
 }
 operation! {
     /// What a process of a run has printed.
@@ -193,6 +219,7 @@ pub const ALL: &[Described] = &[
     LaunchRun::DESCRIBED,
     FindRun::DESCRIBED,
     FollowRun::DESCRIBED,
+    RunEvents::DESCRIBED,
     CapturedLogs::DESCRIBED,
     TerminateRun::DESCRIBED,
 ];

@@ -435,6 +435,31 @@ pub enum LogsForRun {
     RunNotFound,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunEventsVariables {
+    pub run_id: String,
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunEventsData {
+    pub pipeline_run_logs: RunEventsPayload,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum RunEventsPayload {
+    PipelineRunLogsSubscriptionSuccess {
+        cursor: String,
+        messages: Vec<EventWire>,
+    },
+    PipelineRunLogsSubscriptionFailure {
+        message: String,
+    },
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "__typename")]
 pub enum RunOrError {
