@@ -7,7 +7,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::task::LocalSet;
 
-use crate::commands::{Context, Failure, ci, config, export};
+use crate::commands::{Context, Failure, ci, config, export, run};
 use crate::log::Log;
 use crate::supervise::guard::{self, Role};
 use crate::supervise::{self, descendants};
@@ -70,6 +70,8 @@ pub enum ColorChoice {
 pub enum Command {
     /// Validate and run a project's jobs, assets and notebooks, and report
     Ci(ci::CiArgs),
+    /// Launch jobs or assets, and follow them to their ends
+    Run(Box<run::RunArgs>),
     /// Show what is configured, and where each value comes from
     Config(config::ConfigArgs),
     /// Run one notebook, export it to HTML, and attach the link in Dagster
@@ -82,6 +84,7 @@ impl Command {
         match self {
             Self::Ci(args) => !args.plan,
             Self::Export(_) => true,
+            Self::Run(args) => args.ephemeral,
             Self::Config(_) => false,
         }
     }
@@ -130,6 +133,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         Command::Config(args) => config::run(&args, &context),
         Command::Ci(args) => in_runtime(ci::run(&args, &context)),
         Command::Export(args) => in_runtime(export::run(&args, &context)),
+        Command::Run(args) => in_runtime(run::run(&args, &context)),
     };
     if let Some(workdir) = &context.workdir {
         descendants::end_all();

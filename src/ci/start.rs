@@ -130,6 +130,7 @@ pub(super) fn session(
         logs: job.keep_logs.then(|| Rc::clone(&store)),
         dagster: Latch::new(),
         open_runs: RefCell::default(),
+        launching: RefCell::default(),
     };
     Ok(Session {
         runner,

@@ -1,16 +1,14 @@
 //! `daglab export`: one notebook as a page, attached in Dagster.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
 
 use clap::Args;
 
 use super::children::{self, ChildArgs};
-use super::ci::{describe, isolation};
-use super::{Context, Failure, connect, prepare};
+use super::prepare::{Begun, Setting};
+use super::{Context, Failure};
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
 use crate::ci::pipeline;
@@ -120,8 +118,7 @@ impl Diagnose for Error {
 
 /// Carries out the command.
 pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Failure> {
-    let begun = Instant::now();
-    let started_at = jiff::Timestamp::now().to_string();
+    let begun = Begun::now();
     let file = context.dir.join(&args.notebook);
     let file = file
         .canonicalize()
@@ -152,17 +149,6 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
     let shown = Rc::clone(&progress);
     let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
-    let python = prepare::python(
-        context,
-        &project.root,
-        &args.children,
-        &loaded.settings,
-        &*emit,
-    );
-    let prepared = tokio::select! {
-        prepared = python => prepared?,
-        reason = cancel.cancelled() => return Ok(reason.exit_status()),
-    };
     let source = notebook.source.as_ref();
     // Outside of a project there is nothing that an instance could serve.
     let uses_dagster =
@@ -175,34 +161,21 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let tag_latest_run = target.is_some();
     let page_key = name.to_string_lossy();
     let plan = plan_of(args, &loaded, &notebook, target, uses_dagster, &page_key);
-    let job = Job {
-        plan,
-        info: describe(&project, &prepared.env.version),
-        root: project.root.clone(),
-        locations: prepare::locations(&project),
-        interpreter: prepared.interpreter,
-        versions: prepared.env.versions,
-        isolation: loaded.settings.ci.isolation.map(isolation),
-        instance,
-        template: prepared.template,
-        keep_logs: true,
-        keep_pictures: false,
-        tag_latest_run,
-        retention_days: Some(loaded.settings.export.retention_days),
-        metadata_key: loaded.settings.defaults.attach_metadata_key.clone(),
-        user_env: context.env.iter().cloned().collect(),
-        polling: loaded.settings.performance.polling_interval.duration(),
-        client: connect::patience(&loaded.settings),
-        start_up: loaded.settings.performance.max_wait_time.duration(),
-        workdir: context
-            .workdir
-            .as_ref()
-            .expect("`export` runs under a guard"),
+    let setting = Setting {
+        context,
+        project: &project,
+        loaded: &loaded,
+        children: &args.children,
         cancel: cancel.clone(),
         emit: Rc::clone(&emit),
-        timings: BTreeMap::new(),
         begun,
-        started_at,
+    };
+    let job = match setting.job(plan, instance).await? {
+        Ok(job) => Job {
+            tag_latest_run,
+            ..job
+        },
+        Err(reason) => return Ok(reason.exit_status()),
     };
     let Outcome { report, failure } = pipeline::run(job, store).await;
     drop(emit);

@@ -6,6 +6,7 @@ pub mod config;
 mod connect;
 pub mod export;
 mod prepare;
+pub mod run;
 
 use std::path::{Path, PathBuf};
 

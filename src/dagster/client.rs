@@ -148,9 +148,18 @@ impl Client {
 
     /// The page of a run in Dagster's UI.
     pub fn run_url(&self, run_id: &str) -> String {
+        self.page(&["runs", run_id])
+    }
+
+    /// The page of a backfill in Dagster's UI.
+    pub fn backfill_url(&self, id: &str) -> String {
+        self.page(&["runs", "b", id])
+    }
+
+    fn page(&self, path: &[&str]) -> String {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push("runs").push(run_id);
+            segments.pop_if_empty().extend(path);
         }
         url.into()
     }
@@ -167,6 +176,11 @@ impl Client {
             let _ = self.version.set(version);
         }
         Ok(info)
+    }
+
+    /// The server's version, if it was needed by now.
+    pub fn known_version(&self) -> Option<Version> {
+        self.version.get().copied()
     }
 
     /// The server's version, asked once.

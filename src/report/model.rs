@@ -277,6 +277,9 @@ pub struct StepReport {
     pub duration_s: Option<f64>,
     /// Why it failed.
     pub error: Option<RunError>,
+    /// The last lines that its process printed, if it failed.
+    #[serde(default)]
+    pub last_output: Option<String>,
 }
 
 /// An asset materialization.

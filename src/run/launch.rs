@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use tokio::sync::Notify;
 
 use super::log::RunLog;
@@ -9,6 +10,7 @@ use super::plan::{PlannedRun, Selection};
 use super::prepare::prepare;
 use super::schedule::Done;
 use super::{Refusal, Runner, Wait};
+use super::{backfill, last_output, queue};
 use crate::dagster::Error;
 use crate::dagster::follow::{Follow, FollowOptions, Observed, RunOutcome};
 use crate::dagster::launch::LaunchRequest;
@@ -30,7 +32,7 @@ pub async fn run(runner: &Runner, planned: &PlannedRun, index: usize) -> RunRepo
                 describe(&mut report, &request);
                 let launch = async || runner.client.launch(&request).await;
                 // Why it did not end well is in the report.
-                let _ = launch_and_follow(runner, planned, launch, &mut report).await;
+                let _ = launch_and_follow(runner, planned, launch, What::Run, &mut report).await;
             }
             Err(refusal) => {
                 report.status = RunStatus::Invalid;
@@ -102,12 +104,22 @@ fn plain(message: String) -> RunError {
     }
 }
 
+/// What is launched and followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// One run.
+    Run,
+    /// A backfill, which Dagster makes runs of.
+    Backfill,
+}
+
 /// Launches a run as often as it may, and follows it. What kept daglab from it is in the report, and
 /// comes back.
 pub(super) async fn launch_and_follow(
     runner: &Runner,
     planned: &PlannedRun,
     launch: impl AsyncFn() -> Result<String, Error>,
+    what: What,
     report: &mut RunReport,
 ) -> Result<(), ExitStatus> {
     let place = runner.schedule.place().await;
@@ -125,8 +137,14 @@ pub(super) async fn launch_and_follow(
         };
         let begun = Instant::now();
         let attempt = async {
-            let run_id = launch().await?;
-            follow(runner, planned, run_id, report).await
+            let title = planned.name.clone();
+            runner.launching.borrow_mut().insert(title);
+            let launched = launch().await;
+            runner.launching.borrow_mut().remove(&planned.name);
+            match what {
+                What::Run => follow(runner, planned, launched?, report).await,
+                What::Backfill => backfill::follow(runner, planned, launched?, report).await,
+            }
         };
         ended = attempt.await.map_err(|error| {
             report.status = RunStatus::Failure;
@@ -176,6 +194,7 @@ async fn follow(
             "it has not ended within {limit} s, and goes on"
         )));
     }
+    last_output::add(runner, &outcome, report).await;
     log.finish(runner, &outcome, report).await;
     Ok(())
 }
@@ -194,6 +213,7 @@ async fn watched(
         limit: None,
         live: runner.live,
     };
+    let is_queued = tokio::sync::watch::Sender::new(false);
     let observe = |observed: Observed| {
         let title = planned.name.clone();
         match observed {
@@ -202,7 +222,10 @@ async fn watched(
                 let event = Box::new(event);
                 runner.emit(Event::Happened { title, event });
             }
-            Observed::Status(status) => tracing::debug!(run_id, status, "the run's status"),
+            Observed::Status(status) => {
+                tracing::debug!(run_id, status, "the run's status");
+                is_queued.send_replace(status == "QUEUED");
+            }
             Observed::Feed(feed) => tracing::debug!(run_id, ?feed, "how events come"),
         }
     };
@@ -211,9 +234,13 @@ async fn watched(
         let follow = as_long_as_wanted(runner, planned, &mut follow, &options, observe);
         let mut follow = std::pin::pin!(follow);
         let watch = watch_process(runner, run_id, &nudge);
+        let beside = join(
+            watch,
+            queue::watch(runner, &planned.name, run_id, &is_queued),
+        );
         tokio::select! {
             ended = &mut follow => ended?,
-            () = watch => follow.await?,
+            _ = beside => follow.await?,
         }
     }
     Ok(follow.into_outcome())

@@ -5,12 +5,16 @@
 //! [`Runner`], and becomes a [`RunReport`](crate::report::model::RunReport). How Dagster is started
 //! does not belong here.
 
+pub mod backfill;
+pub mod batch;
+mod last_output;
 pub mod latch;
 pub mod launch;
 mod log;
 pub mod ndjson;
 pub mod plan;
 pub mod prepare;
+mod queue;
 mod refusal;
 pub mod request;
 mod runner;

@@ -51,15 +51,21 @@ pub enum Refusal {
     },
 }
 
+/// How many problems the headline names.
+const NAMED: usize = 3;
+
 fn joined(problems: &[(ConfigProblem, Option<Place>)]) -> String {
-    let all: Vec<String> = problems
-        .iter()
-        .map(|(problem, _)| match &problem.suggestion {
-            Some(meant) => format!("{problem}; did you mean `{meant}`?"),
-            None => problem.to_string(),
-        })
-        .collect();
-    all.join("; ")
+    let named = problems.iter().take(NAMED).map(|(problem, _)| {
+        let path = problem.path.join(".");
+        match path.is_empty() {
+            true => problem.beside(),
+            false => format!("`{path}`: {}", problem.beside()),
+        }
+    });
+    let named: Vec<String> = named.collect();
+    let more = problems.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!(" (and {more} more)"));
+    format!("{}{}", named.join("; "), more.unwrap_or_default())
 }
 
 impl Refusal {

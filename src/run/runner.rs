@@ -59,6 +59,8 @@ pub struct Runner {
     pub dagster: Latch<Dagster>,
     /// Runs that were launched and are not known to have ended, with their titles.
     pub open_runs: RefCell<BTreeMap<String, String>>,
+    /// The titles of runs that are being launched at this moment.
+    pub launching: RefCell<BTreeSet<String>>,
 }
 
 /// What there is only where daglab itself runs Dagster.

@@ -29,8 +29,7 @@ pub(super) async fn select(
             let job = workspace.job(name, planned.location.as_deref())?;
             let mut selector = job.selector();
             if !assets.is_empty() {
-                let of_job = |asset: &Asset| asset.job_names.contains(name);
-                let found = matching(workspace, assets, planned.location.as_deref(), of_job)?;
+                let found = assets_of(workspace, planned)?;
                 selector.assets = found.iter().map(|asset| asset.key.clone()).collect();
             }
             let mut selected = Selected {
@@ -47,11 +46,8 @@ pub(super) async fn select(
             }
             Ok(selected)
         }
-        Selection::Assets(selectors) => {
-            let location = planned.location.as_deref();
-            let found = matching(workspace, selectors, location, |asset| {
-                asset.is_materializable
-            })?;
+        Selection::Assets(_) => {
+            let found = assets_of(workspace, planned)?;
             let keys: Vec<AssetKey> = found.iter().map(|asset| asset.key.clone()).collect();
             let mut selector = workspace.asset_job(&keys, planned.location.as_deref())?;
             selector.checks = checks(runner, &found).await?;
@@ -67,6 +63,26 @@ pub(super) async fn select(
                 run_config: own,
                 tags,
             })
+        }
+    }
+}
+
+/// The assets of a planned run, which can all be materialized: those that are selected, or all of its
+/// job.
+pub(super) fn assets_of<'a>(
+    workspace: &'a Workspace,
+    planned: &PlannedRun,
+) -> Result<Vec<&'a Asset>, Refusal> {
+    let location = planned.location.as_deref();
+    match &planned.selection {
+        Selection::Assets(selectors) => {
+            matching(workspace, selectors, location, |asset| asset.is_materializable)
+        }
+        Selection::Job { name, assets } => {
+            let of_job = |asset: &Asset| asset.job_names.contains(name);
+            let all = ["**".to_owned()];
+            let selectors = if assets.is_empty() { &all } else { assets.as_slice() };
+            matching(workspace, selectors, location, of_job)
         }
     }
 }

@@ -286,7 +286,7 @@ impl Progress {
             return;
         };
         let change = steps.read(&title, event);
-        let running = steps.running();
+        let (running, ended) = steps.count(&title);
         if let Screen::Drawn(drawn) = &mut self.screen {
             if let Some(key) = change.ended {
                 drawn.end_step(&key);
@@ -294,11 +294,9 @@ impl Progress {
             if let Some(key) = change.begun {
                 drawn.start_step(key);
             }
-            if let Some(bar) = drawn.running.get(&title)
-                && running > 0
-            {
-                let text = text::count(running, "step");
-                bar.set_message(shown(&title, &format!("{text} running"), bar));
+            if let Some(bar) = drawn.running.get(&title) {
+                let text = format!("{} running, {ended} done", text::count(running, "step"));
+                bar.set_message(shown(&title, &text, bar));
             }
         }
         if let Some(lines) = change.lines {

@@ -27,6 +27,8 @@ pub(super) struct Steps {
     paint: Paint,
     /// When each running step began, in seconds since 1970.
     running: HashMap<StepKey, f64>,
+    /// How many steps of each run have ended.
+    ended: HashMap<String, usize>,
 }
 
 /// What an event changes on the screen.
@@ -46,6 +48,7 @@ impl Steps {
             detail,
             paint,
             running: HashMap::new(),
+            ended: HashMap::new(),
         }
     }
 
@@ -98,6 +101,9 @@ impl Steps {
             }
             _ => {}
         }
+        if change.ended.is_some() {
+            *self.ended.entry(title.to_owned()).or_default() += 1;
+        }
         change
     }
 
@@ -109,9 +115,10 @@ impl Steps {
         left
     }
 
-    /// How many steps of a run are running.
-    pub(super) fn running(&self) -> usize {
-        self.running.len()
+    /// How many steps of a run are running, and how many have ended.
+    pub(super) fn count(&self, title: &str) -> (usize, usize) {
+        let running = self.running.keys().filter(|key| key.0 == title).count();
+        (running, self.ended.get(title).copied().unwrap_or_default())
     }
 
     fn ended(
@@ -212,7 +219,7 @@ mod tests {
         let mut steps = Steps::new(detail, Paint::new(false));
         let begun = steps.read("job", &event(1.0, "a", "INFO", RunEventKind::StepStarted));
         assert_eq!(begun.begun, Some(("job".to_owned(), "a".to_owned())));
-        assert_eq!((begun.lines, steps.running()), (None, 1));
+        assert_eq!((begun.lines, steps.count("job")), (None, (1, 0)));
         let error = PythonError {
             message: "ValueError: no\n".to_owned(),
             class_name: Some("ValueError".to_owned()),
@@ -224,7 +231,7 @@ mod tests {
             ended.lines.as_deref(),
             Some("      FAIL [   1.50s] a — ValueError: no")
         );
-        assert_eq!((ended.ended, steps.running()), (begun.begun, 0));
+        assert_eq!((ended.ended, steps.count("job")), (begun.begun, (0, 1)));
     }
 
     #[test]
