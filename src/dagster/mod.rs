@@ -2,8 +2,7 @@
 //! alike.
 //!
 //! [`client`] sends [`operations`]; [`discover`] says what there is and when the server is ready;
-//! [`validate`] and [`launch`] start runs; [`follow`] watches them to their end and [`summary`]
-//! turns what was seen into the report. How processes are started does not belong here.
+//! [`validate`] and [`launch`] start runs; [`queue`] says what they wait for, [`follow`] watches them to their end and [`summary`] turns what was seen into the report. How processes are started does not belong here.
 
 mod address;
 mod asset_key;
@@ -20,6 +19,7 @@ pub mod operations;
 mod outcome;
 pub mod partition;
 mod python_error;
+pub mod queue;
 pub mod ready;
 mod subscribe;
 pub mod summary;

@@ -197,6 +197,16 @@ operation! {
     TerminateRun: Mutation(wire::TerminateVariables) -> wire::TerminateData,
     "terminate_run.graphql", "python_error.graphql"
 }
+operation! {
+    /// The runs that wait for their turn, newest first.
+    QueuedRuns: Query(wire::queue::QueuedRunsVariables) -> wire::queue::QueuedRunsData,
+    "queued_runs.graphql", "python_error.graphql"
+}
+operation! {
+    /// The daemons that the instance needs.
+    Daemons: Query(wire::NoVariables) -> wire::queue::DaemonsData,
+    "daemons.graphql", "python_error.graphql"
+}
 
 /// Every operation, for whoever must know them all.
 pub const ALL: &[Described] = &[
@@ -214,4 +224,6 @@ pub const ALL: &[Described] = &[
     RunEvents::DESCRIBED,
     CapturedLogs::DESCRIBED,
     TerminateRun::DESCRIBED,
+    QueuedRuns::DESCRIBED,
+    Daemons::DESCRIBED,
 ];

@@ -1,6 +1,8 @@
 //! The shapes of variables and answers, as they travel. Nothing outside `dagster` sees them.
 #![allow(missing_docs)]
 
+pub mod queue;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
