@@ -2,6 +2,8 @@
 //!
 //! `DAGLAB_TEST_PYTHON` names a Python that has `dagster-webserver`.
 
+#[path = "following/launching.rs"]
+mod launching;
 #[path = "following/proxy.rs"]
 mod proxy;
 #[path = "following/server.rs"]
@@ -140,6 +142,7 @@ async fn real_runs_are_followed_live() {
         cancelled_from_outside(&server, &workspace),
         deleted_while_followed(&server, &workspace),
         never_started(&server, &workspace),
+        launching::again_from_its_failure(&server, &workspace),
     );
 }
 

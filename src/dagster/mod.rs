@@ -21,6 +21,7 @@ pub mod partition;
 mod python_error;
 pub mod queue;
 pub mod ready;
+mod reexecute;
 mod subscribe;
 pub mod summary;
 pub mod validate;

@@ -198,6 +198,11 @@ operation! {
     "terminate_run.graphql", "python_error.graphql"
 }
 operation! {
+    /// Launches a run again.
+    Reexecute: Mutation(wire::ReexecuteVariables) -> wire::ReexecuteData,
+    "reexecute.graphql", "config_error.graphql", "python_error.graphql"
+}
+operation! {
     /// The runs that wait for their turn, newest first.
     QueuedRuns: Query(wire::queue::QueuedRunsVariables) -> wire::queue::QueuedRunsData,
     "queued_runs.graphql", "python_error.graphql"
@@ -224,6 +229,7 @@ pub const ALL: &[Described] = &[
     RunEvents::DESCRIBED,
     CapturedLogs::DESCRIBED,
     TerminateRun::DESCRIBED,
+    Reexecute::DESCRIBED,
     QueuedRuns::DESCRIBED,
     Daemons::DESCRIBED,
 ];

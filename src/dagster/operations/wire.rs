@@ -367,9 +367,39 @@ pub enum LaunchResult {
     NoModeProvidedError {
         message: String,
     },
+    #[serde(rename_all = "camelCase")]
+    InvalidStepError {
+        invalid_step_key: String,
+    },
+    #[serde(rename_all = "camelCase")]
+    InvalidOutputError {
+        step_key: String,
+        invalid_output_name: String,
+    },
     PythonError(PythonError),
     #[serde(other)]
     Other,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ReexecuteVariables {
+    pub params: ReexecutionParamsWire,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReexecutionParamsWire {
+    pub parent_run_id: String,
+    pub strategy: &'static str,
+    /// Older servers do not know the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_tags: Option<Vec<Tag>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReexecuteData {
+    pub launch_run_reexecution: LaunchResult,
 }
 
 #[derive(Debug, Deserialize)]
