@@ -4,8 +4,12 @@
 
 #[path = "following/launching.rs"]
 mod launching;
+#[path = "following/lost.rs"]
+mod lost;
 #[path = "following/proxy.rs"]
 mod proxy;
+#[path = "following/queue.rs"]
+mod queue;
 #[path = "following/server.rs"]
 mod server;
 #[path = "following/silence.rs"]

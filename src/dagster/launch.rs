@@ -21,8 +21,8 @@ use super::validate::{RunConfig, problems};
 /// The tag by which a run is found again when the answer to its launch was lost.
 const LAUNCH_TAG: &str = "daglab/launch";
 /// How long and how often a run is looked for in that case.
-const SEARCH_WAIT: Duration = Duration::from_millis(500);
-const SEARCHES: u32 = 10;
+pub(super) const SEARCH_WAIT: Duration = Duration::from_millis(500);
+pub(super) const SEARCHES: u32 = 10;
 
 /// A repository of a code location.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

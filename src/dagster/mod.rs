@@ -2,10 +2,12 @@
 //! alike.
 //!
 //! [`client`] sends [`operations`]; [`discover`] says what there is and when the server is ready;
-//! [`validate`] and [`launch`] start runs; [`queue`] says what they wait for, [`follow`] watches them to their end and [`summary`] turns what was seen into the report. How processes are started does not belong here.
+//! [`validate`] and [`launch`] start runs, [`backfill`] many of them; [`queue`] says what they wait
+//! for, [`follow`] watches them to their end and [`summary`] turns what was seen into the report. How processes are started does not belong here.
 
 mod address;
 mod asset_key;
+pub mod backfill;
 mod captured;
 pub mod client;
 pub mod discover;

@@ -212,6 +212,41 @@ operation! {
     Daemons: Query(wire::NoVariables) -> wire::queue::DaemonsData,
     "daemons.graphql", "python_error.graphql"
 }
+operation! {
+    /// The partition keys of a job that is partitioned by itself.
+    JobPartitions: Query(wire::JobPartitionsVariables) -> wire::JobPartitionsData,
+    "job_partitions.graphql", "python_error.graphql"
+}
+operation! {
+    /// Asks for a backfill.
+    LaunchBackfill: Mutation(wire::backfill::LaunchBackfillVariables) -> wire::backfill::LaunchBackfillData => &[
+        document!(
+            OLDEST,
+            "launch_backfill.graphql", "launched_backfill_1_5.graphql",
+            "config_error.graphql", "python_error.graphql"
+        ),
+        document!(
+            Version::new(1, 8, 13),
+            "launch_backfill.graphql", "launched_backfill_1_8.graphql",
+            "config_error.graphql", "python_error.graphql"
+        ),
+    ]
+}
+operation! {
+    /// The latest backfills with their tags.
+    FindBackfill: Query(wire::backfill::FindBackfillVariables) -> wire::backfill::FindBackfillData,
+    "find_backfill.graphql", "python_error.graphql"
+}
+operation! {
+    /// How far a backfill is.
+    BackfillStatus: Query(wire::backfill::BackfillVariables) -> wire::backfill::BackfillData,
+    "backfill_status.graphql", "python_error.graphql"
+}
+operation! {
+    /// Ends a backfill.
+    CancelBackfill: Mutation(wire::backfill::CancelBackfillVariables) -> wire::backfill::CancelBackfillData,
+    "cancel_backfill.graphql", "python_error.graphql"
+}
 
 /// Every operation, for whoever must know them all.
 pub const ALL: &[Described] = &[
@@ -232,4 +267,9 @@ pub const ALL: &[Described] = &[
     Reexecute::DESCRIBED,
     QueuedRuns::DESCRIBED,
     Daemons::DESCRIBED,
+    JobPartitions::DESCRIBED,
+    LaunchBackfill::DESCRIBED,
+    FindBackfill::DESCRIBED,
+    BackfillStatus::DESCRIBED,
+    CancelBackfill::DESCRIBED,
 ];

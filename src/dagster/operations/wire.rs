@@ -1,6 +1,7 @@
 //! The shapes of variables and answers, as they travel. Nothing outside `dagster` sees them.
 #![allow(missing_docs)]
 
+pub mod backfill;
 pub mod queue;
 
 use serde::{Deserialize, Serialize};
@@ -180,6 +181,31 @@ pub enum PartitionSetOrError {
     PartitionSet {
         partitions_or_error: PartitionsOrError,
         partition: Option<PartitionWire>,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    NotFound,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPartitionsVariables {
+    pub repository: RepositorySelectorWire,
+    pub partition_set: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPartitionsData {
+    pub partition_set_or_error: PartitionKeysOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum PartitionKeysOrError {
+    #[serde(rename_all = "camelCase")]
+    PartitionSet {
+        partitions_or_error: PartitionsOrError,
     },
     PythonError(PythonError),
     #[serde(other)]
