@@ -225,6 +225,30 @@ pub enum Error {
         /// The key that was perhaps meant.
         suggestion: Option<String>,
     },
+    /// The partitions of a range are in the other order.
+    #[error("in `{target}`, partition `{to}` comes before `{from}`")]
+    PartitionsReversed {
+        /// The job or asset.
+        target: String,
+        /// The first, as it was asked for.
+        from: String,
+        /// The last.
+        to: String,
+    },
+    /// The backfill does not exist, or no longer.
+    #[error("there is no backfill `{id}` in Dagster")]
+    BackfillNotFound {
+        /// As it was asked for.
+        id: String,
+    },
+    /// The backfill has ended, so nothing of it can be cancelled.
+    #[error("backfill `{id}` has ended already: it is {status}")]
+    BackfillEnded {
+        /// The backfill.
+        id: String,
+        /// Its status.
+        status: String,
+    },
     /// The run was not launched.
     #[error("Dagster did not launch `{job}`: {message}")]
     LaunchRefused {
@@ -334,8 +358,11 @@ impl Diagnose for Error {
             | Self::AssetNotFound { .. }
             | Self::AssetNotMaterializable { .. }
             | Self::AssetsApart { .. }
-            | Self::PartitionNotFound { .. } => ExitStatus::Validation,
-            Self::LaunchRefused { .. }
+            | Self::PartitionNotFound { .. }
+            | Self::PartitionsReversed { .. } => ExitStatus::Validation,
+            Self::BackfillNotFound { .. }
+            | Self::BackfillEnded { .. }
+            | Self::LaunchRefused { .. }
             | Self::RunNotFound { .. }
             | Self::TerminateRefused { .. } => ExitStatus::RunFailed,
         }
@@ -364,6 +391,9 @@ impl Diagnose for Error {
                 "check the address, and the path prefix if the web server was started with one"
                     .to_owned(),
             ),
+            Self::PartitionsReversed { from, to, .. } => {
+                Some(format!("begin with `{to}` and end with `{from}`"))
+            }
             Self::LaunchUnknown { .. } => {
                 Some("look at the runs in Dagster before launching again".to_owned())
             }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-pub use super::captured::CapturedOutput;
+pub use super::captured::{CapturedOutput, CapturedTail};
 use super::client::Client;
 use super::error::Error;
 use super::events::RunEvent;

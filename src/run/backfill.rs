@@ -31,7 +31,9 @@ pub async fn prepare(
         Selection::Job { name, assets } if assets.is_empty() => {
             let job = workspace.job(name, planned.location.as_deref())?;
             if let Some(partition_set) = job.item.partition_set.clone() {
-                let partitions = client.partition_range(Partitioned::Job(job), from, to).await?;
+                let partitions = client
+                    .partition_range(Partitioned::Job(job), from, to)
+                    .await?;
                 return Ok(BackfillRequest {
                     target: BackfillTarget::Job {
                         repository: job.repository(),
@@ -48,7 +50,9 @@ pub async fn prepare(
     };
     let first = assets.iter().find(|asset| asset.partitions.is_some());
     let first = first.ok_or(Refusal::NoPartitions)?;
-    let partitions = client.partition_range(Partitioned::Asset(first), from, to).await?;
+    let partitions = client
+        .partition_range(Partitioned::Asset(first), from, to)
+        .await?;
     Ok(BackfillRequest {
         target: BackfillTarget::Assets(assets.iter().map(|asset| asset.key.clone()).collect()),
         partitions,
@@ -74,16 +78,23 @@ pub(super) async fn follow(
         url: report.url.clone(),
     });
     let missing = client.daemons().await?;
-    if missing.iter().any(|daemon| daemon.kind == BACKFILLS && daemon.is_missing()) {
+    if missing
+        .iter()
+        .any(|daemon| daemon.kind == BACKFILLS && daemon.is_missing())
+    {
         runner.emit(Event::Message(
-            "warning: Dagster's daemon, which launches the runs of backfills, is not running".into(),
+            "warning: Dagster's daemon, which launches the runs of backfills, is not running"
+                .into(),
         ));
     }
     if runner.wait == Wait::No {
         report.status = RunStatus::Launched;
         return Ok(());
     }
-    runner.open_runs.borrow_mut().insert(id.clone(), title.clone());
+    runner
+        .open_runs
+        .borrow_mut()
+        .insert(id.clone(), title.clone());
     let limit = planned.policy.timeout;
     let ended = tokio::time::timeout(limit, wait(runner, title, &id)).await;
     let (backfill, timed_out) = match ended {
@@ -139,14 +150,22 @@ fn has_ended(backfill: &Backfill) -> bool {
 }
 
 fn failed(backfill: &Backfill) -> usize {
-    let runs = backfill.runs.iter().filter(|run| run.status == "FAILURE").count();
+    let runs = backfill
+        .runs
+        .iter()
+        .filter(|run| run.status == "FAILURE")
+        .count();
     let assets: u64 = backfill.assets.iter().map(|asset| asset.failed).sum();
     runs.max(usize::try_from(assets).unwrap_or(usize::MAX))
 }
 
 /// How far it is, on one line.
 fn describe(backfill: &Backfill) -> String {
-    let ended = backfill.runs.iter().filter(|run| is_final(&run.status)).count();
+    let ended = backfill
+        .runs
+        .iter()
+        .filter(|run| is_final(&run.status))
+        .count();
     let mut text = match backfill.runs.len() {
         0 => format!("backfill {}", backfill.status.to_lowercase()),
         all => format!("{ended} of {} ended", count(all, "run")),
@@ -182,7 +201,11 @@ fn why(backfill: &Backfill, time: Option<Duration>, runner: &Runner) -> RunError
         .collect();
     let message = match (time, failed.is_empty()) {
         (Some(limit), _) => {
-            let goes_on = if has_ended(backfill) { "" } else { ", and goes on" };
+            let goes_on = if has_ended(backfill) {
+                ""
+            } else {
+                ", and goes on"
+            };
             format!("it has not ended within {} s{goes_on}", limit.as_secs_f64())
         }
         (None, true) => format!("the backfill ended with status {}", backfill.status),
@@ -191,7 +214,11 @@ fn why(backfill: &Backfill, time: Option<Duration>, runner: &Runner) -> RunError
             let more = failed.len().saturating_sub(NAMED);
             let more = (more > 0).then(|| format!(" and {more} more"));
             let runs = named.join(", ");
-            format!("{} failed: {runs}{}", count(failed.len(), "run"), more.unwrap_or_default())
+            format!(
+                "{} failed: {runs}{}",
+                count(failed.len(), "run"),
+                more.unwrap_or_default()
+            )
         }
     };
     RunError {

@@ -122,7 +122,9 @@ impl Batch {
             Action::Follow(id) | Action::FollowBackfill(id) => Ok(id.clone()),
             Action::Backfill(request) => client.launch_backfill(request).await,
         };
-        if let Err(status) = launch_and_follow(&self.runner, planned, launch, what, &mut report).await {
+        if let Err(status) =
+            launch_and_follow(&self.runner, planned, launch, what, &mut report).await
+        {
             let first = self.trouble.get().unwrap_or(status);
             self.trouble.set(Some(first));
         }

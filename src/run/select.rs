@@ -75,13 +75,17 @@ pub(super) fn assets_of<'a>(
 ) -> Result<Vec<&'a Asset>, Refusal> {
     let location = planned.location.as_deref();
     match &planned.selection {
-        Selection::Assets(selectors) => {
-            matching(workspace, selectors, location, |asset| asset.is_materializable)
-        }
+        Selection::Assets(selectors) => matching(workspace, selectors, location, |asset| {
+            asset.is_materializable
+        }),
         Selection::Job { name, assets } => {
             let of_job = |asset: &Asset| asset.job_names.contains(name);
             let all = ["**".to_owned()];
-            let selectors = if assets.is_empty() { &all } else { assets.as_slice() };
+            let selectors = if assets.is_empty() {
+                &all
+            } else {
+                assets.as_slice()
+            };
             matching(workspace, selectors, location, of_job)
         }
     }

@@ -250,7 +250,10 @@ fn validated(args: &RunArgs, context: &Context, batch: &Batch) -> Result<ExitSta
             _ => None,
         });
     let text = if args.output == OutputArg::Table {
-        let names = batch.runs().iter().map(|(planned, _)| one_line(&planned.name));
+        let names = batch
+            .runs()
+            .iter()
+            .map(|(planned, _)| one_line(&planned.name));
         names
             .map(|name| format!("`{name}` is valid; nothing was launched\n"))
             .collect()

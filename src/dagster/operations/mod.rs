@@ -205,6 +205,56 @@ operation! {
     TerminateRun: Mutation(wire::TerminateVariables) -> wire::TerminateData,
     "terminate_run.graphql", "python_error.graphql"
 }
+operation! {
+    /// Launches a run again.
+    LaunchRunReexecution: Mutation(wire::ReexecuteVariables) -> wire::ReexecuteData,
+    "reexecute.graphql", "config_error.graphql", "python_error.graphql"
+}
+operation! {
+    /// The runs that wait for their turn, newest first.
+    QueuedRuns: Query(wire::queue::QueuedRunsVariables) -> wire::queue::QueuedRunsData,
+    "queued_runs.graphql", "python_error.graphql"
+}
+operation! {
+    /// The daemons that the instance needs.
+    Daemons: Query(wire::NoVariables) -> wire::queue::DaemonsData,
+    "daemons.graphql", "python_error.graphql"
+}
+operation! {
+    /// The partition keys of a job that is partitioned by itself.
+    JobPartitions: Query(wire::JobPartitionsVariables) -> wire::JobPartitionsData,
+    "job_partitions.graphql", "python_error.graphql"
+}
+operation! {
+    /// Asks for a backfill.
+    LaunchPartitionBackfill: Mutation(wire::backfill::LaunchBackfillVariables) -> wire::backfill::LaunchBackfillData => &[
+        document!(
+            OLDEST,
+            "launch_backfill.graphql", "launched_backfill_1_5.graphql",
+            "config_error.graphql", "python_error.graphql"
+        ),
+        document!(
+            Version::new(1, 8, 13),
+            "launch_backfill.graphql", "launched_backfill_1_8.graphql",
+            "config_error.graphql", "python_error.graphql"
+        ),
+    ]
+}
+operation! {
+    /// The latest backfills with their tags.
+    FindBackfill: Query(wire::backfill::FindBackfillVariables) -> wire::backfill::FindBackfillData,
+    "find_backfill.graphql", "python_error.graphql"
+}
+operation! {
+    /// How far a backfill is.
+    BackfillStatus: Query(wire::backfill::BackfillVariables) -> wire::backfill::BackfillData,
+    "backfill_status.graphql", "python_error.graphql"
+}
+operation! {
+    /// Ends a backfill.
+    CancelPartitionBackfill: Mutation(wire::backfill::CancelBackfillVariables) -> wire::backfill::CancelBackfillData,
+    "cancel_backfill.graphql", "python_error.graphql"
+}
 
 /// Every operation, for whoever must know them all.
 pub const ALL: &[Described] = &[
@@ -222,4 +272,12 @@ pub const ALL: &[Described] = &[
     RunEvents::DESCRIBED,
     CapturedLogs::DESCRIBED,
     TerminateRun::DESCRIBED,
+    LaunchRunReexecution::DESCRIBED,
+    QueuedRuns::DESCRIBED,
+    Daemons::DESCRIBED,
+    JobPartitions::DESCRIBED,
+    LaunchPartitionBackfill::DESCRIBED,
+    FindBackfill::DESCRIBED,
+    BackfillStatus::DESCRIBED,
+    CancelPartitionBackfill::DESCRIBED,
 ];
