@@ -12,10 +12,10 @@ use super::discover::{Asset, Found, Workspace, is_implicit};
 use super::error::Error;
 use super::operations::wire::{
     ExecutionMetadataWire, ExecutionParamsWire, FindRunVariables, JobSelectorWire, LaunchResult,
-    LaunchVariables, PipelineSelectorWire, RepositorySelectorWire, RunsFilterWire, RunsOrError,
-    Tag, TerminateResult, TerminateVariables,
+    LaunchVariables, PipelineSelectorWire, RepositorySelectorWire, RunSummaryOrError,
+    RunSummaryVariables, RunsFilterWire, RunsOrError, Tag, TerminateResult, TerminateVariables,
 };
-use super::operations::{FindRun, LaunchRun, Operation, TerminateRun};
+use super::operations::{self, FindRun, LaunchRun, Operation, TerminateRun};
 use super::validate::{RunConfig, problems};
 
 /// The tag by which a run is found again when the answer to its launch was lost.
@@ -65,6 +65,15 @@ pub struct LaunchRequest {
     pub run_config: RunConfig,
     /// The run's tags; those of a partition are among them.
     pub tags: BTreeMap<String, String>,
+}
+
+/// What a run is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    /// The job's name.
+    pub job: String,
+    /// The code location, if Dagster remembers it.
+    pub location: Option<String>,
 }
 
 /// How a run is to be ended.
@@ -187,6 +196,28 @@ impl Client {
             RunsOrError::Runs { results } => Ok(results.into_iter().next().map(|run| run.run_id)),
             RunsOrError::PythonError(error) => Err(Error::python(FindRun::DESCRIBED.name, error)),
             _ => Ok(None),
+        }
+    }
+
+    /// What a run is of.
+    pub async fn run_summary(&self, run_id: &str) -> Result<RunSummary, Error> {
+        let variables = RunSummaryVariables {
+            run_id: run_id.to_owned(),
+        };
+        let name = operations::RunSummary::DESCRIBED.name;
+        let data = self.execute::<operations::RunSummary>(&variables).await?;
+        match data.run_or_error {
+            RunSummaryOrError::Run {
+                pipeline_name,
+                repository_origin,
+            } => Ok(RunSummary {
+                job: pipeline_name,
+                location: repository_origin.map(|origin| origin.repository_location_name),
+            }),
+            RunSummaryOrError::RunNotFound => Err(Error::RunNotFound {
+                run_id: run_id.to_owned(),
+            }),
+            RunSummaryOrError::PythonError(error) => Err(Error::python(name, error)),
         }
     }
 

@@ -201,12 +201,12 @@ fn why(backfill: &Backfill, time: Option<Duration>, runner: &Runner) -> RunError
         .collect();
     let message = match (time, failed.is_empty()) {
         (Some(limit), _) => {
-            let goes_on = if has_ended(backfill) {
-                ""
-            } else {
-                ", and goes on"
+            let and = match (has_ended(backfill), runner.wait) {
+                (true, _) => "",
+                (false, Wait::UntilItsEnd) => ", and was asked to end",
+                (false, _) => ", and goes on",
             };
-            format!("it has not ended within {} s{goes_on}", limit.as_secs_f64())
+            format!("it has not ended within {} s{and}", limit.as_secs_f64())
         }
         (None, true) => format!("the backfill ended with status {}", backfill.status),
         (None, false) => {

@@ -7,6 +7,8 @@ use crate::ui::text::sanitize;
 
 /// How many lines of each stream are shown.
 const LINES: usize = 10;
+/// How many are read: Dagster writes a traceback among them.
+const READ: usize = 500;
 /// Of how many failed steps: the first say most.
 const STEPS: usize = 3;
 
@@ -17,10 +19,10 @@ pub(super) async fn add(runner: &Runner, run: &RunOutcome, report: &mut RunRepor
         let Some(key) = run.log_key(&step.key) else {
             continue;
         };
-        match runner.client.captured_tail(&run.run_id, key, LINES).await {
+        match runner.client.captured_tail(&run.run_id, key, READ).await {
             Ok(tail) => {
                 let streams = [tail.stdout, without_dagsters_own(&tail.stderr)];
-                let text: Vec<&str> = streams.iter().map(|text| text.trim_end()).collect();
+                let text: Vec<&str> = streams.iter().map(|text| last(text)).collect();
                 let text = text.join("\n");
                 let text = sanitize(text.trim_matches('\n'));
                 step.last_output = Some(text.into_owned()).filter(|text| !text.trim().is_empty());
@@ -28,6 +30,13 @@ pub(super) async fn add(runner: &Runner, run: &RunOutcome, report: &mut RunRepor
             Err(error) => tracing::debug!(%error, step = step.key, "the step's output"),
         }
     }
+}
+
+/// The last lines of a text.
+fn last(text: &str) -> &str {
+    let text = text.trim_end();
+    let start = text.rmatch_indices('\n').nth(LINES - 1);
+    &text[start.map_or(0, |(index, _)| index + 1)..]
 }
 
 /// Dagster writes its events to the same stream, and a traceback that the report has anyway.

@@ -100,7 +100,7 @@ pub(super) async fn run(
 impl Asked<'_> {
     /// Finds and validates all that is asked for.
     async fn batch(&self, client: Client, emit: &Emit) -> Result<Batch, Failure> {
-        if let Some(there) = self.there_already() {
+        if let Some(there) = self.there_already(&client).await? {
             return Ok(Batch::new(self.runner(client, emit, 1), vec![there]));
         }
         let planned = self.request.plan(self.root, self.loaded)?;
@@ -161,12 +161,15 @@ impl Asked<'_> {
     }
 
     /// What is done about a run that is there already.
-    fn there_already(&self) -> Option<(PlannedRun, Action)> {
+    async fn there_already(
+        &self,
+        client: &Client,
+    ) -> Result<Option<(PlannedRun, Action)>, Failure> {
         let args = self.args;
-        let (run_id, action) = match (&args.follow, &args.reexecute, &args.from_failure) {
+        let (id, action) = match (&args.follow, &args.reexecute, &args.from_failure) {
             // Dagster's ids of runs are UUIDs, those of backfills are short words.
             (Some(id), ..) if !id.contains('-') => (id, Action::FollowBackfill(id.clone())),
-            (Some(run_id), ..) => (run_id, Action::Follow(run_id.clone())),
+            (Some(id), ..) => (id, Action::Follow(id.clone())),
             (_, Some(parent), _) | (_, _, Some(parent)) => {
                 let action = Action::Reexecute {
                     parent: parent.clone(),
@@ -174,15 +177,22 @@ impl Asked<'_> {
                 };
                 (parent, action)
             }
-            _ => return None,
+            _ => return Ok(None),
+        };
+        let (job, location) = match &action {
+            Action::FollowBackfill(_) => (format!("backfill {id}"), None),
+            _ => {
+                let summary = client.run_summary(id).await.map_err(Unanswered)?;
+                (summary.job, summary.location)
+            }
         };
         let planned = PlannedRun {
-            name: run_id.clone(),
+            name: job.clone(),
             selection: Selection::Job {
-                name: run_id.clone(),
+                name: job,
                 assets: Vec::new(),
             },
-            location: None,
+            location,
             run_config: Placed::default(),
             validate: false,
             tags: Vec::new(),
@@ -195,7 +205,7 @@ impl Asked<'_> {
             },
             why: "the command line".to_owned(),
         };
-        Some((planned, action))
+        Ok(Some((planned, action)))
     }
 
     /// What the server has, as far as flags and settings are about it. Locations that did not load

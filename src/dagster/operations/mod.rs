@@ -196,6 +196,11 @@ operation! {
         event_documents!("run_events.graphql")
 }
 operation! {
+    /// What a run is of.
+    RunSummary: Query(wire::RunSummaryVariables) -> wire::RunSummaryData,
+    "run_summary.graphql", "python_error.graphql"
+}
+operation! {
     /// What a process of a run has printed.
     CapturedLogs: Query(wire::CapturedLogsVariables) -> wire::CapturedLogsData,
     "captured_logs.graphql"
@@ -270,6 +275,7 @@ pub const ALL: &[Described] = &[
     FindRun::DESCRIBED,
     FollowRun::DESCRIBED,
     RunEvents::DESCRIBED,
+    RunSummary::DESCRIBED,
     CapturedLogs::DESCRIBED,
     TerminateRun::DESCRIBED,
     LaunchRunReexecution::DESCRIBED,

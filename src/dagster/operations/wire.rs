@@ -533,6 +533,37 @@ pub enum RunOrError {
     RunNotFound,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSummaryVariables {
+    pub run_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSummaryData {
+    pub run_or_error: RunSummaryOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum RunSummaryOrError {
+    #[serde(rename_all = "camelCase")]
+    Run {
+        pipeline_name: String,
+        repository_origin: Option<RunOriginWire>,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    RunNotFound,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunOriginWire {
+    pub repository_location_name: String,
+}
+
 /// Any event: the fields of the kinds that matter, each present where its kind is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
