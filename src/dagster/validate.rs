@@ -45,6 +45,19 @@ pub enum ProblemKind {
 }
 
 impl ConfigProblem {
+    /// What is wrong, with its path.
+    pub fn said(&self) -> String {
+        let path = self.path.join(".");
+        match (&self.kind, &self.suggestion) {
+            (ProblemKind::Missing, _) => format!("`{path}` is missing"),
+            (ProblemKind::Unknown { .. }, Some(meant)) => {
+                format!("there is no `{path}`; did you mean `{meant}`?")
+            }
+            (ProblemKind::Unknown { .. }, None) => format!("there is no `{path}`"),
+            (ProblemKind::Value, _) => self.to_string(),
+        }
+    }
+
     /// What is wrong, to stand beside the place itself.
     pub fn beside(&self) -> String {
         let name = self.path.last().map(String::as_str).unwrap_or_default();
