@@ -8,6 +8,7 @@
 mod address;
 mod answer;
 mod asset_key;
+pub mod catalog;
 pub mod client;
 pub mod credentials;
 pub mod discover;
@@ -22,6 +23,7 @@ pub mod operations;
 pub mod partition;
 mod python_error;
 pub mod ready;
+pub mod selection;
 pub mod summary;
 pub mod validate;
 pub mod version;
