@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
-use crate::commands::{Context, Failure, ci, config, export};
+use crate::commands::{Context, Failure, ci, completions, config, discover, export};
+use crate::completion;
 use crate::log::Log;
 use crate::supervise::guard::{self, Role};
 use crate::supervise::{self, descendants};
@@ -70,8 +72,12 @@ pub enum ColorChoice {
 pub enum Command {
     /// Validate and run a project's jobs, assets and notebooks, and report
     Ci(ci::CiArgs),
+    /// Print the script that makes a shell complete daglab's command lines
+    Completions(completions::CompletionsArgs),
     /// Show what is configured, and where each value comes from
     Config(config::ConfigArgs),
+    /// List code locations, repositories, jobs, assets, schedules and sensors
+    Discover(discover::DiscoverArgs),
     /// Run one notebook, export it to HTML, and attach the link in Dagster
     Export(export::ExportArgs),
 }
@@ -82,9 +88,17 @@ impl Command {
         match self {
             Self::Ci(args) => !args.plan,
             Self::Export(_) => true,
-            Self::Config(_) => false,
+            Self::Completions(_) | Self::Config(_) | Self::Discover(_) => false,
         }
     }
+}
+
+/// Answers a shell that asks how a command line may go on, and ends the process; does nothing if
+/// none does.
+pub fn complete() {
+    CompleteEnv::with_factory(Cli::command)
+        .var(completion::VARIABLE)
+        .complete();
 }
 
 /// Runs a command and returns its exit code; everything there is to say has been said.
@@ -127,7 +141,9 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         workdir,
     };
     let result = match cli.command {
+        Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
+        Command::Discover(args) => in_runtime(discover::run(&args, &context)),
         Command::Ci(args) => in_runtime(ci::run(&args, &context)),
         Command::Export(args) => in_runtime(export::run(&args, &context)),
     };

@@ -17,6 +17,7 @@ mod parse;
 use std::fmt;
 
 pub use graph::Graph;
+pub(crate) use parse::ATTRIBUTES;
 pub use parse::ParseError;
 
 /// A selection of assets.
