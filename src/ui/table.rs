@@ -297,7 +297,7 @@ mod tests {
             }
             lines
         });
-        insta::assert_snapshot!(shown.join("\n"), @"");
+        insta::assert_snapshot!(shown.join("\n"));
     }
 
     #[test]

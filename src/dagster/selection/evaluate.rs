@@ -155,8 +155,8 @@ fn has(node: &Node<'_>, attribute: &Attribute) -> Result<bool, Untold> {
             | (Some("multipartitions"), [_, _, ..]) => true,
             _ => false,
         },
-        // Dagster calls an asset external that no code makes or observes.
-        Attribute::IsExternal => !asset.is_executable,
+        // Dagster counts those that are only observed, too.
+        Attribute::IsExternal => !asset.is_materializable,
         Attribute::IsMaterializable => asset.is_materializable,
     })
 }
