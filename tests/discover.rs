@@ -191,28 +191,61 @@ fn a_shell_completes_with_the_script_that_is_printed() {
     let project = Project::empty();
     project.write(
         ".daglab/cache/discovery.json",
-        r#"{"jobs": ["nightly", "marts"]}"#,
+        r#"{"jobs": ["nightly", "marts"], "assets": ["core/orders", "core/items", "raw"]}"#,
     );
+    let bash = |words: &[&str], line: &str| bash_offers(&project, words, line);
+    let line = "daglab ci --jobs n";
+    assert_eq!(bash(&["daglab", "ci", "--jobs", "n"], line), ["nightly"]);
+    // Bash takes words apart at colons, and replaces only what follows.
+    let line = "daglab discover --select key:core/o";
+    let words = ["daglab", "discover", "--select", "key", ":", "core/o"];
+    assert_eq!(bash(&words, line), ["core/orders"]);
+    let line = "daglab discover --select key:";
+    let words = ["daglab", "discover", "--select", "key", ":"];
+    assert_eq!(bash(&words, line), ["core/items", "core/orders", "raw"]);
+    let line = "daglab discover --select=k";
+    let words = ["daglab", "discover", "--select", "=", "k"];
+    assert_eq!(bash(&words, line), ["key:", "kind:"]);
+    // In quotes it does not.
+    let line = "daglab discover --select 'key:raw or key:core/i";
+    let words = ["daglab", "discover", "--select", "'key:raw or key:core/i"];
+    assert_eq!(bash(&words, line), ["key:raw or key:core/items"]);
+
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let run = Run::of(project.daglab(&["completions", shell]));
+        run.expect_code(0);
+        let script = run.stdout();
+        assert!(script.contains("_DAGLAB_COMPLETE"), "{script}");
+    }
+    Run::of(project.daglab(&["completions", "tcsh"])).expect_code(2);
+}
+
+/// What bash offers with the printed script, asked as bash asks: by the function that is registered
+/// for the command, with the words as bash has split them.
+fn bash_offers(project: &Project, words: &[&str], line: &str) -> Vec<String> {
     let script = Run::of(project.daglab(&["completions", "bash"]));
     script.expect_code(0);
-    // As bash does it: the function that is registered for the command is called with the words.
-    let program = "source /dev/stdin
-        COMP_WORDS=(daglab ci --jobs n) COMP_CWORD=3 COMP_TYPE=9 COMP_LINE='daglab ci --jobs n'
-        COMP_POINT=${#COMP_LINE}
-        function=$(complete -p daglab | sed 's/.*-F \\([^ ]*\\).*/\\1/')
-        $function daglab n --jobs
-        printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let program = r#"source /dev/stdin
+        COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9
+        shift
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        last=${COMP_WORDS[COMP_CWORD]}
+        [[ $last == [:=] ]] && last=
+        registered=$(complete -p daglab)
+        function=${registered##*-F }
+        ${function%% *} daglab "${last#\'}" "${COMP_WORDS[COMP_CWORD-1]}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_daglab"));
-    let path = format!(
-        "{}:{}",
-        binary.parent().unwrap().display(),
-        std::env::var("PATH").unwrap()
-    );
+    let path = std::env::var("PATH").unwrap();
     let mut shell = Command::new("bash");
     shell
-        .args(["-c", program])
+        .args(["-c", program, "bash", line])
+        .args(words)
         .current_dir(project.root())
-        .env("PATH", path)
+        .env(
+            "PATH",
+            format!("{}:{path}", binary.parent().unwrap().display()),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -221,19 +254,10 @@ fn a_shell_completes_with_the_script_that_is_printed() {
     stdin.write_all(&script.output.stdout).unwrap();
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    let offered = String::from_utf8_lossy(&output.stdout);
     let problems = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(offered.trim(), "nightly", "{problems}");
-    for shell in ["zsh", "fish", "elvish", "powershell"] {
-        let run = Run::of(project.daglab(&["completions", shell]));
-        run.expect_code(0);
-        assert!(
-            run.stdout().contains("_DAGLAB_COMPLETE"),
-            "{}",
-            run.stdout()
-        );
-    }
-    Run::of(project.daglab(&["completions", "tcsh"])).expect_code(2);
+    assert!(output.status.success(), "{problems}");
+    let offered = String::from_utf8_lossy(&output.stdout);
+    offered.lines().map(str::to_owned).collect()
 }
 
 #[test]

@@ -7,6 +7,9 @@ use super::{Context, Failure};
 use crate::completion;
 use crate::error::ExitStatus;
 
+/// What clap's script for bash lacks.
+const BASH: &str = include_str!("completions.bash");
+
 /// Print the script that makes a shell complete daglab's command lines.
 ///
 /// Names of jobs, assets, groups and code locations are those that the last `daglab discover` found
@@ -59,7 +62,10 @@ pub fn run(args: &CompletionsArgs, context: &Context) -> Result<ExitStatus, Fail
             &mut script,
         )
         .map_err(Failure::output)?;
-    let script = String::from_utf8_lossy(&script);
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if args.shell == Shell::Bash {
+        script.push_str(BASH);
+    }
     context.printer.result(&script).map_err(Failure::output)?;
     Ok(ExitStatus::Success)
 }
