@@ -8,6 +8,78 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+# What a user would ask for, as the documentation of Dagster's GraphQL has it.
+FIELDS = """
+query Discovery {
+  repositoriesOrError {
+    ... on RepositoryConnection {
+      nodes {
+        name
+        location { name }
+        jobs { name description isAssetJob tags { key value } }
+        schedules { name cronSchedule executionTimezone pipelineName scheduleState { status } }
+        sensors { name sensorType targets { pipelineName } sensorState { status } }
+        assetNodes {
+          assetKey { path }
+          groupName
+          description
+          isExecutable
+          isObservable
+          jobNames
+          dependencyKeys { path }
+          partitionDefinition { dimensionTypes { type } }
+          hasAssetChecks
+          tags { key value }
+          owners { ... on UserAssetOwner { email } ... on TeamAssetOwner { team } }
+          kinds
+        }
+      }
+    }
+  }
+}
+"""
+
+_CLIENT = """import json
+import sys
+
+from dagster_graphql import DagsterGraphQLClient
+
+port, query, variables = sys.argv[1:]
+client = DagsterGraphQLClient("127.0.0.1", port_number=int(port))
+json.dump(client._execute(open(query).read(), json.loads(variables)), sys.stdout, indent=2)
+"""
+
+_CLI = """import click
+import requests
+from rich.console import Console
+from rich.table import Table
+
+
+@click.command()
+@click.option("--port", default=3000)
+@click.option("--query", type=click.File())
+def discover(port, query):
+    answer = requests.post(f"http://127.0.0.1:{port}/graphql", json={"query": query.read()})
+    answer.raise_for_status()
+    table = Table("asset", "group", "kinds", "partitions", "deps", "tags", "owners")
+    for repository in answer.json()["data"]["repositoriesOrError"]["nodes"]:
+        for asset in repository["assetNodes"]:
+            by = asset["partitionDefinition"]
+            table.add_row(
+                "/".join(asset["assetKey"]["path"]),
+                asset["groupName"],
+                ", ".join(asset["kinds"]),
+                " × ".join(it["type"] for it in by["dimensionTypes"]) if by else "",
+                str(len(asset["dependencyKeys"])),
+                " ".join(f"{tag['key']}={tag['value']}" for tag in asset["tags"]),
+                ", ".join(owner.get("email") or owner["team"] for owner in asset["owners"]),
+            )
+    Console().print(table)
+
+
+discover()
+"""
+
 
 def notebooks(folder: Path, paths: list[str]) -> list[str]:
     """Export notebooks, two at a time."""
@@ -27,6 +99,21 @@ def jobs(folder: Path, names: list[str], *, in_process: bool) -> list[str]:
         (folder / "in_process.yaml").write_text(json.dumps(config))
         execute += " -c in_process.yaml"
     return ["bash", "-c", f"xargs -P2 -I{{}} {execute} <names"]
+
+
+def discovery(folder: Path, python: Path, port: int, request: str) -> dict[str, list[str]]:
+    """List a server's items by dagster-graphql's client and by a CLI; `request` is daglab's."""
+    (folder / "fields.graphql").write_text(FIELDS)
+    (folder / "request.graphql").write_text(request)
+    (folder / "client.py").write_text(_CLIENT)
+    (folder / "cli.py").write_text(_CLI)
+    everything = json.dumps(dict.fromkeys(("assets", "jobs", "schedules", "sensors"), True))
+    client = [str(python), "client.py", str(port)]
+    return {
+        "client": [*client, "fields.graphql", "{}"],
+        "request": [*client, "request.graphql", everything],
+        "cli": [str(python), "cli.py", "--port", str(port), "--query", "fields.graphql"],
+    }
 
 
 def script(folder: Path, plan: dict[str, Any], port: int) -> str:

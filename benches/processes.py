@@ -19,6 +19,7 @@ from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SAMPLE_EVERY_S = 0.1
+_LOOK_EVERY_S = 0.002
 
 
 class MeasurementError(Exception):
@@ -75,6 +76,32 @@ def run(
         tail = (text + log.read_text(errors="replace"))[-3000:]
         raise MeasurementError(f"exit code {code}: {command}\n{tail}")
     return Result(seconds, text, peak[0] if weigh else None)
+
+
+def run_alone(command: list[str], cwd: Path, env: Mapping[str, str], *, log: Path) -> Result:
+    """Run a command that starts no others, weigh it alone, and leave all else running."""
+    out = log.with_suffix(".out")
+    with log.open("wb") as stderr, out.open("wb") as stdout:
+        begun = time.perf_counter()
+        child = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        peak = 0
+        while child.poll() is None:
+            peak = max(peak, _highest(child.pid))
+            time.sleep(_LOOK_EVERY_S)
+        seconds = time.perf_counter() - begun
+    text = out.read_text(errors="replace")
+    if child.returncode != 0:
+        tail = (text + log.read_text(errors="replace"))[-3000:]
+        raise MeasurementError(f"exit code {child.returncode}: {command}\n{tail}")
+    return Result(seconds, text, peak)
 
 
 @contextmanager
@@ -141,6 +168,17 @@ def _memory(pid: int) -> int:
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def _highest(pid: int) -> int:
+    """Read the most memory that a process has had since its program was started."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     except OSError:
         pass

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
-use crate::commands::{Context, Failure, ci, config, export, run};
+use crate::commands::{Context, Failure, ci, completions, config, discover, export, run};
+use crate::completion;
 use crate::log::Log;
 use crate::supervise::guard::{self, Role};
 use crate::supervise::{self, descendants};
@@ -72,8 +74,12 @@ pub enum Command {
     Ci(ci::CiArgs),
     /// Launch jobs or assets, and follow them to their ends
     Run(Box<run::RunArgs>),
+    /// Print the script that makes a shell complete daglab's command lines
+    Completions(completions::CompletionsArgs),
     /// Show what is configured, and where each value comes from
     Config(config::ConfigArgs),
+    /// List code locations, repositories, jobs, assets, schedules and sensors
+    Discover(discover::DiscoverArgs),
     /// Run one notebook, export it to HTML, and attach the link in Dagster
     Export(export::ExportArgs),
 }
@@ -85,9 +91,17 @@ impl Command {
             Self::Ci(args) => !args.plan,
             Self::Export(_) => true,
             Self::Run(args) => args.ephemeral,
-            Self::Config(_) => false,
+            Self::Completions(_) | Self::Config(_) | Self::Discover(_) => false,
         }
     }
+}
+
+/// Answers a shell that asks how a command line may go on, and ends the process; does nothing if
+/// none does.
+pub fn complete() {
+    CompleteEnv::with_factory(Cli::command)
+        .var(completion::VARIABLE)
+        .complete();
 }
 
 /// Runs a command and returns its exit code; everything there is to say has been said.
@@ -130,7 +144,9 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         workdir,
     };
     let result = match cli.command {
+        Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
+        Command::Discover(args) => in_runtime(discover::run(&args, &context)),
         Command::Ci(args) => in_runtime(ci::run(&args, &context)),
         Command::Export(args) => in_runtime(export::run(&args, &context)),
         Command::Run(args) => in_runtime(run::run(&args, &context)),

@@ -8,8 +8,10 @@
 pub mod ci;
 pub mod cli;
 pub mod commands;
+pub mod completion;
 pub mod config;
 pub mod dagster;
+pub mod discover;
 pub mod error;
 pub mod host;
 pub mod log;

@@ -6,5 +6,6 @@ use clap::Parser as _;
 use daglab::cli::{self, Cli};
 
 fn main() -> ExitCode {
+    cli::complete();
     cli::run(Cli::parse())
 }

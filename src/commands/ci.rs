@@ -13,6 +13,7 @@ use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
 use crate::ci::pipeline;
 use crate::ci::planner::{self, Filters};
+use crate::completion;
 use crate::config::FlagValue;
 use crate::error::ExitStatus;
 use crate::host;
@@ -46,7 +47,7 @@ pub struct CiArgs {
     pub notebooks: Vec<String>,
 
     /// Run only this job; may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::jobs())]
     pub jobs: Vec<String>,
 
     /// How many runs and notebooks go at once [default: the number of processors]

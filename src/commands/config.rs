@@ -66,7 +66,7 @@ pub fn run(args: &ConfigArgs, context: &Context) -> Result<ExitStatus, Failure> 
 
 /// The folder whose settings other commands would read: that of the project, or the folder itself
 /// where there is no project.
-fn root(start: PathBuf, context: &Context) -> Result<PathBuf, project::Error> {
+pub(super) fn root(start: PathBuf, context: &Context) -> Result<PathBuf, project::Error> {
     let detected = project::detect(&DetectRequest {
         start,
         flags: TargetFlags::default(),

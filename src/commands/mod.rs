@@ -2,8 +2,10 @@
 
 pub mod children;
 pub mod ci;
+pub mod completions;
 pub mod config;
 mod connect;
+pub mod discover;
 pub mod export;
 mod prepare;
 pub mod run;

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::asset_key::AssetKey;
 use super::client::Client;
 use super::error::Error;
@@ -115,7 +118,8 @@ pub struct Partitions {
 }
 
 /// What partitions are made by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum PartitionKind {
     /// Windows of time.
     TimeWindow,
@@ -127,6 +131,19 @@ pub enum PartitionKind {
     Dynamic,
     /// Something this version of daglab does not know.
     Other,
+}
+
+impl PartitionKind {
+    /// The kind that Dagster calls so.
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "TIME_WINDOW" => Self::TimeWindow,
+            "STATIC" => Self::Static,
+            "MULTIPARTITIONED" => Self::Multi,
+            "DYNAMIC" => Self::Dynamic,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A check of an asset.
@@ -270,13 +287,7 @@ fn read_repository(repository: RepositoryWire) -> Repository {
 
 fn read_asset(node: AssetNodeWire) -> Asset {
     let partitions = node.partition_definition.map(|definition| {
-        let kind = match definition.kind.as_str() {
-            "TIME_WINDOW" => PartitionKind::TimeWindow,
-            "STATIC" => PartitionKind::Static,
-            "MULTIPARTITIONED" => PartitionKind::Multi,
-            "DYNAMIC" => PartitionKind::Dynamic,
-            _ => PartitionKind::Other,
-        };
+        let kind = PartitionKind::of(&definition.kind);
         let mut dimensions: Vec<String> = match kind {
             PartitionKind::Multi => definition.dimension_types,
             // Others say that they have one dimension, `default`.

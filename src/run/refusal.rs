@@ -55,7 +55,10 @@ pub enum Refusal {
 const NAMED: usize = 3;
 
 fn joined(problems: &[(ConfigProblem, Option<Place>)]) -> String {
-    let named = problems.iter().take(NAMED).map(|(problem, _)| problem.said());
+    let named = problems
+        .iter()
+        .take(NAMED)
+        .map(|(problem, _)| problem.said());
     let named: Vec<String> = named.collect();
     let more = problems.len().saturating_sub(NAMED);
     let more = (more > 0).then(|| format!(" (and {more} more)"));

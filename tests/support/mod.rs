@@ -6,6 +6,8 @@
     reason = "a test that can't be set up has failed"
 )]
 
+pub mod dagster;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};

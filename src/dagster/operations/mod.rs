@@ -7,6 +7,7 @@
 //!
 //! What the answers are turned into belongs to the rooms that use them.
 
+pub(crate) mod catalog;
 pub(crate) mod wire;
 
 use serde::Serialize;
@@ -16,6 +17,15 @@ use super::version::Version;
 
 /// The oldest Dagster that is supported.
 pub const OLDEST: Version = Version::new(1, 5, 0);
+
+/// From when on assets have tags and owners.
+pub const KNOWS_TAGS: Version = Version::new(1, 6, 14);
+
+/// From when on assets have kinds, and schedules and sensors have tags.
+pub const KNOWS_KINDS: Version = Version::new(1, 8, 13);
+
+/// From when on a repository's assets can be had as one value.
+pub const HAS_MANIFEST: Version = Version::new(1, 13, 27);
 
 /// Whether an operation changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +167,57 @@ operation! {
     "asset_checks.graphql"
 }
 operation! {
+    /// What `discover` lists. Where the server has it, the assets come as one ready value instead of
+    /// field by field, which takes it half the time.
+    Catalog: Query(super::catalog::Ask) -> catalog::Data => &[
+        document!(
+            OLDEST,
+            "catalog.graphql", "catalog_workspace.graphql", "catalog_triggers_1_5.graphql",
+            "catalog_assets_1_5.graphql", "python_error.graphql"
+        ),
+        document!(
+            KNOWS_TAGS,
+            "catalog.graphql", "catalog_workspace.graphql", "catalog_triggers_1_5.graphql",
+            "catalog_assets_1_6.graphql", "python_error.graphql"
+        ),
+        document!(
+            KNOWS_KINDS,
+            "catalog.graphql", "catalog_workspace.graphql", "catalog_triggers_1_8.graphql",
+            "catalog_assets_1_8.graphql", "python_error.graphql"
+        ),
+        document!(
+            HAS_MANIFEST,
+            "catalog.graphql", "catalog_workspace.graphql", "catalog_triggers_1_8.graphql",
+            "catalog_assets_1_13.graphql", "python_error.graphql"
+        ),
+    ]
+}
+operation! {
+    /// The same, always field by field: for servers whose ready value turns out to be another.
+    CatalogFields: Query(super::catalog::Ask) -> catalog::Data => &[
+        document!(
+            OLDEST,
+            "catalog_fields.graphql", "catalog_workspace.graphql", "catalog_triggers_1_5.graphql",
+            "catalog_assets_1_5.graphql", "python_error.graphql"
+        ),
+        document!(
+            KNOWS_TAGS,
+            "catalog_fields.graphql", "catalog_workspace.graphql", "catalog_triggers_1_5.graphql",
+            "catalog_assets_1_6.graphql", "python_error.graphql"
+        ),
+        document!(
+            KNOWS_KINDS,
+            "catalog_fields.graphql", "catalog_workspace.graphql", "catalog_triggers_1_8.graphql",
+            "catalog_assets_1_8.graphql", "python_error.graphql"
+        ),
+    ]
+}
+operation! {
+    /// The latest materialization of some assets, resolved for all of them at once.
+    LatestMaterializations: Query(wire::AssetKeys) -> catalog::LatestData,
+    "latest_materializations.graphql"
+}
+operation! {
     /// The partition keys of some assets.
     AssetPartitions: Query(wire::AssetKeys) -> wire::AssetPartitionsData,
     "asset_partitions.graphql"
@@ -266,6 +327,9 @@ pub const ALL: &[Described] = &[
     ServerVersion::DESCRIBED,
     Locations::DESCRIBED,
     Workspace::DESCRIBED,
+    Catalog::DESCRIBED,
+    CatalogFields::DESCRIBED,
+    LatestMaterializations::DESCRIBED,
     AssetChecks::DESCRIBED,
     AssetPartitions::DESCRIBED,
     JobPartition::DESCRIBED,
