@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
+use super::connect::is_variable;
 use super::{Context, Failure};
-use crate::config::{self, Loaded, Origins};
+use crate::config::{self, Loaded, Origins, Settings};
+use crate::dagster::address;
 use crate::error::ExitStatus;
 use crate::project::{self, DetectRequest, TargetFlags};
+use crate::ui::text::harmless_json;
 
 /// Show what is configured, and where each value comes from.
 #[derive(Debug, Clone, Args)]
@@ -81,8 +84,10 @@ pub(super) fn root(start: PathBuf, context: &Context) -> Result<PathBuf, project
 
 /// Renders settings, with the origin of each value where that is asked for.
 pub fn show(loaded: &Loaded, origin: bool, notation: Notation) -> String {
-    let settings = serde_json::to_value(&loaded.settings).expect("settings are plain data");
-    match notation {
+    let mut settings = loaded.settings.clone();
+    hide_secrets(&mut settings);
+    let settings = serde_json::to_value(&settings).expect("settings are plain data");
+    let text = match notation {
         Notation::Json if origin => {
             let mut values = Map::new();
             leaves(&settings, "", &mut |path, value| {
@@ -103,6 +108,18 @@ pub fn show(loaded: &Loaded, origin: bool, notation: Notation) -> String {
             );
             text
         }
+    };
+    // Every leaf is JSON in both.
+    harmless_json(text)
+}
+
+/// Takes out what is a secret: in the address, and where somebody has written the token itself in
+/// place of its variable's name.
+fn hide_secrets(settings: &mut Settings) {
+    let dagster = &mut settings.dagster;
+    dagster.url = dagster.url.as_deref().map(address::shown);
+    if !is_variable(&dagster.auth.token_env) {
+        dagster.auth.token_env = "***".to_owned();
     }
 }
 

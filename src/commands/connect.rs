@@ -48,6 +48,9 @@ enum Error {
         /// Where it was looked for.
         variable: String,
     },
+    /// Somebody has perhaps written the token itself there, so it is not shown.
+    #[error("`dagster.auth.token_env` is not the name of a variable")]
+    NotAVariable,
     /// A token, and the settings that say not to sign in.
     #[error("`--auth-token` is given, and `dagster.auth.type` says `none`")]
     TokenNotWanted,
@@ -57,6 +60,7 @@ impl Diagnose for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::NoToken { .. } => ExitStatus::Authentication,
+            Self::NotAVariable => ExitStatus::Validation,
             Self::TokenNotWanted => ExitStatus::Usage,
         }
     }
@@ -64,6 +68,9 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoToken { variable } => format!("set `{variable}`, or give `--auth-token`"),
+            Self::NotAVariable => {
+                "it names the variable that holds the token: letters, digits and `_`".to_owned()
+            }
             Self::TokenNotWanted => {
                 "set `dagster.auth.type` to `bearer`, `basic`, `custom` or `dagster_plus`"
                     .to_owned()
@@ -103,19 +110,10 @@ impl ConnectArgs {
         let Dagster {
             url, host, port, ..
         } = &loaded.settings.dagster;
-        let by_flag = |path| matches!(loaded.origins.of(path), Origin::Flag(_));
-        let named = url.clone().filter(|_| !by_flag("dagster.port"));
-        if by_flag("dagster.url") {
-            named
-        } else if by_flag("dagster.port") {
-            None
-        } else {
-            context
-                .variable(SERVER_VARIABLE)
-                .map(str::to_owned)
-                .or(named)
-        }
-        .unwrap_or_else(|| {
+        let by_port = is_flag(loaded, "dagster.port");
+        let named = url.clone().filter(|_| !by_port);
+        let given = given_by_variable(context, loaded).map(str::to_owned);
+        given.or(named).unwrap_or_else(|| {
             // An IPv6 address needs its brackets.
             let bare = host.contains(':') && !host.starts_with('[');
             let host = if bare {
@@ -142,7 +140,15 @@ impl ConnectArgs {
         } else {
             &auth.token_env
         };
+        if !is_variable(variable) {
+            return Err(Error::NotAVariable.into());
+        }
         let token = self.auth_token.as_deref().or(context.variable(variable));
+        if token.is_none() && given_by_variable(context, loaded).is_some() {
+            // A notebook speaks to the instance of `ci`, and not to the deployment that the settings
+            // are about: its token is none of the notebook's business.
+            return Ok(None);
+        }
         let kind = if is_plus {
             AuthType::DagsterPlus
         } else if is_set("dagster.auth.type") || token.is_none() {
@@ -166,6 +172,23 @@ impl ConnectArgs {
         };
         Ok(Some(made_of(kind, header, token)?))
     }
+}
+
+fn is_flag(loaded: &Loaded, path: &str) -> bool {
+    matches!(loaded.origins.of(path), Origin::Flag(_))
+}
+
+/// The server that a notebook is led to, unless a flag names another.
+fn given_by_variable<'a>(context: &'a Context, loaded: &Loaded) -> Option<&'a str> {
+    let by_flag = is_flag(loaded, "dagster.url") || is_flag(loaded, "dagster.port");
+    context.variable(SERVER_VARIABLE).filter(|_| !by_flag)
+}
+
+/// Whether a text can be the name of a variable.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn made_of(kind: AuthType, header: &str, token: &str) -> Result<Credentials, DagsterError> {
@@ -218,10 +241,13 @@ impl Diagnose for Unanswered {
             DagsterError::Unreachable { .. } => Some(
                 "start one with `dagster dev`, or name another one with `--dagster-url`".to_owned(),
             ),
-            DagsterError::Unauthorized { .. } => Some(format!(
+            DagsterError::Unauthorized { url, .. } => Some(format!(
                 "set the token's variable, `{}` unless `dagster.auth.token_env` names another, and \
                  `dagster.auth.type` to what the server expects",
-                Auth::default().token_env
+                match is_dagster_plus(url) {
+                    true => DAGSTER_PLUS_VARIABLE.to_owned(),
+                    false => Auth::default().token_env,
+                }
             )),
             other => other.hint(),
         }
@@ -309,6 +335,13 @@ mod tests {
         let custom = "dagster: {auth: {type: custom, header_name: X-Key}}";
         assert!(header(&none, &token, custom).unwrap().contains("x-key"));
         let plus = "dagster: {url: 'https://acme.dagster.cloud/prod'}";
+        let in_a_notebook = [("DAGLAB_DAGSTER_URL", "http://127.0.0.1:5")];
+        let bearer = "dagster: {auth: {type: bearer}}";
+        assert_eq!(header(&none, &in_a_notebook, bearer).unwrap(), "None");
+        let mistaken = header(&none, &[], "dagster: {auth: {token_env: 'agent:s3cret'}}");
+        let mistaken = mistaken.unwrap_err();
+        assert!(mistaken.contains("`dagster.auth.token_env`"), "{mistaken}");
+        assert!(!mistaken.contains("s3cret"), "{mistaken}");
         let cloud = [("DAGSTER_CLOUD_API_TOKEN", "t0ken")];
         assert!(
             header(&none, &cloud, plus)

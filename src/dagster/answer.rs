@@ -46,7 +46,10 @@ impl Client {
                     if let Some(error) = self.graphql_error(operation, answer.errors) {
                         return Err(error);
                     }
-                    answer.data.map(|_| error.to_string())
+                    // What it says may hold a piece of the answer.
+                    answer
+                        .data
+                        .map(|_| self.excerpt(error.to_string().as_bytes()))
                 } else {
                     None
                 }

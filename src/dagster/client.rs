@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::address::{base_url, is_loopback};
+use super::address::{self, base_url, is_loopback};
 use super::credentials::Credentials;
 use super::error::{BROKE_OFF, Error};
 use super::excerpt::excerpt;
@@ -96,7 +96,7 @@ impl Client {
         let in_address = Credentials::take_from(&mut base)?;
         let credentials = config.credentials.clone().or(in_address);
         let wrong = |error: url::ParseError| Error::Url {
-            url: config.url.clone(),
+            url: address::shown(&config.url),
             reason: error.to_string(),
         };
         let graphql = base.join("graphql").map_err(wrong)?;

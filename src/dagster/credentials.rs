@@ -1,11 +1,12 @@
 //! Who asks: a header that goes with every request, and that is never shown.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use url::Url;
 
@@ -25,7 +26,8 @@ const SHORTEST: usize = 4;
 pub struct Credentials {
     name: HeaderName,
     value: HeaderValue,
-    /// The value and what it is made of, as they might be sent back to us.
+    /// What the value is made of, in the forms in which it might be sent back to us; the longest
+    /// first.
     secrets: Vec<String>,
 }
 
@@ -76,6 +78,11 @@ impl Credentials {
             reason: "it has characters that a header can't hold, such as a line break".to_owned(),
         })?;
         value.set_sensitive(true);
+        // Whatever holds another goes first: of `user:password`, nothing but the mark is left.
+        let mut secrets: Vec<String> = secrets.iter().flat_map(|secret| forms(secret)).collect();
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
+        secrets.dedup();
         Ok(Self {
             name,
             value,
@@ -91,13 +98,37 @@ impl Credentials {
     /// A foreign text without the secrets, which a server may send back.
     pub(super) fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut text = Cow::Borrowed(text);
-        for secret in self.secrets.iter().filter(|s| s.len() >= SHORTEST) {
+        for secret in &self.secrets {
             if text.contains(secret.as_str()) {
                 text = Cow::Owned(text.replace(secret.as_str(), HIDDEN));
             }
         }
         text
     }
+}
+
+/// A secret as it is, and as pages, addresses, JSON and logs of servers write it.
+fn forms(secret: &str) -> [String; 6] {
+    let url = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+    // Servers differ in what they leave as it is.
+    let component = url
+        .replace("%2D", "-")
+        .replace("%2E", ".")
+        .replace("%5F", "_");
+    let html = secret
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
+    let encoded = STANDARD.encode(secret);
+    [
+        secret.to_owned(),
+        encoded.trim_end_matches('=').to_owned(),
+        html.replace('"', "&quot;"),
+        json,
+        url,
+        component.replace("%7E", "~"),
+    ]
 }
 
 impl fmt::Debug for Credentials {
@@ -123,6 +154,24 @@ mod tests {
         let basic = Credentials::basic("Authorization", "me:pass:word").expect("credentials");
         assert_eq!(basic.value.as_bytes(), b"Basic bWU6cGFzczp3b3Jk");
         assert_eq!(basic.hide("bWU6cGFzczp3b3Jk pass:word me"), "*** *** me");
+    }
+
+    #[test]
+    fn the_value_is_found_in_the_forms_that_servers_send_back() {
+        let token = Credentials::header("X-Key", "a+b/c=d&e\"f-g").expect("credentials");
+        for said in [
+            "a+b/c=d&e\"f-g",
+            "a%2Bb%2Fc%3Dd%26e%22f-g",
+            "a%2Bb%2Fc%3Dd%26e%22f%2Dg",
+            "a+b/c=d&amp;e&quot;f-g",
+            "a+b/c=d&e\\\"f-g",
+        ] {
+            assert_eq!(token.hide(said), "***", "{said}");
+        }
+        let encoded = STANDARD.encode("a+b/c=d&e\"f-g");
+        assert!(token.hide(&encoded).starts_with("***"));
+        let basic = Credentials::basic("Authorization", "me:pass:word").expect("credentials");
+        assert_eq!(basic.hide("me:pass:word"), "***");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! [`queue`] says what they wait for, [`follow`] watches them to their end and [`summary`] turns what
 //! was seen into the report. How processes are started does not belong here.
 
-mod address;
+pub mod address;
 mod answer;
 mod asset_key;
 pub mod backfill;

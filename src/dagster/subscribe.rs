@@ -184,10 +184,7 @@ impl<T: DeserializeOwned> Subscription<T> {
             let payload = heard.payload;
             match heard.kind.as_str() {
                 "data" => return self.read(payload),
-                "error" => {
-                    let message = payload.and_then(|payload| payload.message);
-                    return Err(self.ended(&message.unwrap_or_else(|| "it refused".to_owned())));
-                }
+                "error" => return Err(self.refused(payload)),
                 "complete" => return Err(self.ended("the server has no more to say")),
                 // Keep-alives, and what later servers may add.
                 _ => {}
@@ -221,10 +218,7 @@ impl<T: DeserializeOwned> Subscription<T> {
             let heard = self.hear().await?;
             match heard.kind.as_str() {
                 "connection_ack" => return Ok(()),
-                "connection_error" => {
-                    let message = heard.payload.and_then(|payload| payload.message);
-                    return Err(self.ended(&message.unwrap_or_else(|| "it refused".to_owned())));
-                }
+                "connection_error" => return Err(self.refused(heard.payload)),
                 _ => {}
             }
         }
@@ -268,7 +262,10 @@ impl<T: DeserializeOwned> Subscription<T> {
                 _ => continue,
             };
             return serde_json::from_slice(bytes)
-                .map_err(|error| self.ended(&format!("a message can't be read: {error}")));
+                // What it says may hold a piece of the message.
+                .map_err(|error| {
+                    self.ended(&self.excerpt(&format!("a message can't be read: {error}")))
+                });
         }
     }
 
@@ -282,16 +279,25 @@ impl<T: DeserializeOwned> Subscription<T> {
             Some(Payload {
                 errors: Some(errors),
                 ..
-            }) if !errors.is_empty() => Err(self.ended(&excerpt(
-                self.credentials.as_ref(),
-                errors[0].message.as_bytes(),
-            ))),
+            }) if !errors.is_empty() => Err(self.ended(&self.excerpt(&errors[0].message))),
             _ => Err(self.ended("a message has no data")),
         }
     }
 
     fn broken(&self, error: &SocketError) -> Error {
         self.ended(&reason(error))
+    }
+
+    fn refused(&self, payload: Option<Payload<T>>) -> Error {
+        match payload.and_then(|payload| payload.message) {
+            Some(message) => self.ended(&self.excerpt(&message)),
+            None => self.ended("it refused"),
+        }
+    }
+
+    /// A little of what the server said, without the credentials that it may send back.
+    fn excerpt(&self, message: &str) -> String {
+        excerpt(self.credentials.as_ref(), message.as_bytes())
     }
 
     fn ended(&self, why: &str) -> Error {

@@ -10,6 +10,7 @@ use super::filter::{Filter, Kind, Listing};
 use crate::dagster::catalog::{self, Placed, State, Tags};
 use crate::dagster::discover::PartitionKind;
 use crate::report::model::RunError;
+use crate::ui::text::harmless_json;
 
 /// The version of the format; it grows when something that was there is gone or means another thing.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -335,7 +336,7 @@ impl<'a> Discovery<'a> {
     pub fn to_json(&self) -> String {
         let mut json = serde_json::to_string_pretty(self).expect("plain data");
         json.push('\n');
-        harmless(json)
+        harmless_json(json)
     }
 
     /// A JSON value on a line of its own for each item, with its `type`.
@@ -348,18 +349,7 @@ impl<'a> Discovery<'a> {
         lines(&mut out, "asset", self.assets.as_ref());
         lines(&mut out, "schedule", self.schedules.as_ref());
         lines(&mut out, "sensor", self.sensors.as_ref());
-        harmless(out)
-    }
-}
-
-/// Text of others that a CI runner would take for a command when it reads the log; a line of JSON
-/// never begins with the other kind.
-fn harmless(json: String) -> String {
-    if json.contains("##") {
-        json.replace("##[", "#\\u0023[")
-            .replace("##vso[", "#\\u0023vso[")
-    } else {
-        json
+        harmless_json(out)
     }
 }
 

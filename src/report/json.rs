@@ -1,6 +1,7 @@
 //! The report as JSON: the value itself, and the schema of it.
 
 use super::model::CiReport;
+use crate::ui::text::harmless_json;
 
 impl CiReport {
     /// The report as indented JSON with a newline at its end.
@@ -8,10 +9,7 @@ impl CiReport {
         let mut json = serde_json::to_string_pretty(self)
             .expect("a report has string keys only and holds nothing that fails to serialise");
         json.push('\n');
-        // Text of notebooks that a runner would take for a command when it reads the log; a line of
-        // JSON never begins with the other kind.
-        json.replace("##[", "#\\u0023[")
-            .replace("##vso[", "#\\u0023vso[")
+        harmless_json(json)
     }
 
     /// Reads a report, and says where in it something is wrong.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::dagster::events::{RunEvent, RunEventKind};
 use crate::report::model::CiReport;
 use crate::ui::progress::Event;
+use crate::ui::text::harmless_json;
 
 /// Turns events into lines.
 #[derive(Debug, Default)]
@@ -34,12 +35,13 @@ impl Lines {
             Event::RunEnded(report) => json!({ "type": "ended", "report": report }),
             _ => return None,
         };
-        Some(format!("{value}\n"))
+        Some(harmless_json(value.to_string()) + "\n")
     }
 
     /// The last line.
     pub fn report(report: &CiReport) -> String {
-        format!("{}\n", json!({ "type": "report", "report": report }))
+        let value = json!({ "type": "report", "report": report });
+        harmless_json(value.to_string()) + "\n"
     }
 
     fn happened(&self, title: &str, event: &RunEvent) -> Value {

@@ -83,7 +83,7 @@ impl Steps {
                 let partition = made.partition.as_ref().map(|key| format!(" [{key}]"));
                 change.lines = asset.map(|asset| {
                     let text = format!("{asset}{}", partition.unwrap_or_default());
-                    self.line(title, "ASSET", Role::Good, &text)
+                    self.line(title, "ASSET", Role::Good, &one_line(&text))
                 });
             }
             RunEventKind::Checked(checked) => {
@@ -93,7 +93,7 @@ impl Steps {
                     (false, false) => ("failed, which is a warning", Role::Warn),
                 };
                 let text = format!("{} of {} {word}", checked.check, checked.asset);
-                change.lines = Some(self.line(title, "CHECK", role, &text));
+                change.lines = Some(self.line(title, "CHECK", role, &one_line(&text)));
             }
             RunEventKind::Log => change.lines = self.logged(title, event),
             _ if self.detail.level == Some(LogLevel::Debug) => {

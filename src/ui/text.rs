@@ -52,6 +52,35 @@ pub fn one_line(text: &str) -> String {
     out
 }
 
+/// JSON in which nothing has power over a terminal or a CI runner: what [`sanitize`] would take away
+/// or escape, and what a runner would take for a command, is written as JSON's own escapes, so it
+/// means the same as before. A line of JSON never begins with the other kind of command.
+pub fn harmless_json(json: String) -> String {
+    let json = if json.chars().any(is_unsafe) {
+        let mut out = String::with_capacity(json.len());
+        let mut units = [0; 2];
+        for c in json.chars() {
+            if is_unsafe(c) {
+                for unit in c.encode_utf16(&mut units) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            } else {
+                out.push(c);
+            }
+        }
+        out
+    } else {
+        json
+    };
+    if json.contains("##") {
+        json.replace("##[", "#\\u0023[")
+            .replace("##vso[", "#\\u0023vso[")
+    } else {
+        json
+    }
+}
+
 /// Controls of C0 and C1, bidirectional controls (which make a line read differently from what it
 /// holds), line separators, invisible tag characters and the
 /// two that XML cannot hold.
@@ -266,6 +295,17 @@ mod tests {
         let once = sanitize(hostile).into_owned();
         assert_eq!(sanitize(&once), once);
         assert!(!once.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn json_means_the_same_without_its_powers() {
+        let hostile = "\u{1b}[31m\u{9b}m\u{202e}\u{7f}\u{e0041}ä\r\n##[add-mask]x ##vso[y]";
+        let json = serde_json::json!({ "said": hostile }).to_string();
+        let harmless = harmless_json(json);
+        assert!(!harmless.chars().any(is_unsafe), "{harmless:?}");
+        assert!(!harmless.contains("##"), "{harmless}");
+        let read: serde_json::Value = serde_json::from_str(&harmless).unwrap();
+        assert_eq!(read["said"], hostile);
     }
 
     #[test]
