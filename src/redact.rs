@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::model::Security;
+
 /// Names that every child sees, where they are set.
 const NAMES: &[&str] = &[
     "CI",
@@ -64,6 +66,23 @@ pub fn may_be_named(name: &str) -> bool {
     !NEVER.contains(&name)
 }
 
+/// The variables by which what a child asks daglab for passes the same gate as its parent, whatever
+/// folder it asks from and whichever layer the settings came from; none out of the sandbox.
+pub fn sandbox(security: &Security) -> BTreeMap<String, String> {
+    if !security.sandbox_mode {
+        return BTreeMap::new();
+    }
+    // JSON, which is YAML, as variables are read.
+    let allowed = serde_json::json!(security.allowed_operations).to_string();
+    BTreeMap::from([
+        (
+            "DAGLAB_SECURITY__SANDBOX_MODE".to_owned(),
+            "true".to_owned(),
+        ),
+        ("DAGLAB_SECURITY__ALLOWED_OPERATIONS".to_owned(), allowed),
+    ])
+}
+
 /// The variables that children may see: the list above and what the user named.
 pub fn allowed<I>(variables: I, named: &[String]) -> BTreeMap<String, String>
 where
@@ -116,5 +135,21 @@ mod tests {
             names(&["DATABASE_URL", "DAGSTER_HOME"]),
             ["DATABASE_URL", "LC_ALL", "PATH"]
         );
+    }
+
+    #[test]
+    fn a_child_is_in_the_sandbox_of_its_parent() {
+        let mut security = Security::default();
+        assert!(sandbox(&security).is_empty());
+        security.sandbox_mode = true;
+        for allowed in [vec![], vec!["launchRun".to_owned()]] {
+            security.allowed_operations = allowed;
+            let request = crate::config::Request {
+                env: sandbox(&security).into_iter().collect(),
+                ..crate::config::Request::default()
+            };
+            let loaded = crate::config::load(&request).unwrap();
+            assert_eq!(loaded.settings.security, security);
+        }
     }
 }

@@ -175,6 +175,7 @@ async fn python(
         variables.entry(name).or_insert(value);
     }
     variables.extend(env.env.clone());
+    variables.extend(redact::sandbox(&settings.security));
     let mut path: Vec<String> = env
         .pythonpath
         .iter()

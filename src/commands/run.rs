@@ -16,6 +16,12 @@ use super::{Context, Failure};
 use crate::completion;
 use crate::config::model::LogLevel;
 use crate::config::{FlagValue, Loaded, ci};
+use crate::dagster::Error as DagsterError;
+use crate::dagster::gate::Gate;
+use crate::dagster::operations::{
+    CancelPartitionBackfill, LaunchPartitionBackfill, LaunchRun, LaunchRunReexecution,
+    Operation as _, TerminateRun,
+};
 use crate::error::{Diagnose, ExitStatus};
 use crate::project::{self, DetectRequest, TargetFlags};
 use crate::run::Emit;
@@ -228,6 +234,29 @@ pub async fn run(args: &RunArgs, context: &Context) -> Result<ExitStatus, Failur
 }
 
 impl RunArgs {
+    /// Asks the gate before anything is sent: a run that the sandbox refuses, or that could not be
+    /// cancelled when its time is over, is not even prepared.
+    fn pass(&self, gate: &Gate) -> Result<(), DagsterError> {
+        let is_backfill =
+            self.partition_range.is_some() || self.follow.as_deref().is_some_and(is_backfill);
+        if self.follow.is_none() && !self.validate_only {
+            gate.pass(if self.reexecute.is_some() || self.from_failure.is_some() {
+                &LaunchRunReexecution::DESCRIBED
+            } else if is_backfill {
+                &LaunchPartitionBackfill::DESCRIBED
+            } else {
+                &LaunchRun::DESCRIBED
+            })?;
+        }
+        if self.cancel_on_timeout && !self.no_wait && !self.validate_only {
+            gate.pass(match is_backfill {
+                true => &CancelPartitionBackfill::DESCRIBED,
+                false => &TerminateRun::DESCRIBED,
+            })?;
+        }
+        Ok(())
+    }
+
     /// The flags that are settings, for the topmost layer.
     fn flags(&self) -> Vec<FlagValue> {
         let timeout = FlagValue::given("performance.max_wait_time", self.timeout, "--timeout");
@@ -294,6 +323,12 @@ impl RunArgs {
             progress.borrow_mut().handle(event);
         })
     }
+}
+
+/// Whether an id is that of a backfill: Dagster's ids of runs are UUIDs, those of backfills are short
+/// words.
+fn is_backfill(id: &str) -> bool {
+    !id.contains('-')
 }
 
 /// Reads `START...END`.

@@ -9,7 +9,7 @@ use crate::ci::outcome::Outcome;
 use crate::ci::pipeline;
 use crate::ci::plan::Plan;
 use crate::commands::prepare::{Begun, Setting};
-use crate::commands::{Context, Failure};
+use crate::commands::{Context, Failure, connect};
 use crate::config::Loaded;
 use crate::error::ExitStatus;
 use crate::host::instance::Kind;
@@ -32,6 +32,7 @@ pub(super) async fn run(
             "`--validate-only` asks a server; leave out `--ephemeral`, or use `daglab ci`";
         return Err(Error::Usage(message.to_owned()).into());
     }
+    args.pass(&connect::patience(&loaded.settings).gate)?;
     let mut runs = request.plan(&project.root, loaded)?;
     for run in &mut runs {
         run.location.clone_from(&args.location);

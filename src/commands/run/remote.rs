@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::report::{self, Exit, Facts};
-use super::{OutputArg, RunArgs};
+use super::{OutputArg, RunArgs, is_backfill};
 use crate::commands::connect::Unanswered;
 use crate::commands::{Context, Failure};
 use crate::config::{Loaded, Placed};
@@ -25,7 +25,7 @@ use crate::run::schedule::Schedule;
 use crate::run::{Emit, Refusal, Runner, Wait};
 use crate::supervise::cancel::{Cancel, Reason};
 use crate::ui::progress::Event;
-use crate::ui::text::one_line;
+use crate::ui::text::{harmless_json, one_line};
 
 /// What is asked for, and what it is asked of.
 struct Asked<'a> {
@@ -55,6 +55,7 @@ pub(super) async fn run(
         request,
     };
     let client = args.connect.client(context, loaded, root)?;
+    args.pass(client.gate())?;
     let server = client.url().to_owned();
     let cancel = Cancel::on_signals()?;
     let several = request.jobs.len().max(1) * request.partitions.len().max(1) > 1;
@@ -167,8 +168,7 @@ impl Asked<'_> {
     ) -> Result<Option<(PlannedRun, Action)>, Failure> {
         let args = self.args;
         let (id, action) = match (&args.follow, &args.reexecute, &args.from_failure) {
-            // Dagster's ids of runs are UUIDs, those of backfills are short words.
-            (Some(id), ..) if !id.contains('-') => (id, Action::FollowBackfill(id.clone())),
+            (Some(id), ..) if is_backfill(id) => (id, Action::FollowBackfill(id.clone())),
             (Some(id), ..) => (id, Action::Follow(id.clone())),
             (_, Some(parent), _) | (_, _, Some(parent)) => {
                 let action = Action::Reexecute {
@@ -280,7 +280,7 @@ fn validated(args: &RunArgs, context: &Context, batch: &Batch) -> Result<ExitSta
             })
         });
         let value = json!({ "valid": true, "runs": runs.collect::<Vec<_>>() });
-        format!("{value}\n")
+        harmless_json(value.to_string()) + "\n"
     };
     context.printer.result(&text).map_err(Failure::output)?;
     Ok(ExitStatus::Success)
