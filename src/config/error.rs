@@ -1,6 +1,7 @@
 //! What can be wrong with a configuration, with the line of the user's file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Diagnose, ExitStatus};
 
@@ -11,18 +12,45 @@ pub struct Place {
     pub file: PathBuf,
     /// Line and column, counted from 1; nothing for the whole file.
     pub at: Option<(usize, usize)>,
-    /// The line's text.
-    pub line: String,
+    /// The line's text, which places in it share: a file may be one long line of many values.
+    pub line: Arc<str>,
+}
+
+/// How much of a line is shown on either side of a place, in characters.
+const BESIDE: usize = 100;
+
+/// The lines of a text, for many places in it.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    file: &'a Path,
+    lines: Vec<Arc<str>>,
+}
+
+impl<'a> Lines<'a> {
+    /// Of a file with this text.
+    pub fn of(file: &'a Path, text: &str) -> Self {
+        Self {
+            file,
+            lines: text.lines().map(Arc::from).collect(),
+        }
+    }
+
+    /// A place in it.
+    pub fn place(&self, at: (usize, usize)) -> Place {
+        let line = self.lines.get(at.0.saturating_sub(1)).cloned();
+        Place {
+            file: self.file.to_owned(),
+            at: Some(at),
+            line: line.unwrap_or_default(),
+        }
+    }
 }
 
 impl Place {
     /// A place in a file with this text.
     pub fn new(file: &Path, at: (usize, usize), text: &str) -> Self {
-        let line = text
-            .lines()
-            .nth(at.0.saturating_sub(1))
-            .unwrap_or_default()
-            .to_owned();
+        let line = text.lines().nth(at.0.saturating_sub(1));
+        let line = line.unwrap_or_default().into();
         Self {
             file: file.to_owned(),
             at: Some(at),
@@ -35,7 +63,7 @@ impl Place {
         Self {
             file: file.to_owned(),
             at: None,
-            line: String::new(),
+            line: Arc::default(),
         }
     }
 
@@ -47,16 +75,24 @@ impl Place {
         };
         let number = line.to_string();
         let margin = " ".repeat(number.len());
+        let before = column.saturating_sub(1);
+        let begin = before.saturating_sub(BESIDE);
+        let mut rest = self.line.chars().skip(begin);
+        let mut shown: String = rest.by_ref().take(before - begin + BESIDE).collect();
+        if begin > 0 {
+            shown.insert(0, '…');
+        }
         // Tabs stay tabs, so that the arrow stands where the eye expects it.
-        let indent: String = self
-            .line
+        let indent: String = shown
             .chars()
-            .take(column.saturating_sub(1))
+            .take(before - begin + usize::from(begin > 0))
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
+        if rest.next().is_some() {
+            shown.push('…');
+        }
         format!(
-            "{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {}\n{margin} | {indent}^",
-            self.line
+            "{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {shown}\n{margin} | {indent}^"
         )
     }
 }

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::ci::{self, expand_short_forms};
-use super::error::{Error, Place, Problem, Source};
+use super::error::{Error, Lines, Place, Problem, Source};
 use super::model::Settings;
-use super::tree::{self, LARGEST_FILE, Node};
+use super::tree::{self, Node};
 
 /// The file's name.
 pub const FILE: &str = "daglab.yaml";
@@ -239,17 +239,11 @@ fn file_layer(path: &Path) -> Result<Option<Layer>, Error> {
         path: path.to_owned(),
         source,
     };
-    let length = match std::fs::metadata(path) {
-        Ok(meta) => meta.len(),
+    let text = match tree::read(path) {
+        Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    if length > LARGEST_FILE {
-        return Err(failed(std::io::Error::other(format!(
-            "it has {length} bytes"
-        ))));
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
     let node = if path
         .extension()
         .is_some_and(|extension| extension == "toml")
@@ -261,7 +255,8 @@ fn file_layer(path: &Path) -> Result<Option<Layer>, Error> {
     } else {
         tree::parse_yaml(&text, path)?
     };
-    let mut layer = layer_of(&node, |at| Origin::File(Place::new(path, at, &text)));
+    let lines = Lines::of(path, &text);
+    let mut layer = layer_of(&node, |at| Origin::File(lines.place(at)));
     expand_short_forms(&mut layer.values);
     Ok(Some(layer))
 }
@@ -391,7 +386,15 @@ pub(super) fn forget_replaced(
         }
         _ => {
             let inside = format!("{path}.");
-            origins.retain(|key, _| !key.starts_with(&inside));
+            let gone: Vec<String> = origins
+                .range(inside.clone()..)
+                .map(|(key, _)| key)
+                .take_while(|key| key.starts_with(&inside))
+                .cloned()
+                .collect();
+            for key in gone {
+                origins.remove(&key);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::Loaded;
-use super::error::{Error, Place};
+use super::error::{Error, Lines, Place};
 use super::layers::{Layer, Origin, Origins, forget_replaced, layer_of, merge};
 use super::tree;
 
@@ -21,9 +21,9 @@ impl Placed {
     /// Reads YAML, of which JSON is a part; `file` is what to call it in errors. What is not a
     /// mapping is refused.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Error> {
-        let layer = layer_of(&tree::parse_yaml(text, file)?, |at| {
-            Origin::File(Place::new(file, at, text))
-        });
+        let node = tree::parse_yaml(text, file)?;
+        let lines = Lines::of(file, text);
+        let layer = layer_of(&node, |at| Origin::File(lines.place(at)));
         Self::of_layer(layer).ok_or_else(|| {
             let message = "it must be a mapping of keys to values";
             Error::syntax(message, Place::new(file, (1, 1), text))

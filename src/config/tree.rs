@@ -1,13 +1,16 @@
 //! Text of the user's, read as values that know their place.
 //!
 //! Configuration is data: tags that would make anything else of it are refused, and aliases may
-//! not grow the whole beyond [`LARGEST`] values, whatever a file of a few lines claims.
+//! not grow the whole beyond [`LARGEST`] values and [`LARGEST_TEXT`], whatever a file of a few lines
+//! claims.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use saphyr::{Scalar, ScalarStyle};
-use saphyr_parser::{Event, Parser, Span};
+use saphyr_parser::{Event, Parser, Span, Tag};
 use serde_json::{Map, Value};
 
 use super::error::{Error, Place};
@@ -15,11 +18,27 @@ use super::error::{Error, Place};
 /// The most values one file may hold, aliases counted each time.
 const LARGEST: usize = 100_000;
 
-/// The deepest nesting.
+/// The most bytes of all values and of the paths to them, aliases counted each time.
+const LARGEST_TEXT: usize = 64 * 1024 * 1024;
+
+/// The deepest nesting, aliases counted.
 const DEEPEST: usize = 64;
 
-/// The largest file, in bytes.
+/// The largest text, in bytes.
 pub const LARGEST_FILE: u64 = 4 * 1024 * 1024;
+
+/// Reads a file, which may claim to be empty and never end.
+pub fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(LARGEST_FILE + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_FILE {
+        let message = format!("it has more than {LARGEST_FILE} bytes");
+        return Err(io::Error::other(message));
+    }
+    Ok(text)
+}
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -90,11 +109,16 @@ impl Node {
 
 /// Reads YAML. An empty document is an empty mapping.
 pub fn parse_yaml(text: &str, file: &Path) -> Result<Node, Error> {
+    if text.len() as u64 > LARGEST_FILE {
+        let message = format!("the text has more than {LARGEST_FILE} bytes");
+        return Err(Error::syntax(message, Place::whole(file)));
+    }
     let mut builder = Builder {
         file,
         text,
         anchors: HashMap::new(),
-        budget: LARGEST,
+        values: LARGEST,
+        bytes: LARGEST_TEXT,
     };
     let mut parser = Parser::new_from_str(text);
     let mut root = None;
@@ -109,7 +133,7 @@ pub fn parse_yaml(text: &str, file: &Path) -> Result<Node, Error> {
             | Event::DocumentStart(_)
             | Event::DocumentEnd
             | Event::Nothing => {}
-            event => root = Some(builder.node(event, span, &mut parser, 0)?),
+            event => root = Some(builder.node(event, span, &mut parser, Way::default())?.0),
         }
     }
     Ok(match root {
@@ -133,8 +157,47 @@ pub fn yaml_to_json(text: &str, file: &Path) -> Result<Value, Error> {
 struct Builder<'a> {
     file: &'a Path,
     text: &'a str,
-    anchors: HashMap<usize, Node>,
-    budget: usize,
+    anchors: HashMap<usize, (Node, Size)>,
+    /// How many more values there may be.
+    values: usize,
+    /// How many more bytes they may have.
+    bytes: usize,
+}
+
+/// How far from the root a value is.
+#[derive(Clone, Copy, Default)]
+struct Way {
+    /// How many lists and mappings it is in.
+    depth: usize,
+    /// The length of its path.
+    length: usize,
+}
+
+impl Way {
+    fn into(self, part: usize) -> Self {
+        Self {
+            depth: self.depth + 1,
+            length: self.length + part + 1,
+        }
+    }
+}
+
+/// What a value costs wherever it stands again.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    values: usize,
+    /// Of its texts, and of the paths to its parts as seen from itself.
+    bytes: usize,
+    height: usize,
+}
+
+impl Size {
+    /// Adds a part, and how long its name is.
+    fn add(&mut self, part: Self, name: usize) {
+        self.values += part.values;
+        self.bytes += part.bytes + part.values * (name + 1);
+        self.height = self.height.max(part.height + 1);
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -148,13 +211,26 @@ impl<'a> Builder<'a> {
         Error::syntax(error.info(), Place::new(self.file, at, self.text))
     }
 
-    fn spend(&mut self, span: &Span, count: usize) -> Result<(), Error> {
-        match self.budget.checked_sub(count) {
-            Some(left) => {
-                self.budget = left;
+    /// Takes a value off the budgets, by what it costs where it stands.
+    fn spend(&mut self, span: &Span, size: Size, way: Way) -> Result<(), Error> {
+        if way.depth + size.height > DEEPEST {
+            return Err(self.error(span, format!("nested more than {DEEPEST} levels deep")));
+        }
+        let values = self.values.checked_sub(size.values);
+        let bytes = size.bytes + size.values * way.length;
+        match (values, self.bytes.checked_sub(bytes)) {
+            (Some(values), Some(bytes)) => {
+                self.values = values;
+                self.bytes = bytes;
                 Ok(())
             }
-            None => Err(self.error(span, format!("more than {LARGEST} values, aliases counted"))),
+            (None, _) => {
+                Err(self.error(span, format!("more than {LARGEST} values, aliases counted")))
+            }
+            (_, None) => Err(self.error(
+                span,
+                format!("more than {LARGEST_TEXT} bytes of values, aliases counted"),
+            )),
         }
     }
 
@@ -163,74 +239,98 @@ impl<'a> Builder<'a> {
         event: Event<'a>,
         span: Span,
         parser: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
-        depth: usize,
-    ) -> Result<Node, Error> {
-        if depth > DEEPEST {
-            return Err(self.error(&span, format!("nested more than {DEEPEST} levels deep")));
+        way: Way,
+    ) -> Result<(Node, Size), Error> {
+        let mut size = Size {
+            values: 1,
+            ..Size::default()
+        };
+        if let Event::Alias(id) = event {
+            let Some((node, size)) = self.anchors.get(&id) else {
+                return Err(self.error(&span, "an alias inside of what it names"));
+            };
+            let (node, size) = (node.clone(), *size);
+            self.spend(&span, size, way)?;
+            return Ok((node, size));
         }
-        self.spend(&span, 1)?;
+        if let Event::Scalar(text, ..) = &event {
+            size.bytes = text.len();
+        }
+        self.spend(&span, size, way)?;
         let at = (span.start.line(), span.start.col() + 1);
         let (anchor, kind) = match event {
-            Event::Alias(id) => {
-                let Some(node) = self.anchors.get(&id).cloned() else {
-                    return Err(self.error(&span, "an alias inside of what it names"));
-                };
-                self.spend(&span, size(&node))?;
-                return Ok(node);
-            }
             Event::Scalar(text, style, anchor, tag) => {
-                if let Some(tag) = tag.as_deref().filter(|tag| !tag.is_yaml_core_schema()) {
-                    let tag = format!("the tag `{}{}` is not allowed", tag.handle, tag.suffix);
-                    return Err(self.error(&span, tag));
-                }
+                self.check_tag(&span, tag.as_deref(), None)?;
                 let scalar = Scalar::parse_from_cow_and_metadata(text, style, tag.as_ref())
                     .ok_or_else(|| self.error(&span, "the value does not fit its tag"))?;
                 (anchor, Kind::Scalar(scalar_to_json(scalar, style)))
             }
-            Event::SequenceStart(anchor, _) => {
+            Event::SequenceStart(anchor, tag) => {
+                self.check_tag(&span, tag.as_deref(), Some("seq"))?;
                 let mut items = Vec::new();
                 loop {
                     let (event, span) = self.next(parser)?;
                     if matches!(event, Event::SequenceEnd) {
                         break;
                     }
-                    items.push(self.node(event, span, parser, depth + 1)?);
+                    let digits = items.len().checked_ilog10().unwrap_or_default() as usize + 1;
+                    let (item, of_item) = self.node(event, span, parser, way.into(digits))?;
+                    size.add(of_item, digits);
+                    items.push(item);
                 }
                 (anchor, Kind::List(items))
             }
-            Event::MappingStart(anchor, _) => (anchor, Kind::Map(self.mapping(parser, depth)?)),
+            Event::MappingStart(anchor, tag) => {
+                self.check_tag(&span, tag.as_deref(), Some("map"))?;
+                (anchor, Kind::Map(self.mapping(parser, way, &mut size)?))
+            }
             _ => return Err(self.error(&span, "not a value")),
         };
         let node = Node { at, kind };
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            self.anchors.insert(anchor, (node.clone(), size));
         }
-        Ok(node)
+        Ok((node, size))
+    }
+
+    /// Refuses a tag that is not of YAML's own; on a list or a mapping, any but its own.
+    fn check_tag(&self, span: &Span, tag: Option<&Tag>, own: Option<&str>) -> Result<(), Error> {
+        match tag {
+            Some(tag) if !tag.is_yaml_core_schema() || own.is_some_and(|own| tag.suffix != own) => {
+                let message = format!("the tag `{}{}` is not allowed", tag.handle, tag.suffix);
+                Err(self.error(span, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn mapping(
         &mut self,
         parser: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
-        depth: usize,
+        way: Way,
+        size: &mut Size,
     ) -> Result<Vec<Entry>, Error> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut lines: HashMap<String, usize> = HashMap::new();
         loop {
             let (event, span) = self.next(parser)?;
             if matches!(event, Event::MappingEnd) {
                 return Ok(entries);
             }
-            let key = self.node(event, span, parser, depth + 1)?;
+            let (key, _) = self.node(event, span, parser, way.into(0))?;
             let name = match key.kind {
                 Kind::Scalar(Value::String(name)) => name,
                 Kind::Scalar(value) => value.to_string(),
                 _ => return Err(self.error(&span, "a key must be a plain name")),
             };
-            if let Some((_, first, _)) = entries.iter().find(|(other, ..)| *other == name) {
-                let message = format!("`{name}` stands here twice, first in line {}", first.0);
+            if let Some(first) = lines.insert(name.clone(), key.at.0) {
+                let message = format!("`{name}` stands here twice, first in line {first}");
                 return Err(self.error(&span, message));
             }
             let (event, span) = self.next(parser)?;
-            let value = self.node(event, span, parser, depth + 1)?;
+            let (value, of_value) = self.node(event, span, parser, way.into(name.len()))?;
+            size.values += 1;
+            size.add(of_value, name.len());
             entries.push((name, key.at, value));
         }
     }
@@ -261,19 +361,6 @@ fn scalar_to_json(scalar: Scalar<'_>, style: ScalarStyle) -> Value {
         }
         Scalar::FloatingPoint(value) => Value::String(value.to_string()),
         Scalar::String(value) => Value::String(value.into_owned()),
-    }
-}
-
-fn size(node: &Node) -> usize {
-    match &node.kind {
-        Kind::Scalar(_) => 1,
-        Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Kind::Map(entries) => {
-            1 + entries
-                .iter()
-                .map(|(_, _, node)| 1 + size(node))
-                .sum::<usize>()
-        }
     }
 }
 
@@ -371,9 +458,65 @@ mod tests {
     }
 
     #[test]
+    fn few_bytes_do_not_become_many() {
+        // A long text, again and again.
+        let long = "x".repeat(1 << 20);
+        let again = "*a,".repeat(1000);
+        let error = yaml(&format!("a: &a {long}\nb: [{again}]")).unwrap_err();
+        assert!(error.contains("bytes of values"), "{error}");
+        // A long name, which is part of the path to everything below.
+        let below = "1,".repeat(10_000);
+        let error = yaml(&format!("? {long}\n: [{below}]")).unwrap_err();
+        assert!(error.contains("bytes of values"), "{error}");
+        // Depth that no line has.
+        let mut deep = "a0: &a0 [x]\n".to_owned();
+        for level in 1..80 {
+            deep.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+        }
+        assert!(yaml(&deep).unwrap_err().contains("levels deep"));
+        let large = format!("a: {}", "x".repeat(LARGEST_FILE as usize));
+        assert!(
+            yaml(&large)
+                .unwrap_err()
+                .contains("more than 4194304 bytes")
+        );
+    }
+
+    #[test]
+    fn many_values_are_read_in_no_time() {
+        let begun = std::time::Instant::now();
+        let pairs: Vec<String> = (0..45_000).map(|n| format!("key_{n}: {n}")).collect();
+        for text in [format!("{{{}}}", pairs.join(", ")), pairs.join("\n")] {
+            let placed = crate::config::Placed::parse(&text, Path::new("x.yaml")).unwrap();
+            assert_eq!(placed.value().len(), 45_000);
+            let place = placed.place(&["key_44999".to_owned()]).unwrap();
+            assert!(place.snippet().len() < 1000, "{}", place.snippet());
+        }
+        // Quadratic, it takes minutes and gigabytes.
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_file_that_never_ends_is_refused() {
+        let error = read(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().contains("more than"), "{error}");
+    }
+
+    #[test]
     fn what_is_not_data_is_refused() {
         assert!(yaml("a: !!python/object:os.system x").is_err());
-        assert!(yaml("a: !env X").unwrap_err().contains("is not allowed"));
+        for tagged in [
+            "!env X",
+            "!env [X]",
+            "!env {x: 1}",
+            "!!python/tuple [1]",
+            "!!set {x}",
+        ] {
+            let error = yaml(&format!("a: {tagged}")).unwrap_err();
+            assert!(error.contains("is not allowed"), "{tagged}: {error}");
+        }
+        let plain = yaml("a: !!seq [1]\nb: !!map {c: !!str 1}").unwrap();
+        assert_eq!(plain, serde_json::json!({"a": [1], "b": {"c": "1"}}));
         assert!(yaml("a: 1\na: 2").unwrap_err().contains("twice"));
         assert!(yaml(&"[".repeat(500)).is_err());
         assert!(yaml("a: [1").is_err());

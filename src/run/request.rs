@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 
 use super::plan::{Executor, PlannedRun, Policy, Selection};
 use crate::config::error::Error as ConfigError;
-use crate::config::tree::LARGEST_FILE;
-use crate::config::{Loaded, Placed};
+use crate::config::{Loaded, Placed, tree};
 use crate::error::{Diagnose, ExitStatus};
 
 /// What to call run config that stands on the command line.
@@ -207,12 +206,7 @@ fn read(path: &Path, name: &Path) -> Result<Placed, Error> {
         path: name.to_owned(),
         source,
     };
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > LARGEST_FILE {
-        let message = format!("it has {length} bytes, more than {LARGEST_FILE}");
-        return Err(failed(std::io::Error::other(message)));
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = tree::read(path).map_err(failed)?;
     Ok(Placed::parse(&text, name)?)
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Filters, Planner};
 use crate::ci::error::Error;
-use crate::config::{Placed, ci};
+use crate::config::{Placed, ci, tree};
 use crate::error::Diagnose;
 use crate::run::plan::{PlannedRun, Selection};
 use crate::run::request::texts;
@@ -93,7 +93,7 @@ impl Planner<'_> {
             return Ok(own);
         };
         let full = self.root.join(file);
-        let text = std::fs::read_to_string(&full).map_err(|error| {
+        let text = tree::read(&full).map_err(|error| {
             let place = format!("{path}.run_config_file");
             self.error(
                 format!("could not read the run config `{file}`: {error}"),
