@@ -10,13 +10,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-say() { printf '%s\n' "$*" >&2; }
-fail() {
-    say "error: $1"
-    [[ $# -lt 2 ]] || say "hint: $2"
-    exit 3
-}
-has() { command -v "$1" >/dev/null 2>&1; }
+source scripts/python-environment.sh
 
 browser() {
     local name
@@ -48,19 +42,6 @@ system_packages() {
     fi
 }
 
-install_packages() { # VENV LOCK
-    local python="$1/bin/python"
-    local uv_version
-    uv_version=$(sed -n 's/^uv==\([^ ;]*\).*/\1/p' "$2")
-    "$python" -m pip install --quiet --disable-pip-version-check "uv==$uv_version" >&2
-    if "$1/bin/uv" pip install --quiet --python "$python" --compile-bytecode -r "$2" >&2; then
-        return 0
-    fi
-    # A machine may have an index configured for pip alone.
-    say "uv could not install the packages; trying pip"
-    "$python" -m pip install --quiet --disable-pip-version-check -r "$2" >&2
-}
-
 if ! has cargo; then
     fail "no cargo" "install Rust with rustup"
 fi
@@ -83,7 +64,9 @@ if [[ ! -e $venv/.complete ]]; then
     say "Making the Python environment of the tests in $venv"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    install_packages "$venv" "$lock"
+    uv=$(sed -n 's/^uv==\([^ ;]*\).*/\1/p' "$lock")
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "uv==$uv" >&2
+    install_locked "$venv/bin" "$venv/bin/python" "$lock"
     # Found by tests that want uv, without the environment's python on PATH.
     mkdir "$venv/tools"
     ln -s ../bin/uv "$venv/tools/uv"

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
-use crate::commands::{Context, Failure, ci, completions, config, discover, export};
+use crate::commands::{Context, Failure, ci, completions, config, discover, export, run};
 use crate::completion;
 use crate::log::Log;
 use crate::supervise::guard::{self, Role};
@@ -72,6 +72,8 @@ pub enum ColorChoice {
 pub enum Command {
     /// Validate and run a project's jobs, assets and notebooks, and report
     Ci(ci::CiArgs),
+    /// Launch jobs or assets, and follow them to their ends
+    Run(Box<run::RunArgs>),
     /// Print the script that makes a shell complete daglab's command lines
     Completions(completions::CompletionsArgs),
     /// Show what is configured, and where each value comes from
@@ -88,6 +90,7 @@ impl Command {
         match self {
             Self::Ci(args) => !args.plan,
             Self::Export(_) => true,
+            Self::Run(args) => args.ephemeral,
             Self::Completions(_) | Self::Config(_) | Self::Discover(_) => false,
         }
     }
@@ -146,6 +149,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         Command::Discover(args) => in_runtime(discover::run(&args, &context)),
         Command::Ci(args) => in_runtime(ci::run(&args, &context)),
         Command::Export(args) => in_runtime(export::run(&args, &context)),
+        Command::Run(args) => in_runtime(run::run(&args, &context)),
     };
     if let Some(workdir) = &context.workdir {
         descendants::end_all();

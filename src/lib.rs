@@ -1,7 +1,7 @@
 //! daglab: continuous integration for Dagster repositories and their marimo notebooks.
 //!
 //! The main job flows one way through these rooms: [`config`] says what the user wants,
-//! [`project`] what is there, [`ci`] plans and executes through [`host`] and [`dagster`],
+//! [`project`] what is there, [`ci`] plans and executes through [`host`] and [`dagster`], [`run`] launches,
 //! [`marimo`] reads what the notebooks came to, [`publish`] stores the files, and [`report`] shows
 //! the one value that is left, a [`report::model::CiReport`].
 
@@ -20,5 +20,6 @@ pub mod project;
 pub mod publish;
 pub mod redact;
 pub mod report;
+pub mod run;
 pub mod supervise;
 pub mod ui;

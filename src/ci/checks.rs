@@ -24,14 +24,14 @@ pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
         return;
     }
     session.warm.wait().await;
-    let place = session.schedule.place().await;
+    let place = session.runner.schedule.place().await;
     let mut argv = vec!["check".to_owned(), "--format".to_owned(), "json".to_owned()];
     argv.extend(paths);
     let task = Task {
         entry: Entry::Marimo,
         argv,
         env: BTreeMap::from([("NO_COLOR".to_owned(), Some("1".to_owned()))]),
-        cwd: session.root.clone(),
+        cwd: session.runner.root.clone(),
         stdout: dir.join("check.json"),
         stderr: dir.join("check.log"),
     };
@@ -42,7 +42,7 @@ pub async fn run(session: &Session, plan: &Plan, dir: &Path) {
     drop(place);
     let output = left::read(&task.stdout, LARGEST).unwrap_or_default();
     let output = String::from_utf8_lossy(&output);
-    match check::parse(&output, &session.root, plan.strict).filter(|_| ended) {
+    match check::parse(&output, &session.runner.root, plan.strict).filter(|_| ended) {
         Some(found) => found.into_iter().for_each(|finding| session.find(finding)),
         None => {
             let last = tail(&task.stderr, 1);

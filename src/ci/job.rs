@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::plan::Plan;
-use super::session::Emit;
 use crate::dagster::ClientConfig;
 use crate::host::instance::{self, Location};
 use crate::host::{Interpreter, Isolation};
 use crate::report::model::ProjectInfo;
+use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
 use crate::supervise::workdir::Workdir;
 
@@ -33,6 +33,8 @@ pub struct Job<'a> {
     pub instance: Option<instance::Kind>,
     /// Where the empty databases of this version of Dagster are kept.
     pub template: PathBuf,
+    /// Whether logs of runs are stored as files.
+    pub keep_logs: bool,
     /// Whether pictures among the outputs are stored as files.
     pub keep_pictures: bool,
     /// Whether the latest run of a job gets a link when the plan launches none.

@@ -2,7 +2,6 @@
 
 use super::attempt::{self, Attempt, Verdict};
 use super::plan::PlannedNotebook;
-use super::schedule::Done;
 use super::session::Session;
 use crate::host::tail;
 use crate::marimo::events::Events;
@@ -12,6 +11,7 @@ use crate::marimo::source::{self, Source};
 use crate::publish::Source as File;
 use crate::redact;
 use crate::report::model::{CellError, NotebookReport, NotebookStatus};
+use crate::run::schedule::Done;
 use crate::supervise::left;
 use crate::ui::progress::{Event, Finished, Kind};
 use crate::ui::text::sanitize;
@@ -26,7 +26,7 @@ pub async fn run(session: &Session, planned: &PlannedNotebook, runs: &[String]) 
         report.reason = Some(reason);
     } else {
         session.warm.wait().await;
-        let place = session.schedule.place().await;
+        let place = session.runner.schedule.place().await;
         session.emit(Event::Started {
             kind: Kind::Notebook,
             title: planned.path.clone(),
@@ -76,7 +76,7 @@ async fn skip_reason(
         return planned.skip.clone();
     }
     for index in &planned.needs {
-        if session.schedule.wait_for(*index).await == Done::Badly {
+        if session.runner.schedule.wait_for(*index).await == Done::Badly {
             return Some(format!(
                 "it needs the run `{}`, which did not succeed",
                 runs[*index]
@@ -84,7 +84,7 @@ async fn skip_reason(
         }
     }
     if planned.needs_dagster
-        && let Err(why) = session.dagster.wait().await
+        && let Err(why) = session.runner.dagster.wait().await
     {
         return Some(format!("it needs Dagster: {why}"));
     }

@@ -10,7 +10,7 @@ use crate::report::model::{LocationReport, Severity};
 /// Dagster loads a location whose resources read variables that are not set; its runs then fail.
 pub(super) async fn unset_variables(session: &Session, workspace: &Workspace) {
     let env = &session.host.interpreter().env;
-    let required = match session.client.required_env_vars(workspace).await {
+    let required = match session.runner.client.required_env_vars(workspace).await {
         Ok(required) => required,
         Err(error) => {
             let message = format!("the variables that resources read are not known: {error}");

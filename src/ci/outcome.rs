@@ -7,14 +7,15 @@ use std::time::Instant;
 use super::error::Error;
 use super::job::Job;
 use super::plan::Plan;
-use super::schedule::Results;
 use super::session::finding;
-use super::{notebooks, runs, verdict};
+use super::{notebooks, verdict};
 use crate::error::Diagnose;
 use crate::report::model::{
     Attachment, CiReport, Finding, LocationReport, NotebookReport, ProjectInfo, RunReport,
     RunResult, RunStatus, SCHEMA_VERSION, Severity,
 };
+use crate::run::launch;
+use crate::run::schedule::Results;
 
 /// What became of a plan.
 pub struct Outcome {
@@ -60,7 +61,7 @@ impl Progress {
                 report
             }),
             runs: fill(self.runs.take(), |index| {
-                let mut report = runs::blank(&plan.runs[index]);
+                let mut report = launch::blank(&plan.runs[index]);
                 if matches!(end, End::Cancelled) {
                     report.status = RunStatus::Canceled;
                 }

@@ -66,6 +66,7 @@ async fn wrong_partition(
         (format!("the asset `{key}`: {error}"), hint)
     };
     session
+        .runner
         .client
         .partition_of_asset(asset, partition)
         .await
@@ -87,7 +88,7 @@ pub async fn latest_runs(session: &Session, notebooks: &[NotebookReport]) -> Vec
         let Some(Target::Job { name }) = &notebook.target else {
             continue;
         };
-        let problem = match session.client.latest_run(name).await {
+        let problem = match session.runner.client.latest_run(name).await {
             Ok(Some(run_id)) => {
                 run_ids.push((name.clone(), run_id));
                 continue;

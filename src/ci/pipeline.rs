@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 
 use super::job::Job;
 use super::outcome::{Clock, Done, End, Outcome, Progress};
-use super::session::{Dagster, Session, finding};
+use super::session::{Session, finding};
 use super::start::{self, Started};
-use super::{attach, checks, notebooks, notes, pairing, runs};
+use super::{attach, checks, notebooks, notes, pairing};
 use crate::dagster::discover::Workspace;
 use crate::dagster::launch::TerminatePolicy;
 use crate::dagster::summary::location_reports;
@@ -19,6 +19,7 @@ use crate::host::Entry;
 use crate::host::instance::Instance;
 use crate::publish::local::LocalStore;
 use crate::report::model::Severity;
+use crate::run::{Dagster, launch};
 use crate::ui::progress::Event;
 use crate::ui::text::sanitize;
 
@@ -68,7 +69,7 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     };
     let how = host.isolation(first);
     done.isolation = Some(how.as_str());
-    let workspace = session.dagster.get().and_then(Result::ok);
+    let workspace = session.runner.dagster.get().and_then(Result::ok);
     if let (Some(workspace), Some(instance), End::Done) = (&workspace, &instance, &end) {
         (job.emit)(Event::Phase("attaching links".to_owned()));
         tokio::select! {
@@ -77,7 +78,7 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
         }
         clock.lap("attach");
     }
-    if session.instance_stays && !matches!(end, End::Done) {
+    if session.runner.instance_stays && !matches!(end, End::Done) {
         end_open_runs(&session).await;
     }
     // Someone who pressed Ctrl-C waits for nothing: the host takes its children down.
@@ -88,12 +89,12 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     clock.lap("stop");
 
     done.locations = workspace
-        .map(|workspace| location_reports(&workspace, &session.root))
+        .map(|workspace| location_reports(&workspace, &session.runner.root))
         .unwrap_or_default();
     notes::locations(&session, &job.plan, &mut done.locations);
     notes::degraded(&session, &job);
     done.findings = session.findings.take();
-    if let Err(error) = session.store.into_inner().finish(job.retention_days) {
+    if let Err(error) = session.store.borrow().finish(job.retention_days) {
         tracing::warn!("old files could not be removed: {error}");
     }
     done.report(job, clock, end)
@@ -105,8 +106,8 @@ async fn carry_out(session: &Session, job: &Job<'_>, warm: JoinHandle<()>, progr
     let ready = async {
         let state = await_dagster(session, job).await;
         progress.ready.replace(Some(Instant::now()));
-        (session.emit)(Event::Phase("running".to_owned()));
-        session.dagster.open(state);
+        session.emit(Event::Phase("running".to_owned()));
+        session.runner.dagster.open(state);
     };
     let warm = async {
         if let Err(error) = warm.await {
@@ -122,7 +123,7 @@ async fn carry_out(session: &Session, job: &Job<'_>, warm: JoinHandle<()>, progr
             .map(|(index, planned)| async move {
                 progress
                     .runs
-                    .put(index, runs::run(session, planned, index).await);
+                    .put(index, launch::run(&session.runner, planned, index).await);
             }),
     );
     let names = &names;
@@ -162,6 +163,7 @@ async fn await_dagster(session: &Session, job: &Job<'_>) -> Dagster {
         return Err("no instance was started".into());
     }
     match session
+        .runner
         .client
         .wait_ready(job.start_up, job.locations.len())
         .await
@@ -192,7 +194,7 @@ async fn attach_links(
     }
     let mut planned = attach::plan(&done.notebooks, &run_ids, &job.metadata_key);
     // It does not go through GraphQL, and is allowed or not all the same.
-    let gate = session.client.gate();
+    let gate = session.runner.client.gate();
     if let Some(refused) = planned.iter().find_map(|planned| planned.pass(gate).err()) {
         session.find(attach::refused(&refused));
         planned.retain(|planned| planned.pass(gate).is_ok());
@@ -205,9 +207,9 @@ async fn attach_links(
 
 /// Has runs that are under way marked as cancelled: they end with daglab.
 async fn end_open_runs(session: &Session) {
-    let open = session.open_runs.take();
-    let client = &session.client;
-    let ends = open.iter().map(|run_id| async move {
+    let open = session.runner.open_runs.take();
+    let client = &session.runner.client;
+    let ends = open.keys().map(|run_id| async move {
         if let Err(error) = client
             .terminate(run_id, TerminatePolicy::MarkCanceled)
             .await

@@ -5,22 +5,11 @@
 //! a job exists) is settled when the instance is up.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::report::model::{Finding, Target};
-
-/// Which executor a job gets that did not choose one itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Executor {
-    /// All steps in the run's own process: several times faster for small steps.
-    InProcess,
-    /// The job's own.
-    Job,
-}
+use crate::run::plan::{Executor, PlannedRun, Policy, Selection};
 
 /// The whole plan.
 #[derive(Debug, Clone, Serialize)]
@@ -39,59 +28,6 @@ pub struct Plan {
     pub notebooks: Vec<PlannedNotebook>,
     /// What the user should know that keeps nothing from running.
     pub findings: Vec<Finding>,
-}
-
-/// What bounds an item and what its failure means.
-#[derive(Debug, Clone, Serialize)]
-pub struct Policy {
-    /// How long one attempt may take.
-    #[serde(serialize_with = "seconds", rename = "timeout_s")]
-    pub timeout: Duration,
-    /// How often it is tried again after a failure.
-    pub retries: u32,
-    /// Whether its failure leaves the result alone.
-    pub allow_failure: bool,
-}
-
-/// What a run executes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Selection {
-    /// A job, or some of its assets.
-    Job {
-        /// The job's name.
-        name: String,
-        /// Asset keys, their parts joined by `/`; empty for all.
-        assets: Vec<String>,
-    },
-    /// Assets, by keys, globs and `group:NAME`.
-    Assets(Vec<String>),
-}
-
-/// One run of the plan.
-#[derive(Debug, Clone, Serialize)]
-pub struct PlannedRun {
-    /// What notebooks call it in `needs`.
-    pub name: String,
-    /// What it executes.
-    pub selection: Selection,
-    /// The code location, where the name alone would be ambiguous.
-    pub location: Option<String>,
-    /// Its run config.
-    pub run_config: Value,
-    /// Its tags.
-    pub tags: Vec<(String, String)>,
-    /// Its partition.
-    pub partition: Option<String>,
-    /// The executor policy.
-    pub executor: Executor,
-    /// Its bounds.
-    #[serde(flatten)]
-    pub policy: Policy,
-    /// Where it is configured, for errors: `ci.jobs.0`.
-    pub configured: Option<String>,
-    /// Why it is in the plan.
-    pub why: String,
 }
 
 /// One notebook of the plan.
@@ -129,10 +65,6 @@ pub struct PlannedNotebook {
     pub imports: Vec<String>,
     /// Why it is in the plan.
     pub why: String,
-}
-
-fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(time.as_secs_f64())
 }
 
 impl Plan {

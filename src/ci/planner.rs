@@ -6,12 +6,13 @@ mod runs;
 use std::path::Path;
 
 use super::error::Error;
-use super::plan::{Executor, Plan, PlannedNotebook, PlannedRun, Policy, Selection};
+use super::plan::{Plan, PlannedNotebook};
 use super::session::finding;
 use crate::config::{self, Loaded, ci};
 use crate::dagster::discover::most_similar;
 use crate::project::notebooks::Notebook;
 use crate::report::model::{Finding, Severity, Target};
+use crate::run::plan::{Executor, PlannedRun, Policy, Selection};
 
 /// What flags choose.
 #[derive(Debug, Clone, Default)]

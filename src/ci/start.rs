@@ -8,16 +8,17 @@ use tokio::task::JoinHandle;
 
 use super::attach;
 use super::error::Error;
-use super::gate::Gate;
 use super::job::Job;
 use super::outcome::Clock;
-use super::schedule::Schedule;
 use super::session::Session;
 use crate::dagster::Client;
 use crate::host::instance::{self, Instance, Setup};
 use crate::host::{Host, Isolation, Library};
 use crate::project::imports::preload_candidates;
 use crate::publish::local::LocalStore;
+use crate::run::latch::Latch;
+use crate::run::schedule::Schedule;
+use crate::run::{Local, Runner, Wait};
 use crate::ui::progress::Event;
 
 /// What everything else needs.
@@ -105,15 +106,37 @@ pub(super) fn session(
         source,
         log: String::new(),
     })?;
-    Ok(Session {
-        host: host.clone(),
+    let store = Rc::new(RefCell::new(store));
+    let runner = Runner {
         client,
-        launcher: instance.and_then(|instance| instance.launcher.clone()),
         schedule: Schedule::new(job.plan.concurrency, job.plan.runs.len()),
         emit: Rc::clone(&job.emit),
         root: job.root.clone(),
+        wait: Wait::UntilItsEnd,
+        polling: job.polling,
+        // The launcher says when a look is worth while.
+        live: false,
+        instance_stays: job.instance != Some(instance::Kind::Ephemeral),
+        own_checks: job
+            .plan
+            .notebooks
+            .iter()
+            .flat_map(|notebook| attach::possible_check_names(&notebook.path))
+            .collect(),
+        local: Some(Local {
+            launcher: instance.and_then(|instance| instance.launcher.clone()),
+            env: host.interpreter().env.clone(),
+        }),
+        logs: job.keep_logs.then(|| Rc::clone(&store)),
+        dagster: Latch::new(),
+        open_runs: RefCell::default(),
+        launching: RefCell::default(),
+    };
+    Ok(Session {
+        runner,
+        host: host.clone(),
         scratch: job.workdir.subdir("n")?,
-        store: RefCell::new(store),
+        store,
         notebook_env: BTreeMap::from([
             ("DAGLAB_DAGSTER_URL".to_owned(), url),
             // The instance the runs are in. Set in any case: marimo reads the project's `.env`,
@@ -122,18 +145,8 @@ pub(super) fn session(
             ("MARIMO_SKIP_UPDATE_CHECK".to_owned(), Some("1".to_owned())),
         ]),
         user_env: std::mem::take(&mut job.user_env),
-        polling: job.polling,
-        instance_stays: job.instance != Some(instance::Kind::Ephemeral),
-        notebook_checks: job
-            .plan
-            .notebooks
-            .iter()
-            .flat_map(|notebook| attach::possible_check_names(&notebook.path))
-            .collect(),
         keep_pictures: job.keep_pictures,
-        dagster: Gate::new(),
-        warm: Gate::new(),
-        open_runs: RefCell::default(),
+        warm: Latch::new(),
         lost: RefCell::default(),
         findings: RefCell::new(job.plan.findings.clone()),
     })

@@ -7,10 +7,6 @@ use crate::config::{FlagValue, model};
 /// How children are started, and what they get.
 #[derive(Debug, Clone, Args)]
 pub struct ChildArgs {
-    /// How long each run and each notebook may take [default: 600]
-    #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
-    pub timeout: Option<f64>,
-
     /// How processes are started [default: fork, and spawn where that fails]
     #[arg(long, value_name = "HOW")]
     pub isolation: Option<IsolationArg>,
@@ -36,17 +32,15 @@ pub enum IsolationArg {
 impl ChildArgs {
     /// The flags that are settings, for the topmost layer.
     pub(super) fn flags(&self) -> impl Iterator<Item = FlagValue> {
-        let timeout = FlagValue::given("ci.timeout", self.timeout, "--timeout");
         let isolation = self.isolation.map(|how| match how {
             IsolationArg::Fork => "fork",
             IsolationArg::Spawn => "spawn",
         });
-        let isolation = FlagValue::given("ci.isolation", isolation, "--isolation");
-        timeout.into_iter().chain(isolation)
+        FlagValue::given("ci.isolation", isolation, "--isolation").into_iter()
     }
 }
 
 /// Reads a time limit, within the bounds that settings have.
-fn positive_seconds(text: &str) -> Result<f64, String> {
+pub(super) fn positive_seconds(text: &str) -> Result<f64, String> {
     model::Seconds::parse(text).map(|seconds| seconds.0)
 }

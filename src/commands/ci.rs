@@ -1,30 +1,29 @@
 //! `daglab ci`: the main job.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use super::children::ChildArgs;
-use super::{Context, Failure, connect, prepare};
-use crate::ci::Emit;
+use super::children::{self, ChildArgs};
+use super::prepare::{Begun, Setting};
+use super::{Context, Failure};
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
 use crate::ci::pipeline;
 use crate::ci::planner::{self, Filters};
 use crate::completion;
-use crate::config::{self, FlagValue};
+use crate::config::FlagValue;
 use crate::error::ExitStatus;
+use crate::host;
 use crate::host::instance::Kind;
-use crate::host::{self, Isolation};
 use crate::project::{self, DetectRequest, Project, TargetFlags, notebooks};
 use crate::publish::local::{self, LocalStore};
-use crate::report::model::{CiReport, ProjectInfo, RunResult};
+use crate::report::model::{CiReport, RunResult};
 use crate::report::terminal::{self, RenderOptions};
 use crate::report::{html, junit, markdown};
+use crate::run::Emit;
 use crate::supervise::cancel::{Cancel, Reason};
 use crate::ui::progress::{Event, Progress};
 
@@ -54,6 +53,10 @@ pub struct CiArgs {
     /// How many runs and notebooks go at once [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub concurrency: Option<u16>,
+
+    /// How long each run and each notebook may take [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = children::positive_seconds)]
+    pub timeout: Option<f64>,
 
     /// How children are started, and what they get
     #[command(flatten)]
@@ -115,8 +118,7 @@ pub enum OutputArg {
 
 /// Carries out the command.
 pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure> {
-    let begun = Instant::now();
-    let started_at = jiff::Timestamp::now().to_string();
+    let begun = Begun::now();
     let variable = |name: &str| context.variable(name).map(str::to_owned);
     let project = project::detect(&DetectRequest {
         start: context.dir.join(&args.project),
@@ -154,49 +156,26 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
     for note in &project.notes {
         emit(Event::Message(note.clone()));
     }
-    let mut timings = BTreeMap::from([("project".to_owned(), begun.elapsed().as_secs_f64())]);
-    let before = Instant::now();
-    let python = prepare::python(
+    let setting = Setting {
         context,
-        &project.root,
-        &args.children,
-        &loaded.settings,
-        &*emit,
-    );
-    let prepared = tokio::select! {
-        prepared = python => prepared?,
-        reason = cancel.cancelled() => return Ok(reason.exit_status()),
-    };
-    timings.insert("environment".to_owned(), before.elapsed().as_secs_f64());
-
-    let package = prepared.interpreter.package.clone();
-    let workdir = context.workdir.as_ref().expect("`ci` runs under a guard");
-    let settings = &loaded.settings;
-    let job = Job {
-        info: describe(&project, &prepared.env.version),
-        root: project.root.clone(),
-        locations: prepare::locations(&project),
-        interpreter: prepared.interpreter,
-        versions: prepared.env.versions,
-        isolation: settings.ci.isolation.map(isolation),
-        instance: Some(args.instance_kind(context)?),
-        template: prepared.template,
-        keep_pictures: true,
-        tag_latest_run: false,
-        retention_days: Some(settings.export.retention_days),
-        metadata_key: settings.defaults.attach_metadata_key.clone(),
-        user_env: context.env.iter().cloned().collect(),
-        polling: settings.performance.polling_interval.duration(),
-        client: connect::patience(settings),
-        start_up: settings.performance.max_wait_time.duration(),
-        workdir,
+        project: &project,
+        loaded: &loaded,
+        children: &args.children,
         cancel: cancel.clone(),
         emit: Rc::clone(&emit),
-        timings,
         begun,
-        started_at,
-        plan,
     };
+    let job = match setting
+        .job(plan, Some(args.instance_kind(context)?))
+        .await?
+    {
+        Ok(job) => Job {
+            keep_pictures: true,
+            ..job
+        },
+        Err(reason) => return Ok(reason.exit_status()),
+    };
+    let package = job.interpreter.package.clone();
     let Outcome { report, failure } = pipeline::run(job, store).await;
     drop(emit);
     drop(progress);
@@ -245,6 +224,7 @@ impl CiArgs {
         let own = [
             FlagValue::given("ci.concurrency", self.concurrency, "--concurrency"),
             FlagValue::given("ci.executor", executor, "--executor"),
+            FlagValue::given("ci.timeout", self.timeout, "--timeout"),
         ];
         own.into_iter()
             .flatten()
@@ -261,32 +241,6 @@ impl CiArgs {
                 None => Err(host::Error::NoInstance.into()),
             },
         }
-    }
-}
-
-pub(super) fn isolation(how: config::ci::Isolation) -> Isolation {
-    match how {
-        config::ci::Isolation::Fork => Isolation::Fork,
-        config::ci::Isolation::Spawn => Isolation::Spawn,
-    }
-}
-
-pub(super) fn describe(project: &Project, python: &str) -> ProjectInfo {
-    let git = |args: &[&str]| {
-        let output = std::process::Command::new("git")
-            .args(args)
-            .current_dir(&project.root)
-            .output()
-            .ok()?;
-        let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-        (output.status.success() && !text.is_empty()).then_some(text)
-    };
-    ProjectInfo {
-        name: project.name.clone(),
-        commit: git(&["rev-parse", "HEAD"]),
-        branch: git(&["symbolic-ref", "--short", "-q", "HEAD"]),
-        python: Some(python.to_owned()),
-        ..ProjectInfo::default()
     }
 }
 

@@ -1,21 +1,19 @@
 //! `daglab export`: one notebook as a page, attached in Dagster.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
 
 use clap::Args;
 
-use super::children::ChildArgs;
-use super::ci::{describe, isolation};
-use super::{Context, Failure, connect, prepare};
+use super::children::{self, ChildArgs};
+use super::prepare::{Begun, Setting};
+use super::{Context, Failure};
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
 use crate::ci::pipeline;
-use crate::ci::plan::{Plan, PlannedNotebook, Policy};
-use crate::ci::{Emit, planner};
+use crate::ci::plan::{Plan, PlannedNotebook};
+use crate::ci::planner;
 use crate::config::{FlagValue, Loaded};
 use crate::error::{Diagnose, ExitStatus};
 use crate::host;
@@ -25,6 +23,8 @@ use crate::project::{DetectRequest, Project, TargetFlags, detect};
 use crate::publish::local::LocalStore;
 use crate::report::model::{CiReport, Finding, NotebookStatus, RunResult, Severity, Target};
 use crate::report::terminal::{self, RenderOptions};
+use crate::run::Emit;
+use crate::run::plan::Policy;
 use crate::supervise::cancel::{Cancel, Reason};
 use crate::ui::progress::Progress;
 
@@ -67,6 +67,10 @@ pub struct ExportArgs {
     /// Write no gzip copy
     #[arg(long, overrides_with = "compress")]
     pub no_compress: bool,
+
+    /// How long the notebook may take [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = children::positive_seconds)]
+    pub timeout: Option<f64>,
 
     /// How children are started, and what they get
     #[command(flatten)]
@@ -114,8 +118,7 @@ impl Diagnose for Error {
 
 /// Carries out the command.
 pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Failure> {
-    let begun = Instant::now();
-    let started_at = jiff::Timestamp::now().to_string();
+    let begun = Begun::now();
     let file = context.dir.join(&args.notebook);
     let file = file
         .canonicalize()
@@ -146,17 +149,6 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
     let shown = Rc::clone(&progress);
     let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
-    let python = prepare::python(
-        context,
-        &project.root,
-        &args.children,
-        &loaded.settings,
-        &*emit,
-    );
-    let prepared = tokio::select! {
-        prepared = python => prepared?,
-        reason = cancel.cancelled() => return Ok(reason.exit_status()),
-    };
     let source = notebook.source.as_ref();
     // Outside of a project there is nothing that an instance could serve.
     let uses_dagster =
@@ -169,33 +161,21 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
     let tag_latest_run = target.is_some();
     let page_key = name.to_string_lossy();
     let plan = plan_of(args, &loaded, &notebook, target, uses_dagster, &page_key);
-    let job = Job {
-        plan,
-        info: describe(&project, &prepared.env.version),
-        root: project.root.clone(),
-        locations: prepare::locations(&project),
-        interpreter: prepared.interpreter,
-        versions: prepared.env.versions,
-        isolation: loaded.settings.ci.isolation.map(isolation),
-        instance,
-        template: prepared.template,
-        keep_pictures: false,
-        tag_latest_run,
-        retention_days: Some(loaded.settings.export.retention_days),
-        metadata_key: loaded.settings.defaults.attach_metadata_key.clone(),
-        user_env: context.env.iter().cloned().collect(),
-        polling: loaded.settings.performance.polling_interval.duration(),
-        client: connect::patience(&loaded.settings),
-        start_up: loaded.settings.performance.max_wait_time.duration(),
-        workdir: context
-            .workdir
-            .as_ref()
-            .expect("`export` runs under a guard"),
+    let setting = Setting {
+        context,
+        project: &project,
+        loaded: &loaded,
+        children: &args.children,
         cancel: cancel.clone(),
         emit: Rc::clone(&emit),
-        timings: BTreeMap::new(),
         begun,
-        started_at,
+    };
+    let job = match setting.job(plan, instance).await? {
+        Ok(job) => Job {
+            tag_latest_run,
+            ..job
+        },
+        Err(reason) => return Ok(reason.exit_status()),
     };
     let Outcome { report, failure } = pipeline::run(job, store).await;
     drop(emit);
@@ -257,6 +237,7 @@ impl ExportArgs {
             ),
             FlagValue::given("export.compress", compress, "--compress"),
             FlagValue::given("export.compress", no_compress, "--no-compress"),
+            FlagValue::given("ci.timeout", self.timeout, "--timeout"),
         ];
         own.into_iter()
             .flatten()

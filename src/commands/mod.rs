@@ -8,6 +8,7 @@ mod connect;
 pub mod discover;
 pub mod export;
 mod prepare;
+pub mod run;
 
 use std::path::{Path, PathBuf};
 

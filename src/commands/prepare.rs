@@ -1,30 +1,150 @@
-//! What `ci` and `export` need before anything can run: Python, and what its children see.
+//! What commands need before anything can run: Python, what its children see, and what the parts of
+//! a plan share.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::children::ChildArgs;
-use super::{Context, Failure};
-use crate::config::Settings;
-use crate::host::instance::{CodeServer, Location};
-use crate::host::{Interpreter, package};
+use super::{Context, Failure, connect};
+use crate::ci::job::Job;
+use crate::ci::plan::Plan;
+use crate::config::{self, Loaded, Settings};
+use crate::host::instance::{CodeServer, Kind, Location};
+use crate::host::{Interpreter, Isolation, package};
 use crate::project::detect::{CodeLocation, Project, Target};
 use crate::project::environment::{self, EnvironmentRequest, Progress, PythonEnv};
 use crate::redact;
+use crate::report::model::ProjectInfo;
+use crate::run::Emit;
+use crate::supervise::cancel::{Cancel, Reason};
 use crate::ui::progress::Event;
 
+/// What a command that runs things starts from.
+pub(super) struct Setting<'a> {
+    pub(super) context: &'a Context,
+    pub(super) project: &'a Project,
+    pub(super) loaded: &'a Loaded,
+    pub(super) children: &'a ChildArgs,
+    pub(super) cancel: Cancel,
+    pub(super) emit: Emit,
+    pub(super) begun: Begun,
+}
+
+/// When a command began.
+pub(super) struct Begun {
+    at: Instant,
+    /// As the calendar has it.
+    time: String,
+}
+
+impl Begun {
+    pub(super) fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            time: jiff::Timestamp::now().to_string(),
+        }
+    }
+}
+
+impl<'a> Setting<'a> {
+    /// Prepares Python and puts together what a plan is carried out with; or says why the command
+    /// was asked to end before.
+    pub(super) async fn job(
+        self,
+        plan: Plan,
+        instance: Option<Kind>,
+    ) -> Result<Result<Job<'a>, Reason>, Failure> {
+        let Self {
+            context,
+            project,
+            loaded,
+            children,
+            cancel,
+            emit,
+            begun,
+        } = self;
+        let settings = &loaded.settings;
+        let root = &project.root;
+        let mut timings =
+            BTreeMap::from([("project".to_owned(), begun.at.elapsed().as_secs_f64())]);
+        let before = Instant::now();
+        let prepared = tokio::select! {
+            prepared = python(context, root, children, settings, &*emit) => prepared?,
+            reason = cancel.cancelled() => return Ok(Err(reason)),
+        };
+        timings.insert("environment".to_owned(), before.elapsed().as_secs_f64());
+        Ok(Ok(Job {
+            plan,
+            info: describe(project, &prepared.env.version),
+            root: root.clone(),
+            locations: locations(project),
+            interpreter: prepared.interpreter,
+            versions: prepared.env.versions,
+            isolation: settings.ci.isolation.map(isolation),
+            instance,
+            template: prepared.template,
+            keep_logs: true,
+            keep_pictures: false,
+            tag_latest_run: false,
+            retention_days: Some(settings.export.retention_days),
+            metadata_key: settings.defaults.attach_metadata_key.clone(),
+            user_env: context.env.iter().cloned().collect(),
+            polling: settings.performance.polling_interval.duration(),
+            client: connect::patience(settings),
+            start_up: settings.performance.max_wait_time.duration(),
+            workdir: context
+                .workdir
+                .as_ref()
+                .expect("commands that run things do so under a guard"),
+            cancel,
+            emit,
+            timings,
+            begun: begun.at,
+            started_at: begun.time,
+        }))
+    }
+}
+
+fn isolation(how: config::ci::Isolation) -> Isolation {
+    match how {
+        config::ci::Isolation::Fork => Isolation::Fork,
+        config::ci::Isolation::Spawn => Isolation::Spawn,
+    }
+}
+
+/// What a report says of a project.
+fn describe(project: &Project, python: &str) -> ProjectInfo {
+    let git = |args: &[&str]| {
+        let output = std::process::Command::new("git")
+            .args(args)
+            .current_dir(&project.root)
+            .output()
+            .ok()?;
+        let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        (output.status.success() && !text.is_empty()).then_some(text)
+    };
+    ProjectInfo {
+        name: project.name.clone(),
+        commit: git(&["rev-parse", "HEAD"]),
+        branch: git(&["symbolic-ref", "--short", "-q", "HEAD"]),
+        python: Some(python.to_owned()),
+        ..ProjectInfo::default()
+    }
+}
+
 /// An environment, ready to be used.
-pub(super) struct Prepared {
+struct Prepared {
     /// How Python is called.
-    pub(super) interpreter: Interpreter,
+    interpreter: Interpreter,
     /// Where the empty databases of this version of Dagster are kept.
-    pub(super) template: PathBuf,
+    template: PathBuf,
     /// The environment as it was found or made.
-    pub(super) env: PythonEnv,
+    env: PythonEnv,
 }
 
 /// Finds or makes the project's environment and puts daglab's package on its path.
-pub(super) async fn python(
+async fn python(
     context: &Context,
     root: &Path,
     children: &ChildArgs,
@@ -111,7 +231,7 @@ fn dotenv(root: &Path) -> BTreeMap<String, String> {
 }
 
 /// The project's code locations as the instance serves them.
-pub(super) fn locations(project: &Project) -> Vec<Location> {
+fn locations(project: &Project) -> Vec<Location> {
     project.locations.iter().map(location).collect()
 }
 

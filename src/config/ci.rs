@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::model::{Seconds, Settings};
+use super::run::RunJob;
 
 /// What `daglab ci` runs, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -170,11 +171,12 @@ pub struct Notebook {
     pub skip: Option<String>,
 }
 
-/// Settings with one entry in each of the three lists, to hold a layer's entries against.
+/// Settings with one entry in each list, to hold a layer's entries against.
 pub(super) fn with_entries(mut settings: Settings) -> Settings {
     settings.ci.jobs = Some(vec![Job::default()]);
     settings.ci.assets = Some(vec![Assets::default()]);
     settings.ci.notebooks = Some(vec![Notebook::default()]);
+    settings.run.jobs = Some(vec![RunJob::default()]);
     settings
 }
 

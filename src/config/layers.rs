@@ -112,12 +112,43 @@ impl Origins {
         }
     }
 
+    /// Where the value at exactly this path came from.
+    pub(super) fn exactly(&self, path: &str) -> Option<&Origin> {
+        self.0.get(path)
+    }
+
+    /// The origins of what is inside of the value at a path, which is their root.
+    pub(super) fn below(&self, path: &str) -> Self {
+        let inside = format!("{path}.");
+        let below = self.0.iter().filter_map(|(key, origin)| {
+            let key = if key == path {
+                ""
+            } else {
+                key.strip_prefix(&inside)?
+            };
+            Some((key.to_owned(), origin.clone()))
+        });
+        Self(below.collect())
+    }
+
     /// The line of the user's file that a value came from, with an arrow.
     pub fn snippet(&self, path: &str) -> Option<String> {
         match self.of(path) {
             Origin::File(place) => Some(place.snippet()),
             _ => None,
         }
+    }
+}
+
+impl From<BTreeMap<String, Origin>> for Origins {
+    fn from(origins: BTreeMap<String, Origin>) -> Self {
+        Self(origins)
+    }
+}
+
+impl From<Origins> for BTreeMap<String, Origin> {
+    fn from(origins: Origins) -> Self {
+        origins.0
     }
 }
 
@@ -133,9 +164,9 @@ pub struct Loaded {
 }
 
 /// One layer: its values, and the origin of each path in it.
-struct Layer {
-    values: Value,
-    origins: BTreeMap<String, Origin>,
+pub(super) struct Layer {
+    pub(super) values: Value,
+    pub(super) origins: BTreeMap<String, Origin>,
 }
 
 /// Reads and merges all layers.
@@ -230,20 +261,21 @@ fn file_layer(path: &Path) -> Result<Option<Layer>, Error> {
     } else {
         tree::parse_yaml(&text, path)?
     };
-    Ok(Some(layer_of(&node, |at| {
-        Origin::File(Place::new(path, at, &text))
-    })))
+    let mut layer = layer_of(&node, |at| Origin::File(Place::new(path, at, &text)));
+    expand_short_forms(&mut layer.values);
+    Ok(Some(layer))
 }
 
-fn layer_of(node: &Node, origin: impl Fn((usize, usize)) -> Origin) -> Layer {
-    let mut values = node.to_json();
-    expand_short_forms(&mut values);
+pub(super) fn layer_of(node: &Node, origin: impl Fn((usize, usize)) -> Origin) -> Layer {
     let mut origins = BTreeMap::new();
     node.places("", &mut |path, at| {
         origins.insert(path.to_owned(), origin(at));
     });
     origins.insert(String::new(), origin(node.at));
-    Layer { values, origins }
+    Layer {
+        values: node.to_json(),
+        origins,
+    }
 }
 
 /// `DAGLAB_DAGSTER__PORT=3001` sets `dagster.port`; the text is read as YAML. An empty variable is
@@ -321,7 +353,7 @@ fn put(values: &mut Value, path: &str, value: Value) {
     *place = value;
 }
 
-fn merge(below: &mut Value, above: Value) {
+pub(super) fn merge(below: &mut Value, above: Value) {
     match (below, above) {
         (Value::Object(below), Value::Object(above)) => {
             for (key, value) in above {
@@ -338,7 +370,7 @@ fn merge(below: &mut Value, above: Value) {
 }
 
 /// Drops the origins of what is inside a value that is about to be replaced as a whole.
-fn forget_replaced(
+pub(super) fn forget_replaced(
     origins: &mut BTreeMap<String, Origin>,
     below: &Value,
     above: &Value,
@@ -542,6 +574,10 @@ mod tests {
         let mut expected = Settings::default();
         expected.dagster.repository_name = Some("my_repo".to_owned());
         expected.dagster.repository_location_name = Some("my_code_location".to_owned());
+        // Listed there; by default the sandbox lets nothing through that writes.
+        expected.security.allowed_operations = ["launchRun", "getRunStatus", "getRepositories"]
+            .map(str::to_owned)
+            .to_vec();
         assert_eq!(loaded.settings, expected);
         let schema = crate::config::model::schema();
         let value = tree::yaml_to_json(WHOLE, Path::new("daglab.yaml")).unwrap();

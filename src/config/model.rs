@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
 use super::ci::Ci;
+use super::run::Run;
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +37,8 @@ pub struct Settings {
     pub security: Security,
     /// What `daglab ci` runs.
     pub ci: Ci,
+    /// What `daglab run` adds to the jobs it is asked for.
+    pub run: Run,
 }
 
 impl Default for Settings {
@@ -53,6 +56,7 @@ impl Default for Settings {
             telemetry: Telemetry::default(),
             security: Security::default(),
             ci: Ci::default(),
+            run: Run::default(),
         }
     }
 }

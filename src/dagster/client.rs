@@ -148,9 +148,18 @@ impl Client {
 
     /// The page of a run in Dagster's UI.
     pub fn run_url(&self, run_id: &str) -> String {
+        self.page(&["runs", run_id])
+    }
+
+    /// The page of a backfill in Dagster's UI.
+    pub fn backfill_url(&self, id: &str) -> String {
+        self.page(&["runs", "b", id])
+    }
+
+    fn page(&self, path: &[&str]) -> String {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push("runs").push(run_id);
+            segments.pop_if_empty().extend(path);
         }
         url.into()
     }
@@ -167,6 +176,11 @@ impl Client {
             let _ = self.version.set(version);
         }
         Ok(info)
+    }
+
+    /// The server's version, if it was needed by now.
+    pub fn known_version(&self) -> Option<Version> {
+        self.version.get().copied()
     }
 
     /// The server's version, asked once.
@@ -197,8 +211,15 @@ impl Client {
         self.send_document::<O>(text, variables).await
     }
 
-    /// The document that fits the server. Its version is only asked for where it matters.
-    async fn document_for(&self, operation: &Described) -> Result<&'static str, Error> {
+    /// The beginning of a connection that is to become a websocket, over which GraphQL is spoken too.
+    pub(super) fn upgrade_request(&self) -> reqwest::RequestBuilder {
+        self.sign(self.http.get(self.graphql.clone()))
+    }
+
+    /// The document that fits the server, if the operation is allowed at all: there is no other way
+    /// to a document. The server's version is only asked for where it matters.
+    pub(super) async fn document_for(&self, operation: &Described) -> Result<&'static str, Error> {
+        self.gate.pass(operation)?;
         if let [only] = operation.documents {
             return Ok(only.text);
         }
@@ -218,10 +239,9 @@ impl Client {
         text: &'static str,
         variables: &O::Variables,
     ) -> Result<O::Data, Error> {
-        self.gate.pass(&O::DESCRIBED)?;
         let attempts = match O::DESCRIBED.kind {
             Kind::Query => self.retries.saturating_add(1),
-            Kind::Mutation => 1,
+            Kind::Mutation | Kind::Subscription => 1,
         };
         let mut wait = RETRY_WAIT;
         for attempt in 1.. {
@@ -253,12 +273,12 @@ impl Client {
 
     /// A little of what a server said, without the credentials that it may send back.
     pub(super) fn excerpt(&self, body: &[u8]) -> String {
-        match &self.credentials {
-            Some(credentials) => {
-                excerpt(credentials.hide(&String::from_utf8_lossy(body)).as_bytes())
-            }
-            None => excerpt(body),
-        }
+        excerpt(self.credentials.as_ref(), body)
+    }
+
+    /// Who asks.
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
     }
 
     async fn send_once<O: Operation>(
@@ -344,7 +364,7 @@ fn authorities(file: &Path) -> Result<Vec<Certificate>, Error> {
 }
 
 /// The innermost cause, which says what really happened.
-fn reason(error: &dyn std::error::Error) -> String {
+pub(super) fn reason(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

@@ -367,6 +367,46 @@ impl Workspace {
         })
     }
 
+    /// Leaves only one code location, one repository, or one repository of one location.
+    pub fn narrow(
+        &mut self,
+        location: Option<&str>,
+        repository: Option<&str>,
+    ) -> Result<(), Error> {
+        if let Some(name) = location {
+            if !self.locations.iter().any(|other| other.name == name) {
+                let names = self.locations.iter().map(|other| other.name.as_str());
+                return Err(Error::LocationNotFound {
+                    name: name.to_owned(),
+                    suggestion: most_similar(name, names),
+                });
+            }
+            self.locations.retain(|other| other.name == name);
+            if let Some((location, error)) = self.failed().next() {
+                return Err(Error::LocationLoad {
+                    location: location.to_owned(),
+                    error: Box::new(error.clone()),
+                });
+            }
+        }
+        let Some(name) = repository else {
+            return Ok(());
+        };
+        if !self.repositories().any(|(_, other)| other.name == name) {
+            let names = self.repositories().map(|(_, other)| other.name.as_str());
+            return Err(Error::RepositoryNotFound {
+                name: name.to_owned(),
+                suggestion: most_similar(name, names),
+            });
+        }
+        for location in &mut self.locations {
+            if let LocationState::Loaded { repositories } = &mut location.state {
+                repositories.retain(|other| other.name == name);
+            }
+        }
+        Ok(())
+    }
+
     /// The job of a name, in one location or anywhere.
     pub fn job(&self, name: &str, location: Option<&str>) -> Result<Found<'_, Job>, Error> {
         let found: Vec<_> = self

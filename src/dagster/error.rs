@@ -61,6 +61,14 @@ pub enum Error {
         /// How long was waited.
         limit: Duration,
     },
+    /// There is no websocket to the server, or no longer. Everything else may work.
+    #[error("there is no live connection to Dagster at `{url}`: {reason}")]
+    NotLive {
+        /// The server's address.
+        url: String,
+        /// What stood in its way.
+        reason: String,
+    },
     /// Something else than Dagster answers there.
     #[error("the server at `{url}` is not Dagster: {reason}")]
     NotDagster {
@@ -149,6 +157,22 @@ pub enum Error {
         /// All that is wrong with it.
         problems: Vec<ConfigProblem>,
     },
+    /// There is no such code location.
+    #[error("there is no code location `{name}`")]
+    LocationNotFound {
+        /// As it was asked for.
+        name: String,
+        /// The name that was perhaps meant.
+        suggestion: Option<String>,
+    },
+    /// There is no such repository.
+    #[error("there is no repository `{name}`")]
+    RepositoryNotFound {
+        /// As it was asked for.
+        name: String,
+        /// The name that was perhaps meant.
+        suggestion: Option<String>,
+    },
     /// There is no such job.
     #[error("there is no job `{name}`{}", place(.location))]
     JobNotFound {
@@ -201,6 +225,30 @@ pub enum Error {
         /// The key that was perhaps meant.
         suggestion: Option<String>,
     },
+    /// The partitions of a range are in the other order.
+    #[error("in `{target}`, partition `{to}` comes before `{from}`")]
+    PartitionsReversed {
+        /// The job or asset.
+        target: String,
+        /// The first, as it was asked for.
+        from: String,
+        /// The last.
+        to: String,
+    },
+    /// The backfill does not exist, or no longer.
+    #[error("there is no backfill `{id}` in Dagster")]
+    BackfillNotFound {
+        /// As it was asked for.
+        id: String,
+    },
+    /// The backfill has ended, so nothing of it can be cancelled.
+    #[error("backfill `{id}` has ended already: it is {status}")]
+    BackfillEnded {
+        /// The backfill.
+        id: String,
+        /// Its status.
+        status: String,
+    },
     /// The run was not launched.
     #[error("Dagster did not launch `{job}`: {message}")]
     LaunchRefused {
@@ -237,7 +285,7 @@ impl Error {
     /// Whether asking again may help: the network failed, not the request.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } => true,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::NotLive { .. } => true,
             Self::BrokenAnswer { reason, .. } => reason == BROKE_OFF,
             Self::Http { status, .. } => matches!(status, 429 | 502 | 503 | 504),
             _ => false,
@@ -289,6 +337,7 @@ impl Diagnose for Error {
             Self::Setup(_) | Self::Unsupported { .. } => ExitStatus::Environment,
             Self::Unreachable { .. }
             | Self::Timeout { .. }
+            | Self::NotLive { .. }
             | Self::NotDagster { .. }
             | Self::Http { .. }
             | Self::BrokenAnswer { .. }
@@ -301,14 +350,19 @@ impl Diagnose for Error {
             | Self::Authorities { .. }
             | Self::Sandboxed { .. }
             | Self::LocationLoad { .. }
+            | Self::LocationNotFound { .. }
+            | Self::RepositoryNotFound { .. }
             | Self::RunConfigInvalid { .. }
             | Self::JobNotFound { .. }
             | Self::JobAmbiguous { .. }
             | Self::AssetNotFound { .. }
             | Self::AssetNotMaterializable { .. }
             | Self::AssetsApart { .. }
-            | Self::PartitionNotFound { .. } => ExitStatus::Validation,
-            Self::LaunchRefused { .. }
+            | Self::PartitionNotFound { .. }
+            | Self::PartitionsReversed { .. } => ExitStatus::Validation,
+            Self::BackfillNotFound { .. }
+            | Self::BackfillEnded { .. }
+            | Self::LaunchRefused { .. }
             | Self::RunNotFound { .. }
             | Self::TerminateRefused { .. } => ExitStatus::RunFailed,
         }
@@ -317,7 +371,9 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<String> {
         let meant = |name: &dyn std::fmt::Display| format!("did you mean `{name}`?");
         match self {
-            Self::JobNotFound { suggestion, .. } => suggestion.as_ref().map(|name| meant(name)),
+            Self::LocationNotFound { suggestion, .. }
+            | Self::RepositoryNotFound { suggestion, .. }
+            | Self::JobNotFound { suggestion, .. } => suggestion.as_ref().map(|name| meant(name)),
             Self::AssetNotFound { suggestion, .. } => suggestion.as_ref().map(|key| meant(key)),
             Self::PartitionNotFound { suggestion, .. } => suggestion.as_ref().map(|key| meant(key)),
             Self::JobAmbiguous { locations, .. } => Some(format!(
@@ -335,6 +391,9 @@ impl Diagnose for Error {
                 "check the address, and the path prefix if the web server was started with one"
                     .to_owned(),
             ),
+            Self::PartitionsReversed { from, to, .. } => {
+                Some(format!("begin with `{to}` and end with `{from}`"))
+            }
             Self::LaunchUnknown { .. } => {
                 Some("look at the runs in Dagster before launching again".to_owned())
             }

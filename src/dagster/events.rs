@@ -102,6 +102,43 @@ pub struct LogKey {
     pub steps: Vec<String>,
 }
 
+impl RunEventKind {
+    /// Its name, for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Starting => "starting",
+            Self::Started => "started",
+            Self::Succeeded => "succeeded",
+            Self::Failed(_) => "failed",
+            Self::Canceling => "canceling",
+            Self::Canceled => "canceled",
+            Self::StepStarted => "step_started",
+            Self::StepSucceeded => "step_succeeded",
+            Self::StepFailed(_) => "step_failed",
+            Self::StepSkipped => "step_skipped",
+            Self::StepWillRetry(_) => "step_will_retry",
+            Self::StepRestarted => "step_restarted",
+            Self::Materialized(_) => "materialized",
+            Self::Checked(_) => "checked",
+            Self::LogsCaptured(_) => "logs_captured",
+            Self::Log => "log",
+            Self::Other(_) => "other",
+        }
+    }
+
+    /// The exception it tells of.
+    pub fn error(&self) -> Option<&PythonError> {
+        match self {
+            Self::Failed(error)
+            | Self::StepFailed(error)
+            | Self::StepWillRetry(error)
+            | Self::Other(error) => error.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl RunEvent {
     pub(super) fn read(event: EventWire) -> Self {
         let error = event.error.map(Box::new);
@@ -158,5 +195,19 @@ impl RunEvent {
             self.kind,
             RunEventKind::Succeeded | RunEventKind::Failed(_) | RunEventKind::Canceled
         )
+    }
+
+    /// The status that Dagster gives a run with this event.
+    pub fn status(&self) -> Option<&'static str> {
+        Some(match self.kind {
+            RunEventKind::Queued => "QUEUED",
+            RunEventKind::Starting => "STARTING",
+            RunEventKind::Started => "STARTED",
+            RunEventKind::Canceling => "CANCELING",
+            RunEventKind::Succeeded => "SUCCESS",
+            RunEventKind::Failed(_) => "FAILURE",
+            RunEventKind::Canceled => "CANCELED",
+            _ => return None,
+        })
     }
 }

@@ -1,12 +1,20 @@
 //! A little of what a server said, fit to be shown: it may be anything, control sequences too.
 
+use std::borrow::Cow;
+
+use super::credentials::Credentials;
+
 /// How much is shown, in characters.
 const EXCERPT: usize = 200;
 
-/// The beginning of a foreign text on one line, without control characters. Of an HTML page, its
-/// title.
-pub(super) fn excerpt(body: &[u8]) -> String {
+/// The beginning of a foreign text on one line, without control characters and without the
+/// credentials that it may send back. Of an HTML page, its title.
+pub(super) fn excerpt(credentials: Option<&Credentials>, body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
+    let text = match credentials {
+        Some(credentials) => Cow::Owned(credentials.hide(&text).into_owned()),
+        None => text,
+    };
     let lower = text.to_ascii_lowercase();
     let title = lower.find("<title>").and_then(|start| {
         let start = start + "<title>".len();
@@ -34,15 +42,15 @@ mod tests {
 
     #[test]
     fn excerpts_are_short_clean_and_on_one_line() {
-        assert_eq!(excerpt(b"a\x1b[31m\n b"), "a [31m b");
+        assert_eq!(excerpt(None, b"a\x1b[31m\n b"), "a [31m b");
         assert_eq!(
-            excerpt(b"<html><head><TITLE>502 Bad Gateway</TITLE></head>"),
+            excerpt(None, b"<html><head><TITLE>502 Bad Gateway</TITLE></head>"),
             "502 Bad Gateway"
         );
         assert_eq!(
-            excerpt("ä".repeat(900).as_bytes()).chars().count(),
+            excerpt(None, "ä".repeat(900).as_bytes()).chars().count(),
             EXCERPT + 1
         );
-        assert_eq!(excerpt(&[0xff, 0xfe]), "\u{fffd}\u{fffd}");
+        assert_eq!(excerpt(None, &[0xff, 0xfe]), "\u{fffd}\u{fffd}");
     }
 }

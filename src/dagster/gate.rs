@@ -22,7 +22,7 @@ impl Gate {
     /// Lets an operation through, or says why not.
     pub fn pass(&self, operation: &Described) -> Result<(), Error> {
         match operation.kind {
-            Kind::Query => Ok(()),
+            Kind::Query | Kind::Subscription => Ok(()),
             Kind::Mutation => self.pass_mutation(&operation.field()),
         }
     }

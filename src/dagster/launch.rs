@@ -12,17 +12,17 @@ use super::discover::{Asset, Found, Workspace, is_implicit};
 use super::error::Error;
 use super::operations::wire::{
     ExecutionMetadataWire, ExecutionParamsWire, FindRunVariables, JobSelectorWire, LaunchResult,
-    LaunchVariables, PipelineSelectorWire, RepositorySelectorWire, RunsFilterWire, RunsOrError,
-    Tag, TerminateResult, TerminateVariables,
+    LaunchVariables, PipelineSelectorWire, RepositorySelectorWire, RunSummaryOrError,
+    RunSummaryVariables, RunsFilterWire, RunsOrError, Tag, TerminateResult, TerminateVariables,
 };
-use super::operations::{FindRun, LaunchRun, Operation, TerminateRun};
+use super::operations::{self, FindRun, LaunchRun, Operation, TerminateRun};
 use super::validate::{RunConfig, problems};
 
 /// The tag by which a run is found again when the answer to its launch was lost.
 const LAUNCH_TAG: &str = "daglab/launch";
 /// How long and how often a run is looked for in that case.
-const SEARCH_WAIT: Duration = Duration::from_millis(500);
-const SEARCHES: u32 = 10;
+pub(super) const SEARCH_WAIT: Duration = Duration::from_millis(500);
+pub(super) const SEARCHES: u32 = 10;
 
 /// A repository of a code location.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,6 +65,15 @@ pub struct LaunchRequest {
     pub run_config: RunConfig,
     /// The run's tags; those of a partition are among them.
     pub tags: BTreeMap<String, String>,
+}
+
+/// What a run is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    /// The job's name.
+    pub job: String,
+    /// The code location, if Dagster remembers it.
+    pub location: Option<String>,
 }
 
 /// How a run is to be ended.
@@ -190,16 +199,35 @@ impl Client {
         }
     }
 
+    /// What a run is of.
+    pub async fn run_summary(&self, run_id: &str) -> Result<RunSummary, Error> {
+        let variables = RunSummaryVariables {
+            run_id: run_id.to_owned(),
+        };
+        let name = operations::RunSummary::DESCRIBED.name;
+        let data = self.execute::<operations::RunSummary>(&variables).await?;
+        match data.run_or_error {
+            RunSummaryOrError::Run {
+                pipeline_name,
+                repository_origin,
+            } => Ok(RunSummary {
+                job: pipeline_name,
+                location: repository_origin.map(|origin| origin.repository_location_name),
+            }),
+            RunSummaryOrError::RunNotFound => Err(Error::RunNotFound {
+                run_id: run_id.to_owned(),
+            }),
+            RunSummaryOrError::PythonError(error) => Err(Error::python(name, error)),
+        }
+    }
+
     /// Launches a run and says its id.
     ///
     /// The request is sent once. If its answer is lost, the run is looked for by a tag that only
     /// this launch has, so that it is neither launched twice nor forgotten.
     pub async fn launch(&self, request: &LaunchRequest) -> Result<String, Error> {
         let job = &request.selector.job;
-        let launch = Tag {
-            key: LAUNCH_TAG.to_owned(),
-            value: unique(),
-        };
+        let launch = launch_tag();
         let tags = request.tags.iter().map(|(key, value)| Tag {
             key: key.clone(),
             value: value.clone(),
@@ -220,26 +248,55 @@ impl Client {
             }
             Err(error) => return Err(error),
         };
+        let location = &request.selector.repository.location;
+        self.launched(
+            LaunchRun::DESCRIBED.name,
+            data.launch_run,
+            job,
+            Some(location),
+        )
+    }
+
+    /// The run's id, or why there is none.
+    pub(super) fn launched(
+        &self,
+        operation: &'static str,
+        result: LaunchResult,
+        job: &str,
+        location: Option<&str>,
+    ) -> Result<String, Error> {
         let refused = |message: String| Error::LaunchRefused {
-            job: job.clone(),
+            job: job.to_owned(),
             message,
         };
-        Err(match data.launch_run {
+        Err(match result {
             LaunchResult::LaunchRunSuccess { run } => return Ok(run.run_id),
             LaunchResult::RunConfigValidationInvalid { errors } => Error::RunConfigInvalid {
-                job: job.clone(),
+                job: job.to_owned(),
                 problems: problems(errors),
             },
-            LaunchResult::PipelineNotFoundError { .. } => Error::JobNotFound {
-                name: job.clone(),
-                location: Some(request.selector.repository.location.clone()),
-                suggestion: None,
+            LaunchResult::PipelineNotFoundError { message } => match location {
+                Some(location) => Error::JobNotFound {
+                    name: job.to_owned(),
+                    location: Some(location.to_owned()),
+                    suggestion: None,
+                },
+                None => refused(message),
             },
             LaunchResult::UnauthorizedError { message } => Error::Unauthorized {
                 url: self.url().to_owned(),
                 message,
             },
-            LaunchResult::PythonError(error) => Error::python(LaunchRun::DESCRIBED.name, error),
+            LaunchResult::PythonError(error) => Error::python(operation, error),
+            LaunchResult::InvalidStepError { invalid_step_key } => {
+                refused(format!("there is no step `{invalid_step_key}`"))
+            }
+            LaunchResult::InvalidOutputError {
+                step_key,
+                invalid_output_name,
+            } => refused(format!(
+                "step `{step_key}` has no output `{invalid_output_name}`"
+            )),
             LaunchResult::InvalidSubsetError { message }
             | LaunchResult::RunConflict { message }
             | LaunchResult::PresetNotFoundError { message }
@@ -249,7 +306,12 @@ impl Client {
         })
     }
 
-    async fn find_launched(&self, job: &str, tag: Tag, lost: Error) -> Result<String, Error> {
+    pub(super) async fn find_launched(
+        &self,
+        job: &str,
+        tag: Tag,
+        lost: Error,
+    ) -> Result<String, Error> {
         let variables = FindRunVariables {
             filter: RunsFilterWire {
                 tags: Some(vec![tag]),
@@ -307,6 +369,14 @@ impl Client {
                 Error::python(TerminateRun::DESCRIBED.name, error)
             }
         })
+    }
+}
+
+/// The tag by which what was launched is found if the answer is lost.
+pub(super) fn launch_tag() -> Tag {
+    Tag {
+        key: LAUNCH_TAG.to_owned(),
+        value: unique(),
     }
 }
 

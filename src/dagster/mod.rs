@@ -1,13 +1,16 @@
 //! Dagster, seen through its GraphQL: the only way to an ephemeral instance and to a deployment
 //! alike.
 //!
-//! [`client`] sends [`operations`] that the [`gate`] lets through; [`discover`] says what there is and when the server is ready;
-//! [`validate`] and [`launch`] start runs; [`follow`] watches them to their end and [`summary`]
-//! turns what was seen into the report. How processes are started does not belong here.
+//! [`client`] sends [`operations`] that the [`gate`] lets through; [`discover`] says what there is
+//! and when the server is ready; [`validate`] and [`launch`] start runs, [`backfill`] many of them;
+//! [`queue`] says what they wait for, [`follow`] watches them to their end and [`summary`] turns what
+//! was seen into the report. How processes are started does not belong here.
 
 mod address;
 mod answer;
 mod asset_key;
+pub mod backfill;
+mod captured;
 pub mod catalog;
 pub mod client;
 pub mod credentials;
@@ -20,10 +23,14 @@ pub mod gate;
 pub mod launch;
 pub mod metadata;
 pub mod operations;
+mod outcome;
 pub mod partition;
 mod python_error;
+pub mod queue;
 pub mod ready;
+mod reexecute;
 pub mod selection;
+mod subscribe;
 pub mod summary;
 pub mod validate;
 pub mod version;

@@ -8,10 +8,10 @@ use super::client::Client;
 use super::discover::{Asset, Found, Job, most_similar};
 use super::error::Error;
 use super::operations::wire::{
-    AssetKeys, JobPartitionVariables, PartitionRunConfigOrError, PartitionSetOrError,
-    PartitionTagsOrError, PartitionsOrError,
+    AssetKeys, JobPartitionVariables, JobPartitionsVariables, PartitionKeysOrError,
+    PartitionRunConfigOrError, PartitionSetOrError, PartitionTagsOrError, PartitionsOrError,
 };
-use super::operations::{AssetPartitions, JobPartition, Operation};
+use super::operations::{AssetPartitions, JobPartition, JobPartitions, Operation};
 use super::validate::RunConfig;
 
 /// The tag that says which partition a run is for.
@@ -26,7 +26,63 @@ pub struct PartitionOfJob {
     pub tags: BTreeMap<String, String>,
 }
 
+/// What has partitions.
+#[derive(Debug, Clone, Copy)]
+pub enum Partitioned<'a> {
+    /// An asset.
+    Asset(&'a Asset),
+    /// A job that is partitioned by itself.
+    Job(Found<'a, Job>),
+}
+
+impl Partitioned<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Asset(asset) => asset.key.to_string(),
+            Self::Job(job) => job.item.name.clone(),
+        }
+    }
+}
+
 impl Client {
+    /// The partitions from one to another, both included, in Dagster's order. Of several
+    /// dimensions that is the order in which Dagster lists their keys.
+    pub async fn partition_range(
+        &self,
+        target: Partitioned<'_>,
+        from: &str,
+        to: &str,
+    ) -> Result<Vec<String>, Error> {
+        let keys = match target {
+            Partitioned::Asset(asset) => self.partition_keys(asset).await?,
+            Partitioned::Job(job) => self.partition_keys_of_job(&job).await?,
+        };
+        range(&target.name(), keys, from, to)
+    }
+
+    /// The partition keys of a job; none if it is not partitioned by itself.
+    pub async fn partition_keys_of_job(&self, job: &Found<'_, Job>) -> Result<Vec<String>, Error> {
+        let name = JobPartitions::DESCRIBED.name;
+        let Some(partition_set) = job.item.partition_set.clone() else {
+            return Ok(Vec::new());
+        };
+        let variables = JobPartitionsVariables {
+            repository: job.repository().to_wire(),
+            partition_set,
+        };
+        let data = self.execute::<JobPartitions>(&variables).await?;
+        match data.partition_set_or_error {
+            PartitionKeysOrError::PartitionSet {
+                partitions_or_error: PartitionsOrError::Partitions { results },
+            } => Ok(results.into_iter().map(|key| key.name).collect()),
+            PartitionKeysOrError::PartitionSet {
+                partitions_or_error: PartitionsOrError::PythonError(error),
+            }
+            | PartitionKeysOrError::PythonError(error) => Err(Error::python(name, error)),
+            PartitionKeysOrError::NotFound => Ok(Vec::new()),
+        }
+    }
+
     /// The partition keys of an asset; none if it has no partitions.
     pub async fn partition_keys(&self, asset: &Asset) -> Result<Vec<String>, Error> {
         let variables = AssetKeys {
@@ -116,6 +172,27 @@ impl Client {
     }
 }
 
+fn range(target: &str, mut keys: Vec<String>, from: &str, to: &str) -> Result<Vec<String>, Error> {
+    let place = |wanted: &str| {
+        let place = keys.iter().position(|key| key == wanted);
+        place.ok_or_else(|| Error::PartitionNotFound {
+            target: target.to_owned(),
+            partition: wanted.to_owned(),
+            suggestion: most_similar(wanted, keys.iter().map(String::as_str)),
+        })
+    };
+    let (first, last) = (place(from)?, place(to)?);
+    if last < first {
+        return Err(Error::PartitionsReversed {
+            target: target.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        });
+    }
+    keys.truncate(last + 1);
+    Ok(keys.split_off(first))
+}
+
 /// The tags of a partition. Of a multi-partitioned asset, Dagster wants each dimension's too.
 fn partition_tags(partition: &str, dimensions: &[String]) -> BTreeMap<String, String> {
     let parts: Vec<&str> = partition.split('|').collect();
@@ -191,6 +268,23 @@ mod tests {
         );
         // A key of one dimension may contain the separator.
         assert_eq!(partition_tags("a|b", &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_range_has_both_its_ends() {
+        let keys = || ["jan", "feb", "mar", "apr"].map(str::to_owned).to_vec();
+        let of = |from, to| range("sales", keys(), from, to);
+        assert_eq!(of("feb", "mar").expect("a range"), ["feb", "mar"]);
+        assert_eq!(of("jan", "apr").expect("a range"), keys());
+        assert_eq!(of("apr", "apr").expect("a range"), ["apr"]);
+        let reversed = of("mar", "feb");
+        assert!(matches!(reversed, Err(Error::PartitionsReversed { .. })));
+        let missing = of("feb", "marr");
+        assert!(
+            matches!(&missing, Err(Error::PartitionNotFound { suggestion: Some(key), .. }) if key == "mar")
+        );
+        let none = range("sales", Vec::new(), "jan", "feb");
+        assert!(matches!(none, Err(Error::PartitionNotFound { .. })));
     }
 
     #[test]

@@ -62,6 +62,7 @@ fn step_report(step: &Step, project: &Path) -> StepReport {
         status: status.to_owned(),
         duration_s: duration(step.started_at, step.ended_at),
         error: step.error.as_ref().map(|error| error.to_run_error(project)),
+        last_output: None,
     }
 }
 

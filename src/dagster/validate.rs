@@ -24,8 +24,53 @@ pub struct ConfigProblem {
     pub path: Vec<String>,
     /// What Dagster says about it.
     pub message: String,
+    /// What kind of problem it is.
+    pub kind: ProblemKind,
     /// The field that was probably meant.
     pub suggestion: Option<String>,
+}
+
+/// What kind of problem a run config has at some place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// A field that the schema does not have there.
+    Unknown {
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// A field that must be there.
+    Missing,
+    /// A value that does not fit, or anything else.
+    Value,
+}
+
+impl ConfigProblem {
+    /// What is wrong, with its path.
+    pub fn said(&self) -> String {
+        let path = self.path.join(".");
+        match (&self.kind, &self.suggestion) {
+            (ProblemKind::Missing, _) => format!("`{path}` is missing"),
+            (ProblemKind::Unknown { .. }, Some(meant)) => {
+                format!("there is no `{path}`; did you mean `{meant}`?")
+            }
+            (ProblemKind::Unknown { .. }, None) => format!("there is no `{path}`"),
+            (ProblemKind::Value, _) => self.to_string(),
+        }
+    }
+
+    /// What is wrong, to stand beside the place itself.
+    pub fn beside(&self) -> String {
+        let name = self.path.last().map(String::as_str).unwrap_or_default();
+        match (&self.kind, &self.suggestion) {
+            (ProblemKind::Unknown { .. }, Some(meant)) => format!("did you mean `{meant}`?"),
+            (ProblemKind::Unknown { known }, None) if !known.is_empty() => {
+                format!("there is no `{name}` here, but `{}`", known.join("`, `"))
+            }
+            (ProblemKind::Unknown { .. }, None) => format!("there is no `{name}` here"),
+            (ProblemKind::Missing, _) => format!("`{name}` is missing here"),
+            (ProblemKind::Value, _) => self.message.trim_end_matches('.').to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for ConfigProblem {
@@ -242,6 +287,9 @@ fn problem(error: ConfigErrorWire) -> Vec<ConfigProblem> {
         .map(|field| ConfigProblem {
             path: at(&field),
             message: error.message.clone(),
+            kind: ProblemKind::Unknown {
+                known: known.clone(),
+            },
             suggestion: most_similar(&field, known.iter().map(String::as_str)),
         })
         .collect();
@@ -252,12 +300,14 @@ fn problem(error: ConfigErrorWire) -> Vec<ConfigProblem> {
     problems.extend(missing.map(|field| ConfigProblem {
         path: at(&field.name),
         message: error.message.clone(),
+        kind: ProblemKind::Missing,
         suggestion: None,
     }));
     if problems.is_empty() {
         problems.push(ConfigProblem {
             path: place,
             message: error.message,
+            kind: ProblemKind::Value,
             suggestion: None,
         });
     }

@@ -82,7 +82,7 @@ impl LocalStore {
 
     /// Remembers what was stored, so that retention knows its own files, and removes those of
     /// earlier runs that are older than `retention_days`.
-    pub fn finish(self, retention_days: Option<u32>) -> Result<(), Error> {
+    pub fn finish(&self, retention_days: Option<u32>) -> Result<(), Error> {
         retention::record(&self.root, &self.stored)?;
         if let Some(days) = retention_days {
             retention::apply(&self.root, days, &self.stored)?;

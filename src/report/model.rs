@@ -220,12 +220,14 @@ pub enum RunStatus {
     Invalid,
     /// It was not launched; `error` says why.
     Skipped,
+    /// It was launched and not waited for.
+    Launched,
 }
 
 impl RunStatus {
     /// Whether this status makes the whole run fail.
     pub fn is_failure(self) -> bool {
-        !matches!(self, Self::Success | Self::Skipped)
+        !matches!(self, Self::Success | Self::Skipped | Self::Launched)
     }
 }
 
@@ -275,6 +277,9 @@ pub struct StepReport {
     pub duration_s: Option<f64>,
     /// Why it failed.
     pub error: Option<RunError>,
+    /// The last lines that its process printed, if it failed.
+    #[serde(default)]
+    pub last_output: Option<String>,
 }
 
 /// An asset materialization.

@@ -74,6 +74,7 @@ impl RunStatus {
             Self::TimedOut => "timed out",
             Self::Invalid => "invalid",
             Self::Skipped => "skipped",
+            Self::Launched => "launched",
         }
     }
 }

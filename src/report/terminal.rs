@@ -7,7 +7,7 @@ use super::summary::{self, Tone};
 use super::traceback::user_frames;
 use crate::ui::style::{Paint, Role};
 use crate::ui::table::{Align, Table, TableCell};
-use crate::ui::text::{count, duration, indent, one_line, wrap};
+use crate::ui::text::{count, duration, indent, one_line, sanitize, wrap};
 
 /// Up to so many passed rows are listed by name; above, they are counted.
 const PASSED_ROWS: usize = 40;
@@ -210,6 +210,7 @@ impl Page {
             .collect();
         for (step, error) in &failed {
             out.push_str(&self.run_error(&format!("step {}", one_line(&step.key)), error));
+            out.push_str(&self.last_output(step.last_output.as_deref()));
         }
         // A run's own error repeats its steps'.
         if let (true, Some(error)) = (failed.is_empty(), &run.error) {
@@ -220,6 +221,17 @@ impl Page {
             out.push_str(&format!("    {}\n", self.paint.paint(Role::Muted, &line)));
         }
         out
+    }
+
+    /// What a step's process printed last, behind a bar: it is foreign text.
+    fn last_output(&self, output: Option<&str>) -> String {
+        let lines = output.unwrap_or_default().lines();
+        lines
+            .map(|line| {
+                let line = format!("    │ {}", one_line_kept(line));
+                format!("{}\n", self.paint.paint(Role::Muted, line.trim_end()))
+            })
+            .collect()
     }
 
     fn location_failure(&self, location: &LocationReport) -> String {
@@ -328,6 +340,11 @@ impl Page {
         }
         out
     }
+}
+
+/// A line of foreign text, its blanks as they are.
+fn one_line_kept(line: &str) -> String {
+    sanitize(line).replace('\n', " ")
 }
 
 /// A duration, or nothing for what never began.

@@ -5,6 +5,7 @@ pub mod error;
 pub mod printer;
 pub mod progress;
 pub mod runner;
+pub mod steps;
 pub mod style;
 pub mod table;
 pub mod text;

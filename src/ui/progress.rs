@@ -12,8 +12,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use super::printer::Printer;
 use super::runner::Stderr;
+use super::steps::{Detail, StepKey, Steps};
 use super::style::{Paint, Role, wants_color};
 use super::text;
+use crate::dagster::events::{RunEvent, RunEventKind};
 use crate::report::model::{NotebookReport, RunReport};
 use crate::report::summary::{self, Tone};
 
@@ -123,6 +125,29 @@ pub enum Event {
         /// Its title, the same in all events about it.
         title: String,
     },
+    /// A run was launched.
+    Launched {
+        /// Its title.
+        title: String,
+        /// Dagster's id of it.
+        run_id: String,
+        /// Its page in Dagster's UI, if that can be opened.
+        url: Option<String>,
+    },
+    /// Something has happened in a run.
+    Happened {
+        /// The run's title.
+        title: String,
+        /// What.
+        event: Box<RunEvent>,
+    },
+    /// A run waits for its turn.
+    Queued {
+        /// Its title.
+        title: String,
+        /// Where it stands, on one line.
+        text: String,
+    },
     /// What a running notebook or run, or the phase if there is none of this title, is at.
     Progress {
         /// The title of what is running.
@@ -130,8 +155,10 @@ pub enum Event {
         /// What it is at, on one line.
         text: String,
     },
-    /// A notebook or a run has ended for good.
+    /// A notebook has ended for good.
     Finished(Finished),
+    /// A run has ended for good, or is left to itself.
+    RunEnded(Box<RunReport>),
     /// Something else that a person should know.
     Message(String),
 }
@@ -140,6 +167,10 @@ pub enum Event {
 pub struct Progress {
     screen: Screen,
     paint: Paint,
+    /// What happens inside runs, where it is shown.
+    steps: Option<Steps>,
+    /// The waiting runs, as it was last said.
+    queued: HashMap<String, String>,
     total: usize,
     done: usize,
     failed: usize,
@@ -155,6 +186,7 @@ struct Drawn {
     bars: MultiProgress,
     status: ProgressBar,
     running: HashMap<String, ProgressBar>,
+    steps: HashMap<StepKey, ProgressBar>,
 }
 
 impl Progress {
@@ -175,6 +207,13 @@ impl Progress {
         }
     }
 
+    /// The same, with what happens inside runs.
+    #[must_use]
+    pub fn with_steps(mut self, detail: Detail) -> Self {
+        self.steps = Some(Steps::new(detail, self.paint));
+        self
+    }
+
     /// Progress as plain lines, written to `to`.
     pub fn plain(to: Box<dyn Write + Send>, color: bool) -> Self {
         Self::with(Screen::Plain(to), color)
@@ -184,6 +223,8 @@ impl Progress {
         Self {
             screen,
             paint: Paint::new(color),
+            steps: None,
+            queued: HashMap::new(),
             total: 0,
             done: 0,
             failed: 0,
@@ -214,7 +255,18 @@ impl Progress {
                     bar.set_message(shown(&title, &text, bar));
                 }
             }
+            Event::Launched { title, run_id, url } => {
+                // First of all, for whoever would rather watch it there.
+                if self.steps.is_some() {
+                    let word = self.paint.paint(Role::Name, "    LAUNCH");
+                    let place = text::one_line(&url.unwrap_or(run_id));
+                    self.write(&format!("{word} {} {place}", text::one_line(&title)));
+                }
+            }
+            Event::Queued { title, text } => self.queue(title, text),
+            Event::Happened { title, event } => self.happened(title, &event),
             Event::Finished(finished) => self.finish(&finished),
+            Event::RunEnded(report) => self.finish(&Finished::run(&report)),
             Event::Message(message) => {
                 let message = text::sanitize(&message);
                 self.write(message.trim_end());
@@ -222,8 +274,63 @@ impl Progress {
         }
     }
 
+    fn happened(&mut self, title: String, event: &RunEvent) {
+        self.queued.remove(&title);
+        let Some(steps) = &mut self.steps else {
+            if event.kind == RunEventKind::StepStarted
+                && let Some(step) = &event.step
+            {
+                let text = format!("step {step}");
+                self.handle(Event::Progress { title, text });
+            }
+            return;
+        };
+        let change = steps.read(&title, event);
+        let (running, ended) = steps.count(&title);
+        if let Screen::Drawn(drawn) = &mut self.screen {
+            if let Some(key) = change.ended {
+                drawn.end_step(&key);
+            }
+            if let Some(key) = change.begun {
+                drawn.start_step(key);
+            }
+            if let Some(bar) = drawn.running.get(&title) {
+                let text = format!("{} running, {ended} done", text::count(running, "step"));
+                bar.set_message(shown(&title, &text, bar));
+            }
+        }
+        if let Some(lines) = change.lines {
+            self.write(&lines);
+        }
+    }
+
+    /// Says where a waiting run is; in lines that stay, only what is new.
+    fn queue(&mut self, title: String, text: String) {
+        let news = self.queued.get(&title) != Some(&text);
+        match &self.screen {
+            Screen::Drawn(drawn) => {
+                let bar = drawn.running.get(&title).unwrap_or(&drawn.status);
+                bar.set_message(shown(&title, &text, bar));
+            }
+            _ if news => {
+                let word = self.paint.paint(Role::Muted, "    QUEUED");
+                let title = text::one_line(&title);
+                self.write(&format!("{word} {title} {}", text::one_line(&text)));
+            }
+            _ => {}
+        }
+        self.queued.insert(title, text);
+    }
+
     fn finish(&mut self, finished: &Finished) {
         self.done += 1;
+        let left = self
+            .steps
+            .as_mut()
+            .map(|steps| steps.forget(&finished.title));
+        if let (Screen::Drawn(drawn), Some(left)) = (&mut self.screen, left) {
+            left.iter().for_each(|key| drawn.end_step(key));
+        }
         self.failed += usize::from(finished.tone == Tone::Bad);
         if let Screen::Drawn(drawn) = &mut self.screen
             && let Some(bar) = drawn.running.remove(&finished.title)
@@ -267,7 +374,8 @@ impl Progress {
 impl Drop for Drawn {
     fn drop(&mut self) {
         // A bar that is dropped unfinished would be drawn once more.
-        for bar in self.running.values().chain([&self.status]) {
+        let bars = self.running.values().chain(self.steps.values());
+        for bar in bars.chain([&self.status]) {
             bar.finish_and_clear();
         }
         // Clearing can only fail if the terminal is gone, and then nothing is left to clear.
@@ -277,6 +385,8 @@ impl Drop for Drawn {
 
 impl Drawn {
     const TICK: Duration = Duration::from_millis(100);
+    /// How many running steps are drawn at once.
+    const STEPS: usize = 10;
 
     fn new(target: ProgressDrawTarget) -> Self {
         let bars = MultiProgress::with_draw_target(target);
@@ -287,6 +397,29 @@ impl Drawn {
             bars,
             status,
             running: HashMap::new(),
+            steps: HashMap::new(),
+        }
+    }
+
+    /// Draws a step while it runs. Of very many at once, some are not drawn: they would push the
+    /// others off the screen.
+    fn start_step(&mut self, key: StepKey) {
+        if self.steps.len() >= Self::STEPS {
+            return;
+        }
+        let bar = ProgressBar::new_spinner();
+        let bar = self.bars.insert_before(&self.status, bar);
+        bar.set_style(running_style());
+        bar.set_prefix("step");
+        bar.set_message(text::one_line(&key.1));
+        bar.enable_steady_tick(Self::TICK);
+        self.steps.insert(key, bar);
+    }
+
+    fn end_step(&mut self, key: &StepKey) {
+        if let Some(bar) = self.steps.remove(key) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
         }
     }
 

@@ -99,18 +99,25 @@ two_ways = dg.MultiPartitionsDefinition(
 )
 
 
+def moment():
+    # Metadata of this type is there from 1.6 on.
+    if dg.__version__.startswith("1.5."):
+        return {}
+    when = datetime.datetime(2024, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+    return {"when": dg.MetadataValue.timestamp(when)}
+
+
 @dg.asset(partitions_def=daily, group_name="sales")
 def orders() -> dg.MaterializeResult:
-    when = datetime.datetime(2024, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
     return dg.MaterializeResult(
         metadata={
+            **moment(),
             "rows": 42,
             "big": 2**40,
             "ratio": 0.5,
             "nan": float("nan"),
             "page": dg.MetadataValue.url("https://example.com/a"),
             "flag": True,
-            "when": dg.MetadataValue.timestamp(when),
             "table": dg.MetadataValue.table(
                 records=[dg.TableRecord({"x": 1, "y": "a"}), dg.TableRecord({"x": 2, "y": "b"})]
             ),
@@ -134,8 +141,14 @@ def summary_is_fine():
     return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN)
 
 
+outside = dg.AssetSpec("outside")
+if dg.__version__.startswith("1.5."):
+    # Definitions take specs from 1.6 on.
+    outside = dg.external_asset_from_spec(outside)
+
+
 defs = dg.Definitions(
-    assets=[orders, shades, summary, dg.AssetSpec("outside")],
+    assets=[orders, shades, summary, outside],
     asset_checks=[summary_is_fine],
     jobs=[
         good_job,

@@ -213,6 +213,17 @@ async fn a_server_that_refuses_us() {
 }
 
 #[tokio::test]
+async fn an_error_in_foreign_code_has_status_500_and_whole_data() {
+    let body = r#"{"data": {"launchRun": {"__typename": "PythonError", "message": "no place left",
+        "className": "OSError", "stack": [], "errorChain": []}}}"#;
+    let server =
+        Faulty::start(move |_, _, stream| respond(stream, "500 Internal Server Error", JSON, body));
+    let error = server.client().launch(&launch()).await.expect_err("failed");
+    assert!(matches!(error, Error::Python { .. }), "{error:?}");
+    assert_eq!(server.asked(), 1);
+}
+
+#[tokio::test]
 async fn broken_json() {
     for body in [
         r#"{"data": {"workspaceOrError": {"#,
@@ -327,7 +338,7 @@ async fn a_nudge_ends_the_wait() {
     let options = FollowOptions {
         polling_interval: Duration::from_secs(3600),
         nudge: Some(&nudge),
-        limit: None,
+        ..FollowOptions::default()
     };
     let started = Instant::now();
     let tell = async {

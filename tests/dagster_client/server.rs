@@ -26,9 +26,8 @@ pub struct DagsterServer {
 }
 
 impl DagsterServer {
-    pub fn start() -> Self {
-        let python = std::env::var("DAGLAB_TEST_PYTHON")
-            .expect("DAGLAB_TEST_PYTHON must name a Python that has dagster-webserver");
+    /// Starts it with an interpreter that has `dagster-webserver`.
+    pub fn start(python: &Path) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let folder = tempfile::tempdir().expect("a folder");
         let project = folder.path().canonicalize().expect("its path");

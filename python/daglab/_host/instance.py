@@ -6,18 +6,30 @@ Each operation stands alone: one that fails does not stop the others.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster import AssetCheckEvaluation, AssetKey, AssetObservation, DagsterInstance, MetadataValue
+from dagster import AssetKey, AssetObservation, DagsterInstance, MetadataValue
+
+try:
+    from dagster import AssetCheckEvaluation
+except ImportError:
+    # Old releases have the class, and their instances take it, but they export it nowhere.
+    from dagster._core.definitions.asset_check_evaluation import (  # type: ignore[import-not-found, no-redef]
+        AssetCheckEvaluation,
+    )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Operation = dict[str, Any]
+
+# An evaluation has a description from Dagster 1.6 on; before, it stands among the metadata.
+_CHECKS_ARE_DESCRIBED = "description" in inspect.signature(AssetCheckEvaluation).parameters
 
 
 def _value(value: Mapping[str, Any]) -> MetadataValue[Any]:
@@ -48,13 +60,20 @@ def _observe(instance: DagsterInstance, operation: Operation) -> None:
 
 
 def _check(instance: DagsterInstance, operation: Operation) -> None:
+    metadata = _metadata(operation)
+    described: dict[str, Any] = {}
+    if description := operation.get("description"):
+        if _CHECKS_ARE_DESCRIBED:
+            described["description"] = description
+        else:
+            metadata.setdefault("description", MetadataValue.text(description))
     instance.report_runless_asset_event(
         AssetCheckEvaluation(
             asset_key=AssetKey(operation["asset_key"]),
             check_name=operation["check_name"],
             passed=operation["passed"],
-            description=operation.get("description"),
-            metadata=_metadata(operation),
+            metadata=metadata,
+            **described,
         )
     )
 

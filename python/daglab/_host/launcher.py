@@ -37,13 +37,20 @@ _HEALTH = {
 }
 
 
+# How releases have called the origin of a run's job, and in it that of the job's repository.
+_JOB_ORIGINS = ("remote_job_origin", "external_job_origin")
+_REPOSITORY_ORIGINS = ("repository_origin", "external_repository_origin")
+
+
+def _first(thing: object, names: tuple[str, ...]) -> Any:
+    """Return the first of some attributes that is there and is something."""
+    found = (getattr(thing, name, None) for name in names)
+    return next((value for value in found if value is not None), None)
+
+
 def _location_of(run: DagsterRun) -> str | None:
-    # Called `external_job_origin` before Dagster 1.9.
-    for name in ("remote_job_origin", "external_job_origin"):
-        origin = getattr(run, name, None)
-        if origin is not None:
-            return str(origin.repository_origin.code_location_origin.location_name)
-    return None
+    repository = _first(_first(run, _JOB_ORIGINS), _REPOSITORY_ORIGINS)
+    return None if repository is None else str(repository.code_location_origin.location_name)
 
 
 class WarmRunLauncher(RunLauncher, ConfigurableClass):

@@ -4,11 +4,12 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::{Filters, Planner, did_you_mean, parse_target};
 use crate::ci::error::Error;
-use crate::ci::plan::{PlannedNotebook, PlannedRun};
+use crate::ci::plan::PlannedNotebook;
 use crate::ci::session::finding;
 use crate::config::{Origin, ci};
 use crate::project::notebooks::{self, Notebook};
 use crate::report::model::{Finding, Severity, Target};
+use crate::run::plan::PlannedRun;
 
 impl Planner<'_> {
     pub(super) fn notebooks(

@@ -4,8 +4,10 @@ use serde_json::{Map, Value};
 
 use super::{Filters, Planner};
 use crate::ci::error::Error;
-use crate::ci::plan::{PlannedRun, Selection};
-use crate::config::{self, ci};
+use crate::config::{Placed, ci};
+use crate::error::Diagnose;
+use crate::run::plan::{PlannedRun, Selection};
+use crate::run::request::texts;
 
 impl Planner<'_> {
     /// All configured runs, since any may be needed, and the jobs that only a flag names.
@@ -27,7 +29,6 @@ impl Planner<'_> {
                 };
                 let mut run = self.job(&job, "")?;
                 run.why = "`--jobs`".to_owned();
-                run.configured = None;
                 runs.push(run);
             }
         }
@@ -46,11 +47,11 @@ impl Planner<'_> {
             },
             location: job.location.clone(),
             run_config: self.run_config(&job.run_config, job.run_config_file.as_deref(), path)?,
-            tags: tags(&job.tags),
+            validate: true,
+            tags: texts(&job.tags),
             partition: job.partition.clone(),
             executor: self.executor(job.executor),
             policy: self.policy(job.timeout, job.retries, job.allow_failure),
-            configured: Some(path.to_owned()),
             why: self.why(path),
         })
     }
@@ -71,11 +72,11 @@ impl Planner<'_> {
                 assets.run_config_file.as_deref(),
                 path,
             )?,
-            tags: tags(&assets.tags),
+            validate: true,
+            tags: texts(&assets.tags),
             partition: assets.partition.clone(),
             executor: self.executor(assets.executor),
             policy: self.policy(assets.timeout, assets.retries, assets.allow_failure),
-            configured: Some(path.to_owned()),
             why: self.why(path),
         })
     }
@@ -86,54 +87,25 @@ impl Planner<'_> {
         own: &Map<String, Value>,
         file: Option<&str>,
         path: &str,
-    ) -> Result<Value, Error> {
-        let mut config = Value::Object(Map::new());
-        if let Some(file) = file {
+    ) -> Result<Placed, Error> {
+        let own = Placed::of_settings(own, self.loaded, &format!("{path}.run_config"));
+        let Some(file) = file else {
+            return Ok(own);
+        };
+        let full = self.root.join(file);
+        let text = std::fs::read_to_string(&full).map_err(|error| {
             let place = format!("{path}.run_config_file");
-            let full = self.root.join(file);
-            let text = std::fs::read_to_string(&full).map_err(|error| {
-                self.error(
-                    format!("could not read the run config `{file}`: {error}"),
-                    None,
-                    &place,
-                )
-            })?;
-            config = config::yaml_to_json(&text, &full).map_err(|error| Error::Plan {
-                message: format!("the run config `{file}` is not YAML: {error}"),
-                hint: None,
-                snippet: crate::error::Diagnose::detail(&error),
-            })?;
-            if !config.is_object() {
-                let message =
-                    format!("the run config `{file}` must be a mapping of keys to values");
-                return Err(self.error(message, None, &place));
-            }
-        }
-        overlay(&mut config, &Value::Object(own.clone()));
-        Ok(config)
-    }
-}
-
-fn tags(tags: &Map<String, Value>) -> Vec<(String, String)> {
-    tags.iter()
-        .map(|(key, value)| {
-            (
-                key.clone(),
-                value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned),
+            self.error(
+                format!("could not read the run config `{file}`: {error}"),
+                None,
+                &place,
             )
-        })
-        .collect()
-}
-
-fn overlay(below: &mut Value, above: &Value) {
-    match (below, above) {
-        (Value::Object(below), Value::Object(above)) => {
-            for (key, value) in above {
-                overlay(below.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (below, above) => *below = above.clone(),
+        })?;
+        let below = Placed::parse(&text, &full).map_err(|error| Error::Plan {
+            message: format!("the run config `{file}` can't be used: {error}"),
+            hint: None,
+            snippet: error.detail(),
+        })?;
+        Ok(below.overlaid_by(own))
     }
 }

@@ -174,22 +174,18 @@ fn a_run_config_file_must_be_a_mapping() {
         let error = plan_with(text).unwrap_err();
         assert!(error.to_string().contains("`run.yaml`"), "{error}");
         let detail = crate::error::Diagnose::detail(&error).unwrap();
-        assert!(detail.contains("daglab.yaml:3"), "{detail}");
+        assert!(detail.contains("run.yaml:1:1"), "{detail}");
     }
 }
 
 #[test]
 fn settings_without_effect_are_found() {
-    let (dir, loaded) = loaded("security:\n  sandbox_mode: true\n");
+    let (dir, loaded) = loaded("logging:\n  file: x.log\n");
     let plan = plan(dir.path(), &loaded, &[], &Filters::default()).unwrap();
     let [found] = plan.findings.as_slice() else {
         panic!("{:?}", plan.findings)
     };
-    assert!(
-        found
-            .message
-            .starts_with("`security.sandbox_mode` is set in ")
-    );
+    assert!(found.message.starts_with("`logging.file` is set in "));
     assert!(
         found.message.contains("daglab.yaml:2; "),
         "{}",

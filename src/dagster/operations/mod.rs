@@ -34,6 +34,8 @@ pub enum Kind {
     Query,
     /// It changes something, so it is sent once.
     Mutation,
+    /// It goes on answering, over a websocket.
+    Subscription,
 }
 
 /// The text of an operation for servers from a version on.
@@ -92,12 +94,41 @@ macro_rules! document {
     };
 }
 
+/// The documents of an operation that reads events, each with what its servers can say of them.
+macro_rules! event_documents {
+    ($file:literal) => {
+        &[
+            document!(
+                OLDEST,
+                $file,
+                "event_fields.graphql",
+                "event_fields_1_5.graphql",
+                "python_error.graphql"
+            ),
+            document!(
+                Version::new(1, 6, 14),
+                $file,
+                "event_fields.graphql",
+                "event_fields_1_6.graphql",
+                "python_error.graphql"
+            ),
+            document!(
+                Version::new(1, 12, 19),
+                $file,
+                "event_fields.graphql",
+                "event_fields_1_12.graphql",
+                "python_error.graphql"
+            ),
+        ]
+    };
+}
+
 /// Declares an operation whose one document fits all supported versions, or one with several.
 macro_rules! operation {
     ($(#[$doc:meta])* $name:ident: $kind:ident($variables:ty) -> $data:ty, $($file:literal),+) => {
-        operation! { $(#[$doc])* $name: $kind($variables) -> $data => [document!(OLDEST, $($file),+)] }
+        operation! { $(#[$doc])* $name: $kind($variables) -> $data => &[document!(OLDEST, $($file),+)] }
     };
-    ($(#[$doc:meta])* $name:ident: $kind:ident($variables:ty) -> $data:ty => [$($document:expr),+ $(,)?]) => {
+    ($(#[$doc:meta])* $name:ident: $kind:ident($variables:ty) -> $data:ty => $documents:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub struct $name;
@@ -108,7 +139,7 @@ macro_rules! operation {
             const DESCRIBED: Described = Described {
                 name: stringify!($name),
                 kind: Kind::$kind,
-                documents: &[$($document),+],
+                documents: $documents,
             };
         }
     };
@@ -138,7 +169,7 @@ operation! {
 operation! {
     /// What `discover` lists. Where the server has it, the assets come as one ready value instead of
     /// field by field, which takes it half the time.
-    Catalog: Query(super::catalog::Ask) -> catalog::Data => [
+    Catalog: Query(super::catalog::Ask) -> catalog::Data => &[
         document!(
             OLDEST,
             "catalog.graphql", "catalog_workspace.graphql", "catalog_triggers_1_5.graphql",
@@ -163,7 +194,7 @@ operation! {
 }
 operation! {
     /// The same, always field by field: for servers whose ready value turns out to be another.
-    CatalogFields: Query(super::catalog::Ask) -> catalog::Data => [
+    CatalogFields: Query(super::catalog::Ask) -> catalog::Data => &[
         document!(
             OLDEST,
             "catalog_fields.graphql", "catalog_workspace.graphql", "catalog_triggers_1_5.graphql",
@@ -218,17 +249,17 @@ operation! {
 }
 operation! {
     /// A run's status and its next events.
-    FollowRun: Query(wire::FollowVariables) -> wire::FollowData => [
-        document!(OLDEST, "follow_run.graphql", "event_fields_1_5.graphql", "python_error.graphql"),
-        document!(
-            Version::new(1, 6, 14),
-            "follow_run.graphql", "event_fields_1_6.graphql", "python_error.graphql"
-        ),
-        document!(
-            Version::new(1, 12, 19),
-            "follow_run.graphql", "event_fields_1_12.graphql", "python_error.graphql"
-        ),
-    ]
+    FollowRun: Query(wire::FollowVariables) -> wire::FollowData => event_documents!("follow_run.graphql")
+}
+operation! {
+    /// A run's events as they happen.
+    RunEvents: Subscription(wire::RunEventsVariables) -> wire::RunEventsData =>
+        event_documents!("run_events.graphql")
+}
+operation! {
+    /// What a run is of.
+    RunSummary: Query(wire::RunSummaryVariables) -> wire::RunSummaryData,
+    "run_summary.graphql", "python_error.graphql"
 }
 operation! {
     /// What a process of a run has printed.
@@ -239,6 +270,56 @@ operation! {
     /// Ends a run.
     TerminateRun: Mutation(wire::TerminateVariables) -> wire::TerminateData,
     "terminate_run.graphql", "python_error.graphql"
+}
+operation! {
+    /// Launches a run again.
+    LaunchRunReexecution: Mutation(wire::ReexecuteVariables) -> wire::ReexecuteData,
+    "reexecute.graphql", "config_error.graphql", "python_error.graphql"
+}
+operation! {
+    /// The runs that wait for their turn, newest first.
+    QueuedRuns: Query(wire::queue::QueuedRunsVariables) -> wire::queue::QueuedRunsData,
+    "queued_runs.graphql", "python_error.graphql"
+}
+operation! {
+    /// The daemons that the instance needs.
+    Daemons: Query(wire::NoVariables) -> wire::queue::DaemonsData,
+    "daemons.graphql", "python_error.graphql"
+}
+operation! {
+    /// The partition keys of a job that is partitioned by itself.
+    JobPartitions: Query(wire::JobPartitionsVariables) -> wire::JobPartitionsData,
+    "job_partitions.graphql", "python_error.graphql"
+}
+operation! {
+    /// Asks for a backfill.
+    LaunchPartitionBackfill: Mutation(wire::backfill::LaunchBackfillVariables) -> wire::backfill::LaunchBackfillData => &[
+        document!(
+            OLDEST,
+            "launch_backfill.graphql", "launched_backfill_1_5.graphql",
+            "config_error.graphql", "python_error.graphql"
+        ),
+        document!(
+            Version::new(1, 8, 13),
+            "launch_backfill.graphql", "launched_backfill_1_8.graphql",
+            "config_error.graphql", "python_error.graphql"
+        ),
+    ]
+}
+operation! {
+    /// The latest backfills with their tags.
+    FindBackfill: Query(wire::backfill::FindBackfillVariables) -> wire::backfill::FindBackfillData,
+    "find_backfill.graphql", "python_error.graphql"
+}
+operation! {
+    /// How far a backfill is.
+    BackfillStatus: Query(wire::backfill::BackfillVariables) -> wire::backfill::BackfillData,
+    "backfill_status.graphql", "python_error.graphql"
+}
+operation! {
+    /// Ends a backfill.
+    CancelPartitionBackfill: Mutation(wire::backfill::CancelBackfillVariables) -> wire::backfill::CancelBackfillData,
+    "cancel_backfill.graphql", "python_error.graphql"
 }
 
 /// Every operation, for whoever must know them all.
@@ -257,6 +338,16 @@ pub const ALL: &[Described] = &[
     LaunchRun::DESCRIBED,
     FindRun::DESCRIBED,
     FollowRun::DESCRIBED,
+    RunEvents::DESCRIBED,
+    RunSummary::DESCRIBED,
     CapturedLogs::DESCRIBED,
     TerminateRun::DESCRIBED,
+    LaunchRunReexecution::DESCRIBED,
+    QueuedRuns::DESCRIBED,
+    Daemons::DESCRIBED,
+    JobPartitions::DESCRIBED,
+    LaunchPartitionBackfill::DESCRIBED,
+    FindBackfill::DESCRIBED,
+    BackfillStatus::DESCRIBED,
+    CancelPartitionBackfill::DESCRIBED,
 ];

@@ -1,6 +1,9 @@
 //! The shapes of variables and answers, as they travel. Nothing outside `dagster` sees them.
 #![allow(missing_docs)]
 
+pub mod backfill;
+pub mod queue;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -178,6 +181,31 @@ pub enum PartitionSetOrError {
     PartitionSet {
         partitions_or_error: PartitionsOrError,
         partition: Option<PartitionWire>,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    NotFound,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPartitionsVariables {
+    pub repository: RepositorySelectorWire,
+    pub partition_set: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobPartitionsData {
+    pub partition_set_or_error: PartitionKeysOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum PartitionKeysOrError {
+    #[serde(rename_all = "camelCase")]
+    PartitionSet {
+        partitions_or_error: PartitionsOrError,
     },
     PythonError(PythonError),
     #[serde(other)]
@@ -365,9 +393,39 @@ pub enum LaunchResult {
     NoModeProvidedError {
         message: String,
     },
+    #[serde(rename_all = "camelCase")]
+    InvalidStepError {
+        invalid_step_key: String,
+    },
+    #[serde(rename_all = "camelCase")]
+    InvalidOutputError {
+        step_key: String,
+        invalid_output_name: String,
+    },
     PythonError(PythonError),
     #[serde(other)]
     Other,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ReexecuteVariables {
+    pub params: ReexecutionParamsWire,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReexecutionParamsWire {
+    pub parent_run_id: String,
+    pub strategy: &'static str,
+    /// Older servers do not know the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extra_tags: Option<Vec<Tag>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReexecuteData {
+    pub launch_run_reexecution: LaunchResult,
 }
 
 #[derive(Debug, Deserialize)]
@@ -435,6 +493,31 @@ pub enum LogsForRun {
     RunNotFound,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunEventsVariables {
+    pub run_id: String,
+    pub cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunEventsData {
+    pub pipeline_run_logs: RunEventsPayload,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum RunEventsPayload {
+    PipelineRunLogsSubscriptionSuccess {
+        cursor: String,
+        messages: Vec<EventWire>,
+    },
+    PipelineRunLogsSubscriptionFailure {
+        message: String,
+    },
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "__typename")]
 pub enum RunOrError {
@@ -448,6 +531,37 @@ pub enum RunOrError {
     PythonError(PythonError),
     #[serde(other)]
     RunNotFound,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSummaryVariables {
+    pub run_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSummaryData {
+    pub run_or_error: RunSummaryOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum RunSummaryOrError {
+    #[serde(rename_all = "camelCase")]
+    Run {
+        pipeline_name: String,
+        repository_origin: Option<RunOriginWire>,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    RunNotFound,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunOriginWire {
+    pub repository_location_name: String,
 }
 
 /// Any event: the fields of the kinds that matter, each present where its kind is.

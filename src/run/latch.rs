@@ -4,9 +4,9 @@ use tokio::sync::watch;
 
 /// Set once, waited for by any number.
 #[derive(Debug)]
-pub struct Gate<T>(watch::Sender<Option<T>>);
+pub struct Latch<T>(watch::Sender<Option<T>>);
 
-impl<T: Clone> Gate<T> {
+impl<T: Clone> Latch<T> {
     /// A closed one.
     pub fn new() -> Self {
         Self(watch::Sender::new(None))
@@ -23,7 +23,7 @@ impl<T: Clone> Gate<T> {
         });
     }
 
-    /// The value, if the gate is open.
+    /// The value, if it is open.
     pub fn get(&self) -> Option<T> {
         self.0.borrow().clone()
     }
@@ -41,7 +41,7 @@ impl<T: Clone> Gate<T> {
     }
 }
 
-impl<T: Clone> Default for Gate<T> {
+impl<T: Clone> Default for Latch<T> {
     fn default() -> Self {
         Self::new()
     }
@@ -53,12 +53,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_value_counts_and_stays() {
-        let gate = Gate::new();
-        assert_eq!(gate.get(), None);
-        let waiting = gate.wait();
-        gate.open(1);
-        gate.open(2);
+        let latch = Latch::new();
+        assert_eq!(latch.get(), None);
+        let waiting = latch.wait();
+        latch.open(1);
+        latch.open(2);
         assert_eq!(waiting.await, 1);
-        assert_eq!(gate.wait().await, 1);
+        assert_eq!(latch.wait().await, 1);
     }
 }

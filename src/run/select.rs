@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::plan::{PlannedRun, Selection};
-use super::session::Session;
+use super::{Refusal, Runner};
 use crate::dagster::discover::{Asset, Workspace};
 use crate::dagster::launch::{CheckHandle, JobSelector};
 use crate::dagster::validate::RunConfig;
@@ -17,34 +17,28 @@ pub(super) struct Selected {
     pub(super) tags: Vec<(String, String)>,
 }
 
-/// Why nothing can be launched, as a sentence.
-pub(super) type Refusal = String;
-
 /// Finds the job or the assets of a planned run, and its partition.
 pub(super) async fn select(
-    session: &Session,
+    runner: &Runner,
     workspace: &Workspace,
     planned: &PlannedRun,
 ) -> Result<Selected, Refusal> {
-    let own = planned.run_config.as_object().cloned().unwrap_or_default();
+    let own = planned.run_config.value().clone();
     match &planned.selection {
         Selection::Job { name, assets } => {
-            let job = workspace
-                .job(name, planned.location.as_deref())
-                .map_err(|error| explain(&error))?;
+            let job = workspace.job(name, planned.location.as_deref())?;
             let mut selector = job.selector();
-            selector.assets = keys(assets)?;
+            if !assets.is_empty() {
+                let found = assets_of(workspace, planned)?;
+                selector.assets = found.iter().map(|asset| asset.key.clone()).collect();
+            }
             let mut selected = Selected {
                 selector,
                 run_config: own,
                 tags: Vec::new(),
             };
             if let Some(partition) = &planned.partition {
-                let found = session
-                    .client
-                    .partition_of_job(&job, partition)
-                    .await
-                    .map_err(|error| explain(&error))?;
+                let found = runner.client.partition_of_job(&job, partition).await?;
                 let mut config = found.run_config;
                 config.extend(selected.run_config);
                 selected.run_config = config;
@@ -52,24 +46,17 @@ pub(super) async fn select(
             }
             Ok(selected)
         }
-        Selection::Assets(selectors) => {
-            let found = matching(workspace, selectors, planned.location.as_deref())?;
+        Selection::Assets(_) => {
+            let found = assets_of(workspace, planned)?;
             let keys: Vec<AssetKey> = found.iter().map(|asset| asset.key.clone()).collect();
-            let mut selector = workspace
-                .asset_job(&keys, planned.location.as_deref())
-                .map_err(|error| explain(&error))?;
-            selector.checks = checks(session, &found)
-                .await
-                .map_err(|error| explain(&error))?;
+            let mut selector = workspace.asset_job(&keys, planned.location.as_deref())?;
+            selector.checks = checks(runner, &found).await?;
             let mut tags = Vec::new();
             if let Some(partition) = &planned.partition {
                 let first = found.iter().find(|asset| asset.partitions.is_some());
-                let first = first.ok_or_else(|| "none of the assets has partitions".to_owned())?;
-                let of_asset = session.client.partition_of_asset(first, partition).await;
-                tags = of_asset
-                    .map_err(|error| explain(&error))?
-                    .into_iter()
-                    .collect();
+                let first = first.ok_or(Refusal::NoPartitions)?;
+                let of_asset = runner.client.partition_of_asset(first, partition).await?;
+                tags = of_asset.into_iter().collect();
             }
             Ok(Selected {
                 selector,
@@ -80,17 +67,28 @@ pub(super) async fn select(
     }
 }
 
-/// Message and hint of an error, for a report.
-pub(super) fn explain(error: &Error) -> Refusal {
-    let hint = crate::error::Diagnose::hint(error);
-    hint.map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
-}
-
-fn keys(texts: &[String]) -> Result<Vec<AssetKey>, Refusal> {
-    let read = |text: &String| {
-        AssetKey::parse(text).ok_or_else(|| format!("`{text}` is not an asset key"))
-    };
-    texts.iter().map(read).collect()
+/// The assets of a planned run, which can all be materialized: those that are selected, or all of its
+/// job.
+pub(super) fn assets_of<'a>(
+    workspace: &'a Workspace,
+    planned: &PlannedRun,
+) -> Result<Vec<&'a Asset>, Refusal> {
+    let location = planned.location.as_deref();
+    match &planned.selection {
+        Selection::Assets(selectors) => matching(workspace, selectors, location, |asset| {
+            asset.is_materializable
+        }),
+        Selection::Job { name, assets } => {
+            let of_job = |asset: &Asset| asset.job_names.contains(name);
+            let all = ["**".to_owned()];
+            let selectors = if assets.is_empty() {
+                &all
+            } else {
+                assets.as_slice()
+            };
+            matching(workspace, selectors, location, of_job)
+        }
+    }
 }
 
 /// A selector: a key or glob, or `group:NAME`.
@@ -106,7 +104,10 @@ impl<'a> Pattern<'a> {
         }
         let glob = GlobBuilder::new(text).literal_separator(true).build();
         glob.map(|glob| Self::Keys(glob.compile_matcher()))
-            .map_err(|error| format!("`{text}` is no pattern: {}", error.kind()))
+            .map_err(|error| Refusal::NotASelector {
+                selector: text.to_owned(),
+                what: format!("a pattern: {}", error.kind()),
+            })
     }
 
     fn matches(&self, asset: &Asset) -> bool {
@@ -122,12 +123,13 @@ fn matching<'a>(
     workspace: &'a Workspace,
     selectors: &[String],
     location: Option<&str>,
+    eligible: impl Fn(&Asset) -> bool,
 ) -> Result<Vec<&'a Asset>, Refusal> {
     let all: Vec<&Asset> = workspace
         .repositories()
         .filter(|(at, _)| location.is_none_or(|wanted| wanted == *at))
         .flat_map(|(_, repository)| &repository.assets)
-        .filter(|asset| asset.is_materializable)
+        .filter(|asset| eligible(asset))
         .collect();
     let mut found: Vec<&Asset> = Vec::new();
     for selector in selectors {
@@ -141,9 +143,8 @@ fn matching<'a>(
         }
         if !any {
             let names: Vec<String> = all.iter().map(|asset| asset.key.to_string()).collect();
-            let hint = super::planner::did_you_mean(selector, &names);
-            let message = format!("no asset that can be materialized matches `{selector}`");
-            return Err(hint.map_or(message.clone(), |hint| format!("{message}; {hint}")));
+            let names = names.iter().map(String::as_str);
+            return Err(Refusal::nothing_selected(selector, names));
         }
     }
     Ok(found)
@@ -151,17 +152,17 @@ fn matching<'a>(
 
 /// The checks to execute with some assets: all, unless some are the notebooks' own, whose verdicts
 /// come from the notebooks that are run anyway.
-async fn checks(session: &Session, assets: &[&Asset]) -> Result<Option<Vec<CheckHandle>>, Error> {
+async fn checks(runner: &Runner, assets: &[&Asset]) -> Result<Option<Vec<CheckHandle>>, Error> {
     let checked: Vec<AssetKey> = assets
         .iter()
         .filter(|asset| asset.has_checks)
         .map(|asset| asset.key.clone())
         .collect();
-    if checked.is_empty() || session.notebook_checks.is_empty() {
+    if checked.is_empty() || runner.own_checks.is_empty() {
         return Ok(None);
     }
-    let all = session.client.asset_checks(checked).await?;
-    let is_own = |name: &str| session.notebook_checks.contains(name);
+    let all = runner.client.asset_checks(checked).await?;
+    let is_own = |name: &str| runner.own_checks.contains(name);
     if !all.iter().any(|check| is_own(&check.name)) {
         return Ok(None);
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::gate::Gate;
+use super::latch::Latch;
 
 /// Whether something that others wait for went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,18 +15,18 @@ pub enum Done {
     Badly,
 }
 
-/// The places and gates of one plan.
+/// The places and latches of one plan.
 pub struct Schedule {
     places: Semaphore,
-    gates: Vec<Gate<Done>>,
+    latches: Vec<Latch<Done>>,
 }
 
 impl Schedule {
-    /// `concurrency` places, and a closed gate for each run.
+    /// `concurrency` places, and a closed latch for each run.
     pub fn new(concurrency: usize, runs: usize) -> Self {
         Self {
             places: Semaphore::new(concurrency.max(1)),
-            gates: (0..runs).map(|_| Gate::new()).collect(),
+            latches: (0..runs).map(|_| Latch::new()).collect(),
         }
     }
 
@@ -38,14 +38,14 @@ impl Schedule {
             .expect("the places are never closed")
     }
 
-    /// Opens the gate of a run that has ended.
+    /// Opens the latch of a run that has ended.
     pub fn open(&self, run: usize, done: Done) {
-        self.gates[run].open(done);
+        self.latches[run].open(done);
     }
 
-    /// Waits until the gate of a run is open.
+    /// Waits until the latch of a run is open.
     pub async fn wait_for(&self, run: usize) -> Done {
-        self.gates[run].wait().await
+        self.latches[run].wait().await
     }
 }
 

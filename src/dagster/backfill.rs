@@ -1,0 +1,350 @@
+//! Backfills: many partitions of a job or of assets, launched by Dagster's daemon.
+
+use std::collections::BTreeMap;
+
+use super::asset_key::AssetKey;
+use super::client::Client;
+use super::error::Error;
+use super::launch::{RepositorySelector, SEARCH_WAIT, SEARCHES, launch_tag};
+use super::operations::wire::Tag;
+use super::operations::wire::backfill::{
+    AssetBackfillStatusWire, BackfillOrError, BackfillVariables, BackfillWire, BackfillsOrError,
+    CancelBackfillResult, CancelBackfillVariables, FindBackfillVariables, LaunchBackfillParamsWire,
+    LaunchBackfillResult, LaunchBackfillVariables, PartitionSetSelectorWire,
+};
+use super::operations::{
+    BackfillStatus, CancelPartitionBackfill, FindBackfill, LaunchPartitionBackfill, Operation,
+};
+use super::python_error::PythonError;
+use super::validate::problems;
+
+/// How many of a backfill's runs are named.
+const RUNS: u32 = 1000;
+/// Among how many of the latest backfills one is looked for whose launch was not answered.
+const LATEST: u32 = 50;
+
+/// What to backfill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackfillRequest {
+    /// The job or the assets.
+    pub target: BackfillTarget,
+    /// The keys of the partitions.
+    pub partitions: Vec<String>,
+    /// The tags of the backfill and of its runs.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Whose partitions are backfilled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackfillTarget {
+    /// Those of a job that is partitioned by itself.
+    Job {
+        /// Where the job is.
+        repository: RepositorySelector,
+        /// The job's name, to be shown.
+        job: String,
+        /// Its partition set, as [`Job::partition_set`](super::discover::Job::partition_set) says.
+        partition_set: String,
+    },
+    /// Those of assets, which all have the partitions or depend on some that have.
+    Assets(Vec<AssetKey>),
+}
+
+/// A backfill, as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backfill {
+    /// Its id.
+    pub id: String,
+    /// Dagster's status: `REQUESTED` until its daemon is done, then one for which
+    /// [`has_ended`](Self::has_ended) is true.
+    pub status: String,
+    /// How many partitions it is about, where Dagster can tell.
+    pub partitions: Option<u64>,
+    /// Of a job: how many partitions are in which state, by the status of their latest run;
+    /// `NOT_STARTED` where there is none.
+    pub by_status: BTreeMap<String, u64>,
+    /// Of assets: how far each is, once the daemon has begun.
+    pub assets: Vec<AssetProgress>,
+    /// Its runs with their statuses, the latest first; at most 1000.
+    pub runs: Vec<BackfillRun>,
+    /// Why the backfill itself failed.
+    pub error: Option<Box<PythonError>>,
+}
+
+/// How far a backfill is with one asset. An asset without partitions counts as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetProgress {
+    /// The asset.
+    pub asset: AssetKey,
+    /// How many partitions are to be made.
+    pub targeted: u64,
+    /// How many are being made.
+    pub in_progress: u64,
+    /// How many were made.
+    pub materialized: u64,
+    /// How many failed, or were left out since one before them failed.
+    pub failed: u64,
+}
+
+/// A run of a backfill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackfillRun {
+    /// The run.
+    pub run_id: String,
+    /// Dagster's status.
+    pub status: String,
+}
+
+impl BackfillTarget {
+    fn describe(&self) -> String {
+        match self {
+            Self::Job { job, .. } => job.clone(),
+            Self::Assets(keys) => {
+                let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+                keys.join(", ")
+            }
+        }
+    }
+}
+
+impl Backfill {
+    /// Whether nothing will happen in it any more.
+    pub fn has_ended(&self) -> bool {
+        matches!(
+            self.status.as_str(),
+            "COMPLETED" | "COMPLETED_SUCCESS" | "COMPLETED_FAILED" | "FAILED" | "CANCELED"
+        )
+    }
+}
+
+impl Client {
+    /// Asks for a backfill and says its id. Its runs are launched by Dagster's daemon; without
+    /// [one](super::queue::BACKFILLS) it stays requested.
+    ///
+    /// The request is sent once. If its answer is lost, the backfill is looked for by a tag.
+    pub async fn launch_backfill(&self, request: &BackfillRequest) -> Result<String, Error> {
+        let what = request.target.describe();
+        if request.partitions.is_empty() {
+            // Dagster itself would accept that for assets.
+            return Err(Error::LaunchRefused {
+                job: what,
+                message: "no partition was selected".to_owned(),
+            });
+        }
+        let launch = launch_tag();
+        let tags = request.tags.iter().map(|(key, value)| Tag {
+            key: key.clone(),
+            value: value.clone(),
+        });
+        let (selector, asset_selection) = match &request.target {
+            BackfillTarget::Job {
+                repository,
+                partition_set,
+                ..
+            } => {
+                let selector = PartitionSetSelectorWire {
+                    partition_set_name: partition_set.clone(),
+                    repository_selector: repository.to_wire(),
+                };
+                (Some(selector), None)
+            }
+            BackfillTarget::Assets(keys) => (None, Some(keys.clone())),
+        };
+        let variables = LaunchBackfillVariables {
+            params: LaunchBackfillParamsWire {
+                selector,
+                asset_selection,
+                partition_names: request.partitions.clone(),
+                tags: tags.chain([launch.clone()]).collect(),
+            },
+        };
+        match self.execute::<LaunchPartitionBackfill>(&variables).await {
+            Ok(data) => self.launched_backfill(data.launch_partition_backfill, request, what),
+            Err(error) if error.is_transient() => self.find_backfill(what, &launch, error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    fn launched_backfill(
+        &self,
+        result: LaunchBackfillResult,
+        request: &BackfillRequest,
+        what: String,
+    ) -> Result<String, Error> {
+        let message = match result {
+            LaunchBackfillResult::LaunchBackfillSuccess { backfill_id } => return Ok(backfill_id),
+            LaunchBackfillResult::PartitionKeysNotFoundError {
+                message,
+                partition_keys,
+            } => {
+                // Dagster gives them in no order.
+                let mut asked = request.partitions.iter();
+                let partition = asked.find(|key| partition_keys.contains(key));
+                let Some(partition) = partition.cloned() else {
+                    return Err(Error::LaunchRefused { job: what, message });
+                };
+                return Err(Error::PartitionNotFound {
+                    target: what,
+                    partition,
+                    suggestion: None,
+                });
+            }
+            LaunchBackfillResult::RunConfigValidationInvalid { errors } => {
+                return Err(Error::RunConfigInvalid {
+                    job: what,
+                    problems: problems(errors),
+                });
+            }
+            LaunchBackfillResult::UnauthorizedError { message } => {
+                return Err(Error::Unauthorized {
+                    url: self.url().to_owned(),
+                    message,
+                });
+            }
+            LaunchBackfillResult::PythonError(error) => {
+                return Err(Error::python(
+                    LaunchPartitionBackfill::DESCRIBED.name,
+                    error,
+                ));
+            }
+            LaunchBackfillResult::InvalidStepError { invalid_step_key } => {
+                format!("there is no step `{invalid_step_key}`")
+            }
+            LaunchBackfillResult::InvalidOutputError {
+                step_key,
+                invalid_output_name,
+            } => format!("step `{step_key}` has no output `{invalid_output_name}`"),
+            LaunchBackfillResult::PartitionSetNotFoundError { message }
+            | LaunchBackfillResult::PipelineNotFoundError { message }
+            | LaunchBackfillResult::InvalidSubsetError { message }
+            | LaunchBackfillResult::RunConflict { message }
+            | LaunchBackfillResult::PresetNotFoundError { message }
+            | LaunchBackfillResult::ConflictingExecutionParamsError { message }
+            | LaunchBackfillResult::NoModeProvidedError { message } => message,
+            LaunchBackfillResult::Other => "it does not say why".to_owned(),
+        };
+        Err(Error::LaunchRefused { job: what, message })
+    }
+
+    async fn find_backfill(&self, what: String, tag: &Tag, lost: Error) -> Result<String, Error> {
+        let variables = FindBackfillVariables { limit: LATEST };
+        for _ in 0..SEARCHES {
+            match self.execute::<FindBackfill>(&variables).await {
+                Ok(data) => {
+                    if let BackfillsOrError::PartitionBackfills { results } =
+                        data.partition_backfills_or_error
+                        && let Some(found) = results.into_iter().find(|b| b.tags.contains(tag))
+                    {
+                        return Ok(found.id);
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "looking for the launched backfill"),
+            }
+            if matches!(lost, Error::Unreachable { .. }) {
+                // Mostly nothing was sent at all; one look is enough to be sure.
+                return Err(lost);
+            }
+            tokio::time::sleep(SEARCH_WAIT).await;
+        }
+        Err(Error::LaunchUnknown {
+            job: what,
+            message: lost.to_string(),
+        })
+    }
+
+    /// How far a backfill is.
+    pub async fn backfill(&self, id: &str) -> Result<Backfill, Error> {
+        let variables = BackfillVariables {
+            backfill_id: id.to_owned(),
+            runs: RUNS,
+        };
+        let data = self.execute::<BackfillStatus>(&variables).await?;
+        match data.partition_backfill_or_error {
+            BackfillOrError::PartitionBackfill(wire) => Ok(read(id, *wire)),
+            BackfillOrError::BackfillNotFoundError => {
+                Err(Error::BackfillNotFound { id: id.to_owned() })
+            }
+            BackfillOrError::PythonError(error) => {
+                Err(Error::python(BackfillStatus::DESCRIBED.name, error))
+            }
+        }
+    }
+
+    /// Asks a backfill to end. Its daemon cancels the runs that are on their way, after which its
+    /// status is `CANCELED`; until then it is `CANCELING`.
+    pub async fn cancel_backfill(&self, id: &str) -> Result<(), Error> {
+        // Dagster would take up one again that has ended, to cancel it.
+        let backfill = self.backfill(id).await?;
+        if backfill.has_ended() {
+            return Err(Error::BackfillEnded {
+                id: id.to_owned(),
+                status: backfill.status,
+            });
+        }
+        let variables = CancelBackfillVariables {
+            backfill_id: id.to_owned(),
+        };
+        let data = self.execute::<CancelPartitionBackfill>(&variables).await?;
+        match data.cancel_partition_backfill {
+            CancelBackfillResult::CancelBackfillSuccess => Ok(()),
+            CancelBackfillResult::UnauthorizedError { message } => Err(Error::Unauthorized {
+                url: self.url().to_owned(),
+                message,
+            }),
+            CancelBackfillResult::PythonError(error) => Err(Error::python(
+                CancelPartitionBackfill::DESCRIBED.name,
+                error,
+            )),
+        }
+    }
+}
+
+fn read(id: &str, wire: BackfillWire) -> Backfill {
+    let assets = wire.asset_backfill_data.map(|d| d.asset_backfill_statuses);
+    let counts = wire.partition_status_counts.into_iter();
+    let runs = wire.runs.into_iter();
+    Backfill {
+        id: id.to_owned(),
+        status: wire.status,
+        partitions: wire.num_partitions,
+        by_status: counts.map(|of| (of.run_status, of.count)).collect(),
+        assets: assets.into_iter().flatten().map(progress).collect(),
+        runs: runs
+            .map(|run| BackfillRun {
+                run_id: run.run_id,
+                status: run.status,
+            })
+            .collect(),
+        error: wire.error.map(Box::new),
+    }
+}
+
+fn progress(wire: AssetBackfillStatusWire) -> AssetProgress {
+    match wire {
+        AssetBackfillStatusWire::AssetPartitionsStatusCounts {
+            asset_key,
+            num_partitions_targeted,
+            num_partitions_in_progress,
+            num_partitions_materialized,
+            num_partitions_failed,
+        } => AssetProgress {
+            asset: asset_key,
+            targeted: num_partitions_targeted,
+            in_progress: num_partitions_in_progress,
+            materialized: num_partitions_materialized,
+            failed: num_partitions_failed,
+        },
+        AssetBackfillStatusWire::UnpartitionedAssetStatus {
+            asset_key,
+            in_progress,
+            materialized,
+            failed,
+        } => AssetProgress {
+            asset: asset_key,
+            targeted: 1,
+            in_progress: u64::from(in_progress),
+            materialized: u64::from(materialized),
+            failed: u64::from(failed),
+        },
+    }
+}
