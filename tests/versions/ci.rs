@@ -5,10 +5,12 @@ use serde_json::Value;
 use crate::support::{Project, in_instance_of, notebook_of, run_of};
 use crate::{Release, Row};
 
+const PROJECT: &str = "tests/versions/project";
+
 /// What the instance knows: the link of the exploration on the asset `summary`, the status of each
-/// run, and whether the checks in it have passed.
+/// run, whether the checks in it have passed, and what is said of the notebook that crashes.
 const IN_INSTANCE: &str = "
-from dagster import AssetKey, DagsterInstance, EventRecordsFilter, DagsterEventType as T
+from dagster import AssetCheckKey, AssetKey, DagsterInstance, EventRecordsFilter, DagsterEventType as T
 
 instance = DagsterInstance.get()
 of = lambda kind: instance.get_event_records(EventRecordsFilter(kind, asset_key=AssetKey('summary')))
@@ -20,6 +22,12 @@ for run in instance.get_runs():
     for entry in instance.all_logs(run.run_id, T.ASSET_CHECK_EVALUATION):
         evaluation = entry.dagster_event.asset_check_evaluation_data
         print(evaluation.check_name, evaluation.passed)
+key = AssetCheckKey(AssetKey('orders'), 'notebook_crashes')
+for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=9):
+    evaluation = record.event.dagster_event.event_specific_data
+    described = evaluation.metadata.get('description')
+    text = described.value if described else evaluation.description
+    print(evaluation.check_name, evaluation.passed, text)
 ";
 
 /// A run of the project with one of its settings files, on an instance that is kept.
@@ -29,8 +37,7 @@ struct Ran {
     instance: String,
 }
 
-fn ran(release: &Release, isolation: &str) -> Ran {
-    let project = Project::copy_of("tests/versions/project");
+fn ran(release: &Release, project: Project, isolation: &str) -> Ran {
     let settings = format!("{isolation}ed.yaml");
     std::fs::rename(
         project.root().join(settings),
@@ -92,7 +99,8 @@ impl Ran {
         let notebook = notebook_of(&self.report, "look.py");
         assert_eq!(notebook["status"], "passed", "{notebook:#}");
         let attached = self.report["attachments"].as_array().unwrap();
-        assert_eq!(attached.len(), 2, "a link and a verdict");
+        let of_look = attached.iter().filter(|one| one["notebook"] == "look.py");
+        assert_eq!(of_look.count(), 2, "a link and a verdict");
         assert!(
             attached.iter().all(|one| one["ok"] == true),
             "{attached:#?}"
@@ -103,7 +111,9 @@ impl Ran {
 }
 
 pub fn forked(release: &Release) -> Vec<Row> {
-    let ran = ran(release, "fork");
+    let project = Project::copy_of(PROJECT);
+    project.notebook("crashes.py", &["import os\nos._exit(3)"]);
+    let ran = ran(release, project, "fork");
     ran.works();
 
     let good = ran.run("good_job");
@@ -113,6 +123,11 @@ pub fn forked(release: &Release) -> Vec<Row> {
     for part in ["printed to stdout", "printed to stderr"] {
         assert!(printed.contains(part), "{printed}");
     }
+
+    let crashed = notebook_of(&ran.report, "crashes.py");
+    assert_eq!(crashed["status"], "crashed");
+    let reason = crashed["reason"].as_str().unwrap();
+    ran.instance_says(&format!("notebook_crashes False {reason}"));
 
     assert_eq!(ran.run("hanging_job")["status"], "timed_out");
     let ended = ["hanging_job CANCELED", "hanging_job FAILURE"];
@@ -140,6 +155,6 @@ pub fn forked(release: &Release) -> Vec<Row> {
 }
 
 pub fn spawned(release: &Release) -> Vec<Row> {
-    ran(release, "spawn").works();
+    ran(release, Project::copy_of(PROJECT), "spawn").works();
     vec![Row::works("`daglab ci --isolation spawn`")]
 }
