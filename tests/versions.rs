@@ -14,6 +14,8 @@
 mod ci;
 #[path = "versions/graphql.rs"]
 mod graphql;
+#[path = "versions/served.rs"]
+mod served;
 mod support;
 #[path = "versions/table.rs"]
 mod table;
@@ -24,7 +26,8 @@ use daglab::dagster::version::Version;
 use support::versions::{NEWEST, python_with_dagster};
 
 /// All that is looked at with each release, in the order of the table.
-const FEATURES: &[fn(&Release) -> Vec<Row>] = &[ci::forked, ci::spawned, graphql::assets];
+const FEATURES: &[fn(&Release) -> Vec<Row>] =
+    &[ci::forked, ci::spawned, served::works, graphql::assets];
 
 /// A release and where it is installed.
 pub struct Release {

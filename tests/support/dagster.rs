@@ -24,10 +24,15 @@ impl Server {
     /// Serves the `workspace.yaml` of a folder, and waits until so many code locations have loaded
     /// or failed to.
     pub fn of(project: &Path, locations: usize) -> Self {
+        Self::with(&super::python(), project, locations)
+    }
+
+    /// The same, with another Python.
+    pub fn with(python: &Path, project: &Path, locations: usize) -> Self {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("dagster.yaml"), INSTANCE).unwrap();
         let port = free_port();
-        let mut command = Command::new(super::python());
+        let mut command = Command::new(python);
         command
             .args(["-m", "dagster_webserver", "-w", "workspace.yaml"])
             .args(["-h", "127.0.0.1", "-p", &port.to_string()])

@@ -9,7 +9,7 @@ use crate::{Release, Row};
 const FIELDS: &str = "
 from dagster_graphql.schema import create_schema
 schema = create_schema().graphql_schema
-for name in ('AssetNode', 'AssetCheck', 'TimestampMetadataEntry'):
+for name in ('AssetCheck', 'TimestampMetadataEntry'):
     kind = schema.get_type(name)
     for field in kind.fields if kind else ():
         print(f'{name}.{field}')
@@ -25,16 +25,6 @@ pub fn assets(release: &Release) -> Vec<Row> {
         Row::works_since(what, since, release, all)
     };
     vec![
-        row(
-            "Dagster tells the owners and tags of assets",
-            (1, 6),
-            &["AssetNode.owners", "AssetNode.tags"],
-        ),
-        row(
-            "Dagster tells the kinds of assets",
-            (1, 8),
-            &["AssetNode.kinds"],
-        ),
         row(
             "Points in time as metadata",
             (1, 6),
