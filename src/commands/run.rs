@@ -13,6 +13,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::children::{self, ChildArgs};
 use super::connect::ConnectArgs;
 use super::{Context, Failure};
+use crate::completion;
 use crate::config::model::LogLevel;
 use crate::config::{FlagValue, Loaded, ci};
 use crate::error::{Diagnose, ExitStatus};
@@ -34,11 +35,11 @@ use crate::ui::steps::Detail;
     .args(["job", "asset_selection", "asset_pattern", "reexecute", "from_failure", "follow"]))]
 pub struct RunArgs {
     /// Launch this job; may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::jobs())]
     pub job: Vec<String>,
 
     /// Materialize these assets, or only these of the job
-    #[arg(long, value_name = "KEY,…", value_delimiter = ',')]
+    #[arg(long, value_name = "KEY,…", value_delimiter = ',', add = completion::assets())]
     pub asset_selection: Vec<String>,
 
     /// Materialize the assets whose keys match, or only these of the job
@@ -59,11 +60,11 @@ pub struct RunArgs {
     pub follow: Option<String>,
 
     /// The repository, where several have a job of the name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::repositories())]
     pub repo: Option<String>,
 
     /// The code location, where several have a job of the name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::locations())]
     pub location: Option<String>,
 
     /// A YAML file of run config, over that of `daglab.yaml`; a later one goes over an earlier
