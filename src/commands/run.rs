@@ -32,7 +32,7 @@ use crate::ui::steps::Detail;
 /// and why. With `--ephemeral`, daglab starts Dagster by itself and nothing else needs to be running.
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("what").required(true).multiple(true)
-    .args(["job", "asset_selection", "asset_pattern", "reexecute", "from_failure", "follow"]))]
+    .args(["job", "asset_selection", "asset_pattern", "select", "reexecute", "from_failure", "follow"]))]
 pub struct RunArgs {
     /// Launch this job; may be given several times
     #[arg(long, value_name = "NAME", add = completion::jobs())]
@@ -45,6 +45,11 @@ pub struct RunArgs {
     /// Materialize the assets whose keys match, or only these of the job
     #[arg(long, value_name = "GLOB")]
     pub asset_pattern: Vec<String>,
+
+    /// Materialize what this selects, in Dagster's asset selection syntax
+    #[arg(long, value_name = "EXPR", add = completion::selections(),
+        conflicts_with_all = ["job", "asset_selection", "asset_pattern"])]
+    pub select: Option<String>,
 
     /// Run again what this run did
     #[arg(long, value_name = "RUN_ID", conflicts_with_all = LAUNCHING)]
@@ -135,8 +140,9 @@ pub struct RunArgs {
 }
 
 /// The flags that say what to launch.
-const LAUNCHING: [&str; 9] = [
+const LAUNCHING: [&str; 10] = [
     "job",
+    "select",
     "asset_selection",
     "asset_pattern",
     "run_config",
@@ -244,7 +250,9 @@ impl RunArgs {
         };
         Request {
             jobs: self.job.clone(),
-            assets: if self.asset_selection.is_empty() && self.asset_pattern.is_empty() {
+            assets: if let Some(text) = &self.select {
+                Assets::Expression(text.clone())
+            } else if self.asset_selection.is_empty() && self.asset_pattern.is_empty() {
                 Assets::None
             } else {
                 Assets::Named {

@@ -44,9 +44,9 @@ pub async fn prepare(
                     tags: planned.tags.iter().cloned().collect(),
                 });
             }
-            assets_of(workspace, planned)?
+            assets_of(runner, workspace, planned).await?
         }
-        _ => assets_of(workspace, planned)?,
+        _ => assets_of(runner, workspace, planned).await?,
     };
     let first = assets.iter().find(|asset| asset.partitions.is_some());
     let first = first.ok_or(Refusal::NoPartitions)?;

@@ -74,6 +74,7 @@ pub fn blank(planned: &PlannedRun) -> RunReport {
     let (job, selection) = match &planned.selection {
         Selection::Job { name, assets } => (name.clone(), assets.clone()),
         Selection::Assets(selectors) => ("__ASSET_JOB".to_owned(), selectors.clone()),
+        Selection::Expression(text) => ("__ASSET_JOB".to_owned(), vec![text.clone()]),
     };
     RunReport {
         job,

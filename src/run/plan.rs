@@ -44,6 +44,8 @@ pub enum Selection {
     },
     /// Assets, by keys, globs and `group:NAME`.
     Assets(Vec<String>),
+    /// Assets, in Dagster's asset selection syntax.
+    Expression(String),
 }
 
 /// One run of the plan.

@@ -6,6 +6,7 @@ use crate::config::Placed;
 use crate::config::error::Place;
 use crate::dagster::Error;
 use crate::dagster::discover::most_similar;
+use crate::dagster::selection::{ParseError, Untold};
 use crate::dagster::validate::ConfigProblem;
 use crate::error::{Diagnose, ExitStatus};
 use crate::report::model::RunError;
@@ -32,6 +33,12 @@ pub enum Refusal {
         /// The key that was perhaps meant.
         suggestion: Option<String>,
     },
+    /// A selection that can't be read.
+    #[error("the selection can't be read: {0}")]
+    Expression(#[source] ParseError),
+    /// A selection by something that the server does not tell.
+    #[error("the selection can't be made: {0}")]
+    Untold(#[from] Untold),
     /// A partition was asked for, and there are none.
     #[error("none of the assets has partitions")]
     NoPartitions,
@@ -125,6 +132,7 @@ impl Diagnose for Refusal {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Dagster(error) => error.hint(),
+            Self::Expression(error) => error.hint.clone(),
             Self::NothingSelected { suggestion, .. } => suggestion
                 .as_ref()
                 .map(|key| format!("did you mean `{key}`?")),
@@ -139,6 +147,7 @@ impl Diagnose for Refusal {
     fn detail(&self) -> Option<String> {
         match self {
             Self::Dagster(error) => error.detail(),
+            Self::Expression(error) => Some(error.excerpt()),
             Self::RunConfig { problems, .. } => {
                 // The arrow that ends the snippet gets its say.
                 let blocks: Vec<String> = problems

@@ -40,6 +40,8 @@ pub struct Request {
 pub enum Assets {
     /// None, or all of a job.
     None,
+    /// An expression in Dagster's asset selection syntax.
+    Expression(String),
     /// Asset keys, and globs.
     Named {
         /// Keys, their parts joined by `/`.
@@ -151,6 +153,9 @@ impl Request {
     fn selections(&self) -> Result<Vec<(String, Selection)>, Error> {
         let (keys, patterns) = match &self.assets {
             Assets::None => (Vec::new(), Vec::new()),
+            Assets::Expression(text) => {
+                return Ok(vec![(text.clone(), Selection::Expression(text.clone()))]);
+            }
             Assets::Named { keys, patterns } => (keys.clone(), patterns.clone()),
         };
         if self.jobs.is_empty() {

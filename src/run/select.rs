@@ -4,8 +4,10 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::plan::{PlannedRun, Selection};
 use super::{Refusal, Runner};
+use crate::dagster::catalog::Ask;
 use crate::dagster::discover::{Asset, Workspace};
 use crate::dagster::launch::{CheckHandle, JobSelector};
+use crate::dagster::selection::{Graph, Selection as Expression};
 use crate::dagster::validate::RunConfig;
 use crate::dagster::{AssetKey, Error};
 
@@ -29,7 +31,7 @@ pub(super) async fn select(
             let job = workspace.job(name, planned.location.as_deref())?;
             let mut selector = job.selector();
             if !assets.is_empty() {
-                let found = assets_of(workspace, planned)?;
+                let found = assets_of(runner, workspace, planned).await?;
                 selector.assets = found.iter().map(|asset| asset.key.clone()).collect();
             }
             let mut selected = Selected {
@@ -46,8 +48,8 @@ pub(super) async fn select(
             }
             Ok(selected)
         }
-        Selection::Assets(_) => {
-            let found = assets_of(workspace, planned)?;
+        Selection::Assets(_) | Selection::Expression(_) => {
+            let found = assets_of(runner, workspace, planned).await?;
             let keys: Vec<AssetKey> = found.iter().map(|asset| asset.key.clone()).collect();
             let mut selector = workspace.asset_job(&keys, planned.location.as_deref())?;
             selector.checks = checks(runner, &found).await?;
@@ -69,7 +71,8 @@ pub(super) async fn select(
 
 /// The assets of a planned run, which can all be materialized: those that are selected, or all of its
 /// job.
-pub(super) fn assets_of<'a>(
+pub(super) async fn assets_of<'a>(
+    runner: &Runner,
     workspace: &'a Workspace,
     planned: &PlannedRun,
 ) -> Result<Vec<&'a Asset>, Refusal> {
@@ -78,6 +81,22 @@ pub(super) fn assets_of<'a>(
         Selection::Assets(selectors) => matching(workspace, selectors, location, |asset| {
             asset.is_materializable
         }),
+        Selection::Expression(text) => {
+            let expression = Expression::parse(text).map_err(Refusal::Expression)?;
+            let assets = Ask {
+                assets: true,
+                ..Ask::default()
+            };
+            let catalog = runner.client.catalog(assets).await?;
+            let selected = expression.evaluate(&Graph::of(&catalog))?;
+            let chosen: Vec<&Asset> = materializable(workspace, location)
+                .filter(|asset| selected.contains(&asset.key))
+                .collect();
+            match chosen.is_empty() {
+                true => Err(Refusal::nothing_selected(text, std::iter::empty())),
+                false => Ok(chosen),
+            }
+        }
         Selection::Job { name, assets } => {
             let of_job = |asset: &Asset| asset.job_names.contains(name);
             let all = ["**".to_owned()];
@@ -89,6 +108,18 @@ pub(super) fn assets_of<'a>(
             matching(workspace, selectors, location, of_job)
         }
     }
+}
+
+fn materializable<'a>(
+    workspace: &'a Workspace,
+    location: Option<&str>,
+) -> impl Iterator<Item = &'a Asset> {
+    let assets = workspace
+        .assets()
+        .filter(move |asset| location.is_none_or(|wanted| wanted == asset.location));
+    assets
+        .map(|asset| asset.item)
+        .filter(|asset| asset.is_materializable)
 }
 
 /// A selector: a key or glob, or `group:NAME`.
