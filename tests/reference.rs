@@ -28,8 +28,14 @@ fn describe(command: &mut Command, text: &mut String) {
     let name = command.get_bin_name().unwrap_or("daglab").to_owned();
     let help = command.render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
-    text.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
-    for subcommand in command.get_subcommands_mut().filter(|one| !one.is_hide_set()) {
+    text.push_str(&format!(
+        "\n## {name}\n\n```text\n{}\n```\n",
+        lines.join("\n").trim_end()
+    ));
+    for subcommand in command
+        .get_subcommands_mut()
+        .filter(|one| !one.is_hide_set())
+    {
         describe(subcommand, text);
     }
 }
