@@ -74,7 +74,7 @@ def discover(port, query):
                 " ".join(f"{tag['key']}={tag['value']}" for tag in asset["tags"]),
                 ", ".join(owner.get("email") or owner["team"] for owner in asset["owners"]),
             )
-    Console().print(table)
+    Console(width=200).print(table)
 
 
 discover()

@@ -20,7 +20,7 @@ fn schemas() -> Vec<(Version, String)> {
         })
         .collect();
     schemas.sort();
-    assert!(schemas.len() >= 6, "only {} schemas", schemas.len());
+    assert!(schemas.len() >= 7, "only {} schemas", schemas.len());
     schemas
 }
 

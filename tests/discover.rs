@@ -8,8 +8,7 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use daglab::dagster::catalog::Ask;
@@ -17,7 +16,7 @@ use daglab::dagster::selection::{Graph, Selection};
 use daglab::discover::model;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use support::dagster::{Server, block_on, free_port};
+use support::dagster::{Server, block_on, canned, free_port};
 use support::{Project, Run, python};
 
 const WORKSPACE: &str = "load_from:
@@ -136,12 +135,12 @@ fn a_server_is_listed() {
     run(&["--location", "broken"])
         .expect_code(7)
         .expect_stderr("no_such_module");
-    run(&["--location", "mian"])
+    run(&["--location", "mains"])
         .expect_code(7)
         .expect_stderr("did you mean `main`?");
 
     // Mistakes.
-    let wrong = run(&["--select", "key:a or grup:b"]);
+    let wrong = run(&["--select", "key:a or groups:b"]);
     wrong.expect_code(2).expect_stderr("did you mean `group:`?");
     wrong.expect_stderr("\n           ^\n");
     run(&["--filter", "jobs", "--group", "a"]).expect_code(2);
@@ -378,47 +377,6 @@ fn selections_mean_what_they_mean_in_dagster() {
         let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
         assert_eq!(keys, expected, "{text}");
     }
-}
-
-/// A server that gives one answer after the other to each operation, the last for ever.
-fn canned(answers: &'static [(&str, &str)]) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        let mut given: BTreeMap<&str, usize> = BTreeMap::new();
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            let request: Value = serde_json::from_slice(&body).unwrap();
-            let asked = request["operationName"].as_str().unwrap();
-            let mine: Vec<&(&str, &str)> = answers.iter().filter(|(n, _)| *n == asked).collect();
-            let answer = match mine.as_slice() {
-                [] => r#"{"errors": [{"message": "unexpected"}]}"#,
-                mine => {
-                    let turn = given.entry(mine[0].0).or_default();
-                    *turn += 1;
-                    mine[(*turn - 1).min(mine.len() - 1)].1
-                }
-            };
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
-            let length = answer.len();
-            write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{answer}").unwrap();
-        }
-    });
-    url
 }
 
 #[test]

@@ -6,18 +6,21 @@ use super::asset_key::AssetKey;
 use super::client::Client;
 use super::error::Error;
 use super::launch::{RepositorySelector, SEARCH_WAIT, SEARCHES, launch_tag};
-use super::operations::wire::Tag;
 use super::operations::wire::backfill::{
-    AssetBackfillStatusWire, BackfillOrError, BackfillVariables, BackfillWire, BackfillsOrError,
-    CancelBackfillResult, CancelBackfillVariables, FindBackfillVariables, LaunchBackfillParamsWire,
-    LaunchBackfillResult, LaunchBackfillVariables, PartitionSetSelectorWire,
+    AssetBackfillStatusWire, BackfillOrError, BackfillRunWire, BackfillRunsOrError,
+    BackfillVariables, BackfillWire, BackfillsOrError, CancelBackfillResult,
+    CancelBackfillVariables, FindBackfillVariables, LaunchBackfillParamsWire, LaunchBackfillResult,
+    LaunchBackfillVariables, PartitionSetSelectorWire,
 };
+use super::operations::wire::{RunsFilterWire, Tag};
 use super::operations::{
     BackfillStatus, CancelPartitionBackfill, FindBackfill, LaunchPartitionBackfill, Operation,
 };
 use super::python_error::PythonError;
 use super::validate::problems;
 
+/// The tag that Dagster gives the runs of a backfill.
+const BACKFILL_TAG: &str = "dagster/backfill";
 /// How many of a backfill's runs are named.
 const RUNS: u32 = 1000;
 /// Among how many of the latest backfills one is looked for whose launch was not answered.
@@ -119,7 +122,8 @@ impl Backfill {
 
 impl Client {
     /// Asks for a backfill and says its id. Its runs are launched by Dagster's daemon; without
-    /// [one](super::queue::BACKFILLS) it stays requested.
+    /// [one](super::queue::BACKFILLS) it stays requested. Servers older than 1.8 take keys that do
+    /// not exist, too, so ask [`Client::partition_range`] for them.
     ///
     /// The request is sent once. If its answer is lost, the backfill is looked for by a tag.
     pub async fn launch_backfill(&self, request: &BackfillRequest) -> Result<String, Error> {
@@ -254,20 +258,34 @@ impl Client {
 
     /// How far a backfill is.
     pub async fn backfill(&self, id: &str) -> Result<Backfill, Error> {
+        // Older servers can't limit the runs that a backfill itself names.
+        let tag = Tag {
+            key: BACKFILL_TAG.to_owned(),
+            value: id.to_owned(),
+        };
         let variables = BackfillVariables {
             backfill_id: id.to_owned(),
-            runs: RUNS,
+            of_backfill: RunsFilterWire {
+                tags: Some(vec![tag]),
+                pipeline_name: None,
+            },
+            limit: RUNS,
         };
+        let name = BackfillStatus::DESCRIBED.name;
         let data = self.execute::<BackfillStatus>(&variables).await?;
-        match data.partition_backfill_or_error {
-            BackfillOrError::PartitionBackfill(wire) => Ok(read(id, *wire)),
+        let wire = match data.partition_backfill_or_error {
+            BackfillOrError::PartitionBackfill(wire) => *wire,
             BackfillOrError::BackfillNotFoundError => {
-                Err(Error::BackfillNotFound { id: id.to_owned() })
+                return Err(Error::BackfillNotFound { id: id.to_owned() });
             }
-            BackfillOrError::PythonError(error) => {
-                Err(Error::python(BackfillStatus::DESCRIBED.name, error))
-            }
-        }
+            BackfillOrError::PythonError(error) => return Err(Error::python(name, error)),
+        };
+        let runs = match data.runs_or_error {
+            BackfillRunsOrError::Runs { results } => results,
+            BackfillRunsOrError::PythonError(error) => return Err(Error::python(name, error)),
+            BackfillRunsOrError::Other => Vec::new(),
+        };
+        Ok(read(id, wire, runs))
     }
 
     /// Asks a backfill to end. Its daemon cancels the runs that are on their way, after which its
@@ -299,10 +317,9 @@ impl Client {
     }
 }
 
-fn read(id: &str, wire: BackfillWire) -> Backfill {
+fn read(id: &str, wire: BackfillWire, runs: Vec<BackfillRunWire>) -> Backfill {
     let assets = wire.asset_backfill_data.map(|d| d.asset_backfill_statuses);
     let counts = wire.partition_status_counts.into_iter();
-    let runs = wire.runs.into_iter();
     Backfill {
         id: id.to_owned(),
         status: wire.status,
@@ -310,6 +327,7 @@ fn read(id: &str, wire: BackfillWire) -> Backfill {
         by_status: counts.map(|of| (of.run_status, of.count)).collect(),
         assets: assets.into_iter().flatten().map(progress).collect(),
         runs: runs
+            .into_iter()
             .map(|run| BackfillRun {
                 run_id: run.run_id,
                 status: run.status,

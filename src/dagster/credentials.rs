@@ -34,7 +34,7 @@ pub struct Credentials {
 impl Credentials {
     /// `Authorization: Bearer TOKEN`, or the same in another header.
     pub fn bearer(header: &str, token: &str) -> Result<Self, Error> {
-        Self::new(header, format!("Bearer {token}"), vec![token.to_owned()])
+        Self::new(header, &format!("Bearer {token}"), vec![token.to_owned()])
     }
 
     /// `Authorization: Basic …` for `user:password`, or the same in another header.
@@ -47,12 +47,12 @@ impl Credentials {
         })?;
         let encoded = STANDARD.encode(user_and_password);
         let secrets = [user_and_password, password, &encoded].map(str::to_owned);
-        Self::new(header, format!("Basic {encoded}"), secrets.to_vec())
+        Self::new(header, &format!("Basic {encoded}"), secrets.to_vec())
     }
 
     /// The token as it is, in a header of any name.
     pub fn header(header: &str, token: &str) -> Result<Self, Error> {
-        Self::new(header, token.to_owned(), vec![token.to_owned()])
+        Self::new(header, token, vec![token.to_owned()])
     }
 
     /// User and password of an address, which are taken out of it.
@@ -69,12 +69,12 @@ impl Credentials {
         Self::basic(AUTHORIZATION.as_str(), &format!("{user}:{password}")).map(Some)
     }
 
-    fn new(header: &str, value: String, secrets: Vec<String>) -> Result<Self, Error> {
+    fn new(header: &str, value: &str, secrets: Vec<String>) -> Result<Self, Error> {
         let name = HeaderName::from_bytes(header.as_bytes()).map_err(|_| Error::Credentials {
             reason: format!("`{header}` is not the name of a header"),
         })?;
         // Said without the value: it is the secret.
-        let mut value = HeaderValue::from_str(&value).map_err(|_| Error::Credentials {
+        let mut value = HeaderValue::from_str(value).map_err(|_| Error::Credentials {
             reason: "it has characters that a header can't hold, such as a line break".to_owned(),
         })?;
         value.set_sensitive(true);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::asset_key::AssetKey;
 use super::metadata::texts;
-use super::operations::wire::EventWire;
+use super::operations::wire::event::EventWire;
 use super::python_error::PythonError;
 
 /// Something that happened in a run.

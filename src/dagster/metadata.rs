@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::operations::wire::{CodeReferenceWire, MetadataWire, TableSchemaWire, TableWire};
+use super::operations::wire::event::{CodeReferenceWire, MetadataWire, TableSchemaWire, TableWire};
 
 /// How many rows of a table are put into its text.
 const ROWS: usize = 20;

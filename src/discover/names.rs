@@ -133,7 +133,7 @@ mod tests {
             ..Names::default()
         };
         names.write(dir.path()).unwrap();
-        assert_eq!(Names::nearest(&below), Some(names.clone()));
+        assert_eq!(Names::nearest(&below), Some(names));
         // Nothing but the file itself is left.
         let folder = dir.path().join(".daglab/cache");
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);

@@ -141,3 +141,36 @@ async fn a_websocket_that_falls_silent() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn a_websocket_that_fails_behind_its_first_answer() {
+    LocalSet::new()
+        .run_until(async {
+            let opened = Rc::new(Cell::new(0));
+            let count = Rc::clone(&opened);
+            let manners = Manners {
+                query: growing(5),
+                websocket: Box::new(move |mut socket| {
+                    count.set(count.get() + 1);
+                    Box::pin(async move {
+                        let cursor = agree(&mut socket).await.expect("a cursor");
+                        say(&mut socket, data(&cursor, "")).await;
+                        let failed = r#"{"data": null, "errors": [{"message": "no watcher"}]}"#;
+                        let failed = format!(r#"{{"type": "data", "id": "1", "payload": {failed}}}"#);
+                        say(&mut socket, failed).await;
+                    })
+                }),
+            };
+            let client = stand_in(TIMEOUT, manners).await;
+            let (outcome, seen) = follow_while(&client, "r", &options(true), async |_| {}).await;
+            assert_eq!(outcome.expect("an end").status, "SUCCESS");
+            assert_eq!(messages(&seen), numbers(5));
+            assert_eq!(opened.get(), 1, "it never worked");
+            let feeds = seen.feeds();
+            assert!(
+                matches!(&feeds[..], [Feed::Live, Feed::Polling { reason }] if reason.contains("no watcher")),
+                "{feeds:?}"
+            );
+        })
+        .await;
+}

@@ -51,9 +51,10 @@ async fn serve(mut stream: TcpStream, manners: Rc<Manners>) {
         };
         if let Some(key) = header(&head, "sec-websocket-key") {
             let accept = derive_accept_key(key.as_bytes());
+            // Dagster 1.5 names the protocol like this.
             let answer = format!(
                 "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-                 sec-websocket-accept: {accept}\r\nsec-websocket-protocol: graphql-ws\r\n\r\n"
+                 sec-websocket-accept: {accept}\r\nsec-websocket-protocol: GraphQLWS.PROTOCOL\r\n\r\n"
             );
             if stream.write_all(answer.as_bytes()).await.is_ok() {
                 let socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;

@@ -1,5 +1,8 @@
-//! A real Dagster web server on a project, ended when it goes out of scope.
+//! A real Dagster web server on a project, ended when it goes out of scope, and one that gives
+//! prepared answers.
 
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -7,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use daglab::dagster::{Client, ClientConfig};
+use serde_json::Value;
 
 const INSTANCE: &str = "telemetry: {enabled: false}\n";
 
@@ -20,10 +24,15 @@ impl Server {
     /// Serves the `workspace.yaml` of a folder, and waits until so many code locations have loaded
     /// or failed to.
     pub fn of(project: &Path, locations: usize) -> Self {
+        Self::with(&super::python(), project, locations)
+    }
+
+    /// The same, with another Python.
+    pub fn with(python: &Path, project: &Path, locations: usize) -> Self {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("dagster.yaml"), INSTANCE).unwrap();
         let port = free_port();
-        let mut command = Command::new(super::python());
+        let mut command = Command::new(python);
         command
             .args(["-m", "dagster_webserver", "-w", "workspace.yaml"])
             .args(["-h", "127.0.0.1", "-p", &port.to_string()])
@@ -61,6 +70,47 @@ impl Drop for Server {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// A server that gives one answer after the other to each operation, the last for ever.
+pub fn canned(answers: &'static [(&str, &str)]) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut given: BTreeMap<&str, usize> = BTreeMap::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let request: Value = serde_json::from_slice(&body).unwrap();
+            let asked = request["operationName"].as_str().unwrap();
+            let mine: Vec<&(&str, &str)> = answers.iter().filter(|(n, _)| *n == asked).collect();
+            let answer = match mine.as_slice() {
+                [] => r#"{"errors": [{"message": "unexpected"}]}"#,
+                mine => {
+                    let turn = given.entry(mine[0].0).or_default();
+                    *turn += 1;
+                    mine[(*turn - 1).min(mine.len() - 1)].1
+                }
+            };
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            let length = answer.len();
+            write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{answer}").unwrap();
+        }
+    });
+    url
 }
 
 /// Waits for something in a runtime of its own.

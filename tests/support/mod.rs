@@ -7,6 +7,7 @@
 )]
 
 pub mod dagster;
+pub mod versions;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -98,8 +99,12 @@ impl Project {
 
     /// `daglab ci --output json` with the test's interpreter.
     pub fn ci(&self, args: &[&str]) -> Run {
+        self.ci_with(&python(), args)
+    }
+
+    /// The same with another one.
+    pub fn ci_with(&self, python: &Path, args: &[&str]) -> Run {
         let mut all = vec!["ci", "--output", "json", "--python"];
-        let python = python();
         all.push(python.to_str().unwrap());
         all.extend(args);
         Run::of(self.daglab(&all))
@@ -183,11 +188,27 @@ pub fn run_of<'a>(report: &'a Value, title: &str) -> &'a Value {
 
 /// What a Python program prints that runs with an instance.
 pub fn in_instance(home: &Path, program: &str) -> String {
-    let output = Command::new(python())
-        .args(["-W", "ignore", "-c", program])
-        .env("DAGSTER_HOME", home)
-        .output()
-        .unwrap();
+    in_instance_of(&python(), home, program)
+}
+
+/// The same with another interpreter than the test's.
+pub fn in_instance_of(python: &Path, home: &Path, program: &str) -> String {
+    stdout_of(of_python(python, program).env("DAGSTER_HOME", home))
+}
+
+/// What a Python program prints.
+pub fn printed_by(python: &Path, program: &str) -> String {
+    stdout_of(&mut of_python(python, program))
+}
+
+fn of_python(python: &Path, program: &str) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-W", "ignore", "-c", program]);
+    command
+}
+
+fn stdout_of(command: &mut Command) -> String {
+    let output = command.output().unwrap();
     assert!(
         output.status.success(),
         "{}",

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 /// What the newest release is called here; which one it is, is the lock's to say.
 pub const NEWEST: &str = "newest";
 
+/// All of them.
+#[allow(dead_code, reason = "not every test file names them all")]
+pub const RELEASES: [&str; 4] = ["1.5", "1.8", "1.11", NEWEST];
+
 /// The interpreter that has a release: `1.5`, or the newest.
 pub fn python_with_dagster(version: &str) -> PathBuf {
     let variable = |name: &str| {

@@ -29,6 +29,7 @@ pub(super) struct Live {
     /// When the next may be opened; never if none has worked.
     retry: Retry,
     wait: Duration,
+    /// Whether one has outlived its first answer. Some servers fail only when they begin to watch.
     has_worked: bool,
     late: u32,
     shown: Option<Feed>,
@@ -135,7 +136,6 @@ impl Follow<'_> {
         match self.subscribe().await {
             Ok((feed, data)) => {
                 self.live.opened = Instant::now();
-                self.live.has_worked = true;
                 self.live.feed = Some(feed);
                 self.live.show(Feed::Live, observe);
                 self.take_live(data, observe);
@@ -176,11 +176,15 @@ impl Follow<'_> {
             match told {
                 Ok(Ok(data)) => {
                     has_told = true;
+                    self.live.has_worked = true;
                     self.live.late = 0;
                     self.take_live(data, observe);
                 }
                 Ok(Err(error)) => self.live.lost(&error, observe),
-                Err(_) => return has_told,
+                Err(_) => {
+                    self.live.has_worked = true;
+                    return has_told;
+                }
             }
         }
         has_told

@@ -100,7 +100,7 @@ fn mistakes_are_shown_where_they_are() {
         "2key:a",
         "+not key:a",
         "+*",
-        "grup:a",
+        "groups:a",
         "status:missing",
         "is:new",
         "tag:<null>",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigErrorWire, RepositorySelectorWire, Tag};
+use super::{ConfigErrorWire, RepositorySelectorWire, RunsFilterWire, Tag};
 use crate::dagster::asset_key::AssetKey;
 use crate::dagster::python_error::PythonError;
 
@@ -116,13 +116,26 @@ pub struct FoundBackfillWire {
 #[serde(rename_all = "camelCase")]
 pub struct BackfillVariables {
     pub backfill_id: String,
-    pub runs: u32,
+    pub of_backfill: RunsFilterWire,
+    pub limit: u32,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackfillData {
     pub partition_backfill_or_error: BackfillOrError,
+    pub runs_or_error: BackfillRunsOrError,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "__typename")]
+pub enum BackfillRunsOrError {
+    Runs {
+        results: Vec<BackfillRunWire>,
+    },
+    PythonError(PythonError),
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Debug, Deserialize)]
@@ -140,7 +153,6 @@ pub struct BackfillWire {
     pub num_partitions: Option<u64>,
     pub partition_status_counts: Vec<StatusCountWire>,
     pub asset_backfill_data: Option<AssetBackfillDataWire>,
-    pub runs: Vec<BackfillRunWire>,
     pub error: Option<PythonError>,
 }
 
