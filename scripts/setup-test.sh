@@ -6,7 +6,8 @@
 # and returns at once. Settings of pip and uv (PIP_*, UV_*, SSL_CERT_FILE) are the caller's.
 #
 # On Debian and Ubuntu, packages that are missing are installed with apt-get when this runs as root;
-# elsewhere their names are printed.
+# elsewhere their names are printed. Of nginx, only the program is wanted: it is not started, neither
+# now nor with the machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,12 +21,33 @@ browser() {
     return 1
 }
 
+# Installs packages, and starts none of the services that they bring.
+install_packages() {
+    local policy=/usr/sbin/policy-rc.d ours=
+    if [[ ! -e $policy ]]; then
+        ours=$policy
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+    fi
+    local status=0
+    {
+        apt-get update -qq &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    } >&2 || status=$?
+    [[ -z $ours ]] || rm -f "$ours"
+    if [[ $status -eq 0 && " $* " == *" nginx-light "* ]]; then
+        update-rc.d nginx disable >&2 || true
+    fi
+    return "$status"
+}
+
 system_packages() {
     local missing=()
     has git || missing+=(git)
     has cc || missing+=(gcc libc6-dev)
     has readelf || missing+=(binutils)
     browser || missing+=(chromium)
+    has nginx || [[ -x /usr/sbin/nginx ]] || missing+=(nginx-light)
     # Debian leaves ensurepip out of python3.
     if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         missing+=(python3 python3-venv)
@@ -33,10 +55,7 @@ system_packages() {
     [[ ${#missing[@]} -gt 0 ]] || return 0
     if has apt-get && [[ $EUID -eq 0 ]]; then
         say "Installing ${missing[*]}"
-        {
-            apt-get update -qq
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-        } >&2
+        install_packages "${missing[@]}"
     else
         fail "missing: ${missing[*]}" "install them, or run this as root on Debian"
     fi

@@ -19,12 +19,15 @@ use super::tree::{self, Node};
 /// The file's name.
 pub const FILE: &str = "daglab.yaml";
 
-/// Variables that begin like settings but are switches of the program or of its tests.
+/// Variables that begin like settings but are switches of the program or of its tests, or marks of
+/// its children, which may call it again.
 const NOT_SETTINGS: &[&str] = &[
     "DAGLAB_CACHE_DIR",
-    "DAGLAB_GUARDED",
-    "DAGLAB_LOG",
     "DAGLAB_DAGSTER_URL",
+    "DAGLAB_GUARDED",
+    "DAGLAB_INSTANCE_DATA",
+    "DAGLAB_LOG",
+    "DAGLAB_TASK",
 ];
 
 /// A value that a flag sets.

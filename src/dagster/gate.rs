@@ -44,7 +44,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dagster::operations::{LaunchRun, Operation, TerminateRun, Workspace};
+    use crate::dagster::operations::{ALL, LaunchRun, Operation, TerminateRun, Workspace};
 
     #[test]
     fn the_sandbox_lets_through_what_reads_and_what_is_listed() {
@@ -60,5 +60,31 @@ mod tests {
         let partly = Gate::sandbox(vec!["launchRun".to_owned()]);
         assert!(partly.pass(launch).is_ok());
         assert!(partly.pass(terminate).is_err());
+    }
+
+    #[test]
+    fn whatever_changes_something_is_refused_by_default() {
+        let mut mutations = 0;
+        for operation in ALL {
+            let text = operation.documents[0].text;
+            let changes = text.lines().any(|line| line.starts_with("mutation"));
+            assert_eq!(
+                operation.kind == Kind::Mutation,
+                changes,
+                "{}",
+                operation.name
+            );
+            let passed = Gate::sandbox(vec![]).pass(operation);
+            assert_eq!(passed.is_err(), changes, "{}", operation.name);
+            assert!(Gate::default().pass(operation).is_ok());
+            if changes {
+                mutations += 1;
+                // The name that lets it through is the one of the field that is asked for.
+                let field = operation.field();
+                assert!(text.contains(&format!(" {field}(")), "{field}: {text}");
+                assert!(Gate::sandbox(vec![field]).pass(operation).is_ok());
+            }
+        }
+        assert!(mutations >= 5, "{mutations}");
     }
 }

@@ -417,10 +417,22 @@ fn plain_settings() -> serde_json::Value {
 /// Writes JSON, which is YAML, too.
 fn write(path: &Path, value: &serde_json::Value) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).expect("settings are plain data");
+    let text: String = text.chars().map(yaml_text).collect();
     std::fs::write(path, text + "\n").map_err(|source| Error::Prepare {
         path: path.to_owned(),
         source,
     })
+}
+
+/// A character of JSON for Python's reader of YAML, which takes some for no text at all.
+fn yaml_text(c: char) -> String {
+    match c {
+        '\n' => c.into(),
+        c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+            format!("\\u{:04x}", u32::from(c))
+        }
+        c => c.into(),
+    }
 }
 
 fn private_dir(workdir: &Workdir, name: &str) -> Result<PathBuf, Error> {

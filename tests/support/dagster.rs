@@ -13,6 +13,9 @@ use daglab::dagster::{Client, ClientConfig};
 use serde_json::Value;
 
 const INSTANCE: &str = "telemetry: {enabled: false}\n";
+const LAUNCHING: &str = "telemetry: {enabled: false}
+run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
+";
 
 pub struct Server {
     child: Child,
@@ -29,13 +32,35 @@ impl Server {
 
     /// The same, with another Python.
     pub fn with(python: &Path, project: &Path, locations: usize) -> Self {
+        Self::start(python, project, locations, INSTANCE, &[])
+    }
+
+    /// One that launches runs itself, without a daemon; with more arguments.
+    pub fn launching(project: &Path, locations: usize, args: &[&str]) -> Self {
+        let python = super::python();
+        Self::start(&python, project, locations, LAUNCHING, args)
+    }
+
+    fn start(
+        python: &Path,
+        project: &Path,
+        locations: usize,
+        instance: &str,
+        args: &[&str],
+    ) -> Self {
         let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join("dagster.yaml"), INSTANCE).unwrap();
+        std::fs::write(home.path().join("dagster.yaml"), instance).unwrap();
+        let prefix = args
+            .iter()
+            .skip_while(|arg| **arg != "--path-prefix")
+            .nth(1);
+        let prefix = prefix.copied().unwrap_or_default();
         let port = free_port();
         let mut command = Command::new(python);
         command
             .args(["-m", "dagster_webserver", "-w", "workspace.yaml"])
             .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+            .args(args)
             .current_dir(project)
             .env("DAGSTER_HOME", home.path())
             .env_remove("PYTHONDONTWRITEBYTECODE")
@@ -46,7 +71,7 @@ impl Server {
             .process_group(0);
         let server = Self {
             child: command.spawn().unwrap(),
-            url: format!("http://127.0.0.1:{port}"),
+            url: format!("http://127.0.0.1:{port}{prefix}"),
             home,
         };
         let limit = Duration::from_secs(120);

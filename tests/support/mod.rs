@@ -7,6 +7,8 @@
 )]
 
 pub mod dagster;
+pub mod listener;
+pub mod nginx;
 pub mod versions;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,3 @@
+from defs import EVIL, EvilError
+
+raise EvilError(EVIL)
