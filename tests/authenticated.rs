@@ -69,7 +69,7 @@ fn every_way_to_sign_in_works_and_shows_no_token() {
             ..way("TLS", &[("DAGLAB_DAGSTER__CA_FILE", "ca.pem")])
         },
         Way {
-            url: tls.clone(),
+            url: tls,
             env: vec![("SSL_CERT_FILE", ca.to_str().unwrap())],
             ..way("TLS", &[])
         },

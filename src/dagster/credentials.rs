@@ -34,7 +34,7 @@ pub struct Credentials {
 impl Credentials {
     /// `Authorization: Bearer TOKEN`, or the same in another header.
     pub fn bearer(header: &str, token: &str) -> Result<Self, Error> {
-        Self::new(header, &format!("Bearer {token}"), vec![token.to_owned()])
+        Self::new(header, &format!("Bearer {token}"), &[token.to_owned()])
     }
 
     /// `Authorization: Basic …` for `user:password`, or the same in another header.
@@ -46,13 +46,18 @@ impl Credentials {
             reason: "for basic authentication it must be `user:password`".to_owned(),
         })?;
         let encoded = STANDARD.encode(user_and_password);
-        let secrets = [user_and_password, password, &encoded].map(str::to_owned);
-        Self::new(header, &format!("Basic {encoded}"), secrets.to_vec())
+        // Some servers take a token in the place of the user.
+        let secret = match password {
+            "" => user_and_password.trim_end_matches(':'),
+            password => password,
+        };
+        let secrets = [user_and_password, secret, &encoded].map(str::to_owned);
+        Self::new(header, &format!("Basic {encoded}"), &secrets)
     }
 
     /// The token as it is, in a header of any name.
     pub fn header(header: &str, token: &str) -> Result<Self, Error> {
-        Self::new(header, token, vec![token.to_owned()])
+        Self::new(header, token, &[token.to_owned()])
     }
 
     /// User and password of an address, which are taken out of it.
@@ -69,7 +74,7 @@ impl Credentials {
         Self::basic(AUTHORIZATION.as_str(), &format!("{user}:{password}")).map(Some)
     }
 
-    fn new(header: &str, value: &str, secrets: Vec<String>) -> Result<Self, Error> {
+    fn new(header: &str, value: &str, secrets: &[String]) -> Result<Self, Error> {
         let name = HeaderName::from_bytes(header.as_bytes()).map_err(|_| Error::Credentials {
             reason: format!("`{header}` is not the name of a header"),
         })?;
@@ -172,6 +177,8 @@ mod tests {
         assert!(token.hide(&encoded).starts_with("***"));
         let basic = Credentials::basic("Authorization", "me:pass:word").expect("credentials");
         assert_eq!(basic.hide("me:pass:word"), "***");
+        let user = Credentials::basic("Authorization", "t0ken:").expect("credentials");
+        assert_eq!(user.hide("no t0ken"), "no ***");
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Listener {
 
     /// One that says the same to everybody, and hangs up.
     pub fn saying(status: &'static str, kind: &'static str, body: &'static str) -> Self {
-        Self::start(move |_, stream| respond(stream, status, kind, body))
+        Self::start(move |_, stream| respond(&stream, status, kind, body))
     }
 
     /// A proxy that lets through who brings this `Proxy-Authorization`, if one is wanted, and leads
@@ -48,7 +48,7 @@ impl Listener {
                 authorization.map(|it| format!("proxy-authorization: {it}").to_lowercase());
             if wanted.is_some_and(|wanted| !lower.contains(&wanted)) {
                 return respond(
-                    client,
+                    &client,
                     "407 Proxy Authentication Required",
                     "text/plain",
                     "no",
@@ -109,13 +109,13 @@ fn read_head(stream: &TcpStream) -> Option<String> {
 }
 
 /// Answers, and waits until the other side hangs up: who does so before takes the answer along.
-pub fn respond(stream: TcpStream, status: &str, kind: &str, body: &str) {
+pub fn respond(mut stream: &TcpStream, status: &str, kind: &str, body: &str) {
     let length = body.len();
     let _ = write!(
-        &stream,
+        stream,
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\
          connection: close\r\n\r\n{body}"
     );
     let _ = stream.shutdown(Shutdown::Write);
-    let _ = (&stream).read_to_end(&mut Vec::new());
+    let _ = stream.read_to_end(&mut Vec::new());
 }
