@@ -28,7 +28,8 @@ pub(super) fn base_url(text: &str) -> Result<Url, Error> {
 
 /// An address as it was configured, without user and password.
 pub fn shown(text: &str) -> String {
-    let has_none = |url: Url| url.username().is_empty() && url.password().is_none();
+    let has_none =
+        |url: Url| url.has_host() && url.username().is_empty() && url.password().is_none();
     let at = text.rfind('@');
     match at {
         // One that can't be read may hold them anywhere before.
