@@ -12,7 +12,10 @@ use std::time::Duration;
 use daglab::dagster::{Client, ClientConfig};
 use serde_json::Value;
 
-const INSTANCE: &str = "telemetry: {enabled: false}\n";
+/// Without a queue, which would need a daemon.
+const INSTANCE: &str = "telemetry: {enabled: false}
+run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
+";
 
 pub struct Server {
     child: Child,
