@@ -107,7 +107,7 @@ fn a_server_that_only_shows() {
         "workspace.yaml",
         "load_from: [python_file: definitions.py]\n",
     );
-    let server = Server::launching(&project.root(), 1, &["--read-only"]);
+    let server = Server::with_args(&project.root(), 1, &["--read-only"]);
     let [discover, run] = both(&project, &server.url);
     discover.expect_code(0);
     assert!(
@@ -138,7 +138,7 @@ fn names_are_data_to_a_server() {
         "workspace.yaml",
         "load_from: [python_file: definitions.py]\n",
     );
-    let server = Server::launching(&project.root(), 1, &[]);
+    let server = Server::of(&project.root(), 1);
     let run = |args: &[&str]| {
         let all = [&["run", "--dagster-url", &server.url], args].concat();
         Run::of(project.daglab(&all))

@@ -49,7 +49,7 @@ fn run(project: &Project, args: &[&str]) -> Run {
 #[test]
 fn a_server_that_is_asked() {
     let project = Project::copy_of("tests/hostile");
-    let server = Server::launching(&project.root(), 2, &[]);
+    let server = Server::of(&project.root(), 2);
     let run = |args: &[&str]| run(&project, &[args, &["--dagster-url", &server.url]].concat());
 
     // Whatever is run, and all that is said while it is.

@@ -78,7 +78,7 @@ fn what_reads_and_what_is_listed_gets_through() {
         "load_from: [python_file: definitions.py]\n",
     );
     project.write("daglab.yaml", CLOSED);
-    let server = Server::launching(&project.root(), 1, &[]);
+    let server = Server::of(&project.root(), 1);
     let daglab =
         |args: &[&str]| Run::of(project.daglab(&[args, &["--dagster-url", &server.url]].concat()));
     let found = daglab(&["discover", "--json"]).expect_code(0).report();

@@ -77,11 +77,10 @@ pub(super) async fn follow(
         run_id: id.clone(),
         url: report.url.clone(),
     });
-    let missing = client.daemons().await?;
-    if missing
-        .iter()
-        .any(|daemon| daemon.kind == BACKFILLS && daemon.is_missing())
-    {
+    let daemons = client.daemons().await?;
+    let mut backfills = daemons.iter().filter(|daemon| daemon.kind == BACKFILLS);
+    let is_orphan = backfills.any(|daemon| daemon.is_missing());
+    if is_orphan {
         runner.emit(Event::Message(
             "warning: Dagster's daemon, which launches the runs of backfills, is not running"
                 .into(),
@@ -99,7 +98,11 @@ pub(super) async fn follow(
     let ended = tokio::time::timeout(limit, wait(runner, title, &id)).await;
     let (backfill, timed_out) = match ended {
         Ok(backfill) => (backfill?, false),
-        Err(_) if runner.wait == Wait::UntilItsEnd => (end(runner, title, &id).await?, true),
+        Err(_) if runner.wait == Wait::UntilItsEnd => {
+            // Without a daemon it is as good as cancelled, and nobody will say so.
+            let grace = if is_orphan { Duration::ZERO } else { GRACE };
+            (end(runner, title, &id, grace).await?, true)
+        }
         Err(_) => (client.backfill(&id).await?, true),
     };
     runner.open_runs.borrow_mut().remove(&id);
@@ -129,13 +132,13 @@ async fn wait(runner: &Runner, title: &str, id: &str) -> Result<Backfill, Error>
 }
 
 /// Asks a backfill to end, and gives it some time to.
-async fn end(runner: &Runner, title: &str, id: &str) -> Result<Backfill, Error> {
+async fn end(runner: &Runner, title: &str, id: &str, grace: Duration) -> Result<Backfill, Error> {
     match runner.client.cancel_backfill(id).await {
         // It may have ended by itself.
         Ok(()) | Err(Error::BackfillEnded { .. }) => {}
         Err(error) => return Err(error),
     }
-    match tokio::time::timeout(GRACE, wait(runner, title, id)).await {
+    match tokio::time::timeout(grace, wait(runner, title, id)).await {
         Ok(backfill) => backfill,
         Err(_) => runner.client.backfill(id).await,
     }

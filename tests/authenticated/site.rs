@@ -113,7 +113,7 @@ impl Site {
         let project = Project::empty();
         project.write("defs.py", DEFINITIONS);
         project.write("workspace.yaml", "load_from: [python_file: defs.py]\n");
-        let dagster = Server::launching(&project.root(), 1, &["--path-prefix", "/dagster"]);
+        let dagster = Server::with_args(&project.root(), 1, &["--path-prefix", "/dagster"]);
         let elsewhere = Listener::saying("200 OK", "text/plain", "got you");
         let names = [
             "BEARER",

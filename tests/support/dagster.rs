@@ -12,8 +12,8 @@ use std::time::Duration;
 use daglab::dagster::{Client, ClientConfig};
 use serde_json::Value;
 
-const INSTANCE: &str = "telemetry: {enabled: false}\n";
-const LAUNCHING: &str = "telemetry: {enabled: false}
+/// Without a queue, which would need a daemon.
+const INSTANCE: &str = "telemetry: {enabled: false}
 run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
 ";
 
@@ -32,24 +32,17 @@ impl Server {
 
     /// The same, with another Python.
     pub fn with(python: &Path, project: &Path, locations: usize) -> Self {
-        Self::start(python, project, locations, INSTANCE, &[])
+        Self::start(python, project, locations, &[])
     }
 
-    /// One that launches runs itself, without a daemon; with more arguments.
-    pub fn launching(project: &Path, locations: usize, args: &[&str]) -> Self {
-        let python = super::python();
-        Self::start(&python, project, locations, LAUNCHING, args)
+    /// The same, with more arguments.
+    pub fn with_args(project: &Path, locations: usize, args: &[&str]) -> Self {
+        Self::start(&super::python(), project, locations, args)
     }
 
-    fn start(
-        python: &Path,
-        project: &Path,
-        locations: usize,
-        instance: &str,
-        args: &[&str],
-    ) -> Self {
+    fn start(python: &Path, project: &Path, locations: usize, args: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join("dagster.yaml"), instance).unwrap();
+        std::fs::write(home.path().join("dagster.yaml"), INSTANCE).unwrap();
         let prefix = args
             .iter()
             .skip_while(|arg| **arg != "--path-prefix")

@@ -113,7 +113,7 @@ fn runs(served: &Served) -> Vec<Row> {
         "--job",
         "hanging_job",
         "--timeout",
-        "15",
+        "8",
         "--cancel-on-timeout",
     ];
     let (report, _) = served.run(4, &args);

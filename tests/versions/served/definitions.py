@@ -34,6 +34,8 @@ class Greeting(dg.Config):
 def greet(context, config: Greeting):
     for _ in range(config.times):
         context.log.info(f"hello {config.name}")
+        # Long enough to be seen on its way.
+        time.sleep(2)
 
 
 @dg.op
@@ -84,4 +86,6 @@ defs = dg.Definitions(
     jobs=[greeting_job, half_job, hanging_job],
     schedules=[every_morning],
     sensors=[on_news],
+    # A process for each step would only take time here.
+    executor=dg.in_process_executor,
 )
