@@ -47,17 +47,38 @@ impl Place {
         };
         let number = line.to_string();
         let margin = " ".repeat(number.len());
+        let (shown, before) = self.around(column.saturating_sub(1));
         // Tabs stay tabs, so that the arrow stands where the eye expects it.
-        let indent: String = self
-            .line
+        let indent: String = shown
             .chars()
-            .take(column.saturating_sub(1))
+            .take(before)
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
         format!(
-            "{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {}\n{margin} | {indent}^",
-            self.line
+            "{margin}--> {file}:{line}:{column}\n{margin} |\n{number} | {shown}\n{margin} | {indent}^"
         )
+    }
+
+    /// The line, or of a very long one what stands around so many characters, and how many of them
+    /// are shown: a file on one line may be megabytes.
+    fn around(&self, characters: usize) -> (String, usize) {
+        const SHOWN: usize = 160;
+        const BEFORE: usize = 80;
+        let skipped = match self.line.chars().nth(SHOWN) {
+            Some(_) => characters.saturating_sub(BEFORE),
+            None => 0,
+        };
+        let mut rest = self.line.chars().skip(skipped);
+        let mut shown: String = rest.by_ref().take(SHOWN).collect();
+        let mut before = characters - skipped;
+        if rest.next().is_some() {
+            shown.push('…');
+        }
+        if skipped > 0 {
+            shown.insert(0, '…');
+            before += 1;
+        }
+        (shown, before)
     }
 }
 
@@ -161,5 +182,23 @@ impl Diagnose for Error {
                     .join("\n\n"),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_line_only_what_is_near_is_shown() {
+        let text = format!("{}X{}", "ä".repeat(300), "b".repeat(300));
+        let place = Place::new(Path::new("run.yaml"), (1, 301), &text);
+        let snippet = place.snippet();
+        let lines: Vec<Vec<char>> = snippet.lines().map(|l| l.chars().collect()).collect();
+        assert_eq!(lines[2].len(), "1 | ".len() + 162);
+        let arrow = lines[3].iter().position(|c| *c == '^').unwrap();
+        assert_eq!(lines[2][arrow], 'X', "{snippet}");
+        let short = Place::new(Path::new("run.yaml"), (1, 3), "a: b");
+        assert!(short.snippet().ends_with("\n1 | a: b\n  |   ^"));
     }
 }

@@ -1,5 +1,6 @@
 //! From what a user asks `daglab run` for to planned runs.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -133,7 +134,10 @@ impl Request {
             if self.partitions.is_empty() {
                 planned.push(run(None));
             }
-            planned.extend(self.partitions.iter().map(|key| run(Some(key))));
+            // A key that is given twice is one partition.
+            let keys = self.partitions.iter().enumerate();
+            let keys = keys.filter(|(index, key)| !self.partitions[..*index].contains(key));
+            planned.extend(keys.map(|(_, key)| run(Some(key))));
         }
         Ok(planned)
     }
@@ -207,12 +211,18 @@ fn read(path: &Path, name: &Path) -> Result<Placed, Error> {
         path: name.to_owned(),
         source,
     };
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > LARGEST_FILE {
-        let message = format!("it has {length} bytes, more than {LARGEST_FILE}");
+    // A pipe or a device does not say how much it has.
+    let mut file = std::fs::File::open(path)
+        .map_err(failed)?
+        .take(LARGEST_FILE + 1);
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        let message = format!("it has more than {LARGEST_FILE} bytes");
         return Err(failed(std::io::Error::other(message)));
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| failed(std::io::Error::other(format!("it is not UTF-8: {error}"))))?;
     Ok(Placed::parse(&text, name)?)
 }
 
