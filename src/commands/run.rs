@@ -133,7 +133,7 @@ pub struct RunArgs {
 
     /// Start Dagster for this command alone, and end it afterwards
     #[arg(long, conflicts_with_all = ["dagster_url", "dagster_port", "auth_token", "reexecute",
-        "from_failure", "follow", "partition_range"])]
+        "from_failure", "follow", "partition_range", "repo"])]
     pub ephemeral: bool,
 
     /// How children of `--ephemeral` are started, and what they get

@@ -199,3 +199,21 @@ impl Diagnose for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_line_only_what_is_near_is_shown() {
+        let text = format!("{}X{}", "ä".repeat(300), "b".repeat(300));
+        let place = Place::new(Path::new("run.yaml"), (1, 301), &text);
+        let snippet = place.snippet();
+        let lines: Vec<Vec<char>> = snippet.lines().map(|l| l.chars().collect()).collect();
+        assert_eq!(lines[2].len(), "1 | ".len() + 162);
+        let arrow = lines[3].iter().position(|c| *c == '^').unwrap();
+        assert_eq!(lines[2][arrow], 'X', "{snippet}");
+        let short = Place::new(Path::new("run.yaml"), (1, 3), "a: b");
+        assert!(short.snippet().ends_with("\n1 | a: b\n  |   ^"));
+    }
+}

@@ -16,6 +16,7 @@ use super::operations::wire::{
     RunSummaryVariables, RunsFilterWire, RunsOrError, Tag, TerminateResult, TerminateVariables,
 };
 use super::operations::{self, FindRun, LaunchRun, Operation, TerminateRun};
+use super::partition::PARTITION_TAG;
 use super::validate::{RunConfig, problems};
 
 /// The tag by which a run is found again when the answer to its launch was lost.
@@ -74,6 +75,8 @@ pub struct RunSummary {
     pub job: String,
     /// The code location, if Dagster remembers it.
     pub location: Option<String>,
+    /// Its partition.
+    pub partition: Option<String>,
 }
 
 /// How a run is to be ended.
@@ -210,9 +213,14 @@ impl Client {
             RunSummaryOrError::Run {
                 pipeline_name,
                 repository_origin,
+                tags,
             } => Ok(RunSummary {
                 job: pipeline_name,
                 location: repository_origin.map(|origin| origin.repository_location_name),
+                partition: tags
+                    .into_iter()
+                    .find(|tag| tag.key == PARTITION_TAG)
+                    .map(|tag| tag.value),
             }),
             RunSummaryOrError::RunNotFound => Err(Error::RunNotFound {
                 run_id: run_id.to_owned(),

@@ -77,6 +77,15 @@ impl Client {
                     run_id: parent_run_id.to_owned(),
                 })
             }
+            // Nor for a run of which nothing failed.
+            Err(Error::Python { error, .. })
+                if error.message.contains("Cannot reexecute from failure") =>
+            {
+                Err(Error::LaunchRefused {
+                    job: what,
+                    message: "it did not fail, so there is no failure to go on from".to_owned(),
+                })
+            }
             launched => launched,
         }
     }

@@ -80,6 +80,10 @@ fn run_error(run: &RunOutcome, project: &Path) -> RunError {
     if run.timed_out {
         return said("its time was over");
     }
+    if run.status == "CANCELED" {
+        // Its steps were interrupted, which is not why it ended.
+        return said("it was cancelled");
+    }
     match of_step.or(of_run) {
         Some(error) => error.to_run_error(project),
         None => match run.failure.as_ref().map(|failure| failure.message.trim()) {

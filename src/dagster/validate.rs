@@ -68,17 +68,30 @@ impl ConfigProblem {
             }
             (ProblemKind::Unknown { .. }, None) => format!("there is no `{name}` here"),
             (ProblemKind::Missing, _) => format!("`{name}` is missing here"),
-            (ProblemKind::Value, _) => self.message.trim_end_matches('.').to_owned(),
+            (ProblemKind::Value, _) => self.message_without_path(),
         }
+    }
+
+    /// The message without Dagster's spelling of the path, ` at path root:ops:a:config`.
+    fn message_without_path(&self) -> String {
+        let message = self.message.trim_end_matches('.');
+        let Some((before, path)) = message.split_once(" at path root") else {
+            return message.to_owned();
+        };
+        let end = path.find(char::is_whitespace).unwrap_or(path.len());
+        let (path, after) = path.split_at(end);
+        let stop = if path.ends_with('.') { "." } else { "" };
+        format!("{before}{stop}{after}")
     }
 }
 
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "`{}`: ", self.path.join("."))?;
+        if self.path.is_empty() {
+            return f.write_str(self.message.trim_end_matches('.'));
         }
-        f.write_str(self.message.trim_end_matches('.'))
+        let path = self.path.join(".");
+        write!(f, "`{path}`: {}", self.message_without_path())
     }
 }
 
@@ -385,6 +398,32 @@ mod tests {
         let message = "Received unexpected config entries \"['x']\". Expected: \"['marker_to_close', 'retries'].\"";
         assert_eq!(known_fields(message), ["marker_to_close", "retries"]);
         assert!(known_fields("something else").is_empty());
+    }
+
+    #[test]
+    fn a_path_is_said_once() {
+        let said = |message: &str| {
+            let problem = ConfigProblem {
+                path: vec!["ops".to_owned(), "a".to_owned()],
+                message: message.to_owned(),
+                kind: ProblemKind::Value,
+                suggestion: None,
+            };
+            (problem.to_string(), problem.beside())
+        };
+        let of = |text: &str| (format!("`ops.a`: {text}"), text.to_owned());
+        assert_eq!(
+            said("Invalid scalar at path root:ops:a. Value \"x\" is no Int."),
+            of("Invalid scalar. Value \"x\" is no Int")
+        );
+        assert_eq!(
+            said("Value at path root:ops:a must be a dict."),
+            of("Value must be a dict")
+        );
+        assert_eq!(
+            said("You can only specify one."),
+            of("You can only specify one")
+        );
     }
 
     #[test]

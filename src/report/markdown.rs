@@ -207,10 +207,8 @@ fn remarks(tone: Tone, attempts: u32) -> Vec<String> {
 
 /// The error that says most about a failed run: its failed step's, else its own.
 fn run_failure(run: &RunReport) -> Option<(Option<&str>, &RunError)> {
-    let step = run
-        .steps
-        .iter()
-        .find_map(|step| Some((Some(&*step.key), step.error.as_ref()?)));
+    let mut steps = run.failed_steps();
+    let step = steps.next().map(|(step, error)| (Some(&*step.key), error));
     step.or_else(|| run.error.as_ref().map(|error| (None, error)))
 }
 

@@ -1,8 +1,8 @@
 //! What every sink says in the same words: symbols, counts, blame and the verdict.
 
 use super::model::{
-    CellReport, CellStatus, CiReport, Finding, NotebookReport, NotebookStatus, RunReport,
-    RunResult, RunStatus, Severity, Target,
+    CellReport, CellStatus, CiReport, Finding, NotebookReport, NotebookStatus, RunError, RunReport,
+    RunResult, RunStatus, Severity, StepReport, Target,
 };
 use crate::ui::text::{count, duration, one_line};
 
@@ -149,6 +149,38 @@ impl RunReport {
         let idle = self.status == RunStatus::Skipped;
         Tone::of(self.status.is_failure(), self.allow_failure, idle)
     }
+
+    /// The steps that failed by themselves. Those of a run that was made to end were interrupted.
+    pub fn failed_steps(&self) -> impl Iterator<Item = (&StepReport, &RunError)> {
+        let was_ended = matches!(self.status, RunStatus::TimedOut | RunStatus::Canceled);
+        let failed = self.steps.iter().filter(move |_| !was_ended);
+        failed.filter_map(|step| Some((step, step.error.as_ref()?)))
+    }
+}
+
+/// Where an error arose, for people. A deployment has its code elsewhere than in the project: then
+/// it is the last frame of what was raised.
+pub fn error_place(error: &RunError) -> Option<String> {
+    if let Some(path) = &error.path {
+        return Some(place(path, error.line, None));
+    }
+    let stack = error.stack.as_deref()?;
+    let own = stack.lines().take_while(|line| {
+        !line.starts_with("The direct cause") && !line.starts_with("It happened while")
+    });
+    let frame = own.filter_map(frame_place).last()?;
+    Some(place(frame.0, Some(frame.1), None))
+}
+
+/// The place that the first line of a frame names, unless it is of an installed package.
+fn frame_place(line: &str) -> Option<(&str, u32)> {
+    let rest = line.trim_start().strip_prefix("File \"")?;
+    let (file, rest) = rest.split_once("\", line ")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit());
+    let number = rest[..digits.unwrap_or(rest.len())].parse().ok()?;
+    let foreign = ["/site-packages/", "/dist-packages/", "/lib/python3."];
+    let is_foreign = foreign.iter().any(|part| file.contains(part));
+    (!is_foreign).then_some((file, number))
 }
 
 /// What to call a cell: `cell load_orders`, or that it has no name.
@@ -327,6 +359,16 @@ pub fn result_word(result: RunResult) -> &'static str {
     }
 }
 
+/// The result in a word, for people. Runs that go on have neither passed nor been cancelled.
+pub fn verdict_word(report: &CiReport) -> &'static str {
+    let goes_on = |run: &RunReport| run.status == RunStatus::Launched;
+    match (report.result, report.runs.iter().any(goes_on)) {
+        (RunResult::Passed, true) => "launched",
+        (RunResult::Cancelled, true) => "interrupted",
+        (result, _) => result_word(result),
+    }
+}
+
 /// How the result weighs.
 pub fn result_tone(result: RunResult) -> Tone {
     match result {
@@ -382,5 +424,5 @@ pub fn verdict_counts(report: &CiReport) -> String {
 
 /// The verdict on one line: `passed: 5 notebooks, 3 runs in 4.21 s`.
 pub fn verdict(report: &CiReport) -> String {
-    format!("{}: {}", result_word(report.result), verdict_counts(report))
+    format!("{}: {}", verdict_word(report), verdict_counts(report))
 }

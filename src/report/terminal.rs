@@ -203,11 +203,7 @@ impl Page {
     fn run_failure(&self, run: &RunReport) -> String {
         let outcome = outcome(run.status.word(), run.duration_s, run.attempts);
         let mut out = self.title(run.tone(), "run", &run.title, &outcome);
-        let failed: Vec<(&StepReport, &RunError)> = run
-            .steps
-            .iter()
-            .filter_map(|step| step.error.as_ref().map(|error| (step, error)))
-            .collect();
+        let failed: Vec<(&StepReport, &RunError)> = run.failed_steps().collect();
         for (step, error) in &failed {
             out.push_str(&self.run_error(&format!("step {}", one_line(&step.key)), error));
             out.push_str(&self.last_output(step.last_output.as_deref()));
@@ -243,10 +239,7 @@ impl Page {
     }
 
     fn run_error(&self, what: &str, error: &RunError) -> String {
-        let place = error
-            .path
-            .as_deref()
-            .map(|path| summary::place(path, error.line, None));
+        let place = summary::error_place(error);
         let line = summary::error_line(error.class.as_deref(), &error.message);
         let mut out = match (place, what.is_empty()) {
             (Some(place), _) => self.cause(&place, what, &line),
@@ -327,7 +320,7 @@ impl Page {
     }
 
     fn verdict(&self, report: &CiReport, index: Option<&Path>) -> String {
-        let word = format!("{}:", summary::result_word(report.result));
+        let word = format!("{}:", summary::verdict_word(report));
         let tone = summary::result_tone(report.result);
         let counts = summary::verdict_counts(report);
         let mut out = format!("{} {counts}\n", self.paint.paint(role(tone), &word));

@@ -70,17 +70,11 @@ pub(super) async fn follow(
     let client = &runner.client;
     let title = &planned.name;
     let begun = Instant::now();
-    report.url = runner.instance_stays.then(|| client.backfill_url(&id));
-    report.run_id = Some(id.clone());
-    runner.emit(Event::Launched {
-        title: title.clone(),
-        run_id: id.clone(),
-        url: report.url.clone(),
-    });
     let daemons = client.daemons().await?;
-    let mut backfills = daemons.iter().filter(|daemon| daemon.kind == BACKFILLS);
-    let is_orphan = backfills.any(|daemon| daemon.is_missing());
-    if is_orphan {
+    let is_alone = daemons
+        .iter()
+        .any(|daemon| daemon.kind == BACKFILLS && daemon.is_missing());
+    if is_alone {
         runner.emit(Event::Message(
             "warning: Dagster's daemon, which launches the runs of backfills, is not running"
                 .into(),
@@ -99,8 +93,8 @@ pub(super) async fn follow(
     let (backfill, timed_out) = match ended {
         Ok(backfill) => (backfill?, false),
         Err(_) if runner.wait == Wait::UntilItsEnd => {
-            // Without a daemon it is as good as cancelled, and nobody will say so.
-            let grace = if is_orphan { Duration::ZERO } else { GRACE };
+            // It is the daemon that would end it.
+            let grace = if is_alone { Duration::ZERO } else { GRACE };
             (end(runner, title, &id, grace).await?, true)
         }
         Err(_) => (client.backfill(&id).await?, true),
@@ -110,7 +104,7 @@ pub(super) async fn follow(
     report.status = status(&backfill, timed_out);
     if report.status != RunStatus::Success {
         let time = timed_out.then_some(limit);
-        report.error = Some(why(&backfill, time, runner));
+        report.error = Some(why(&backfill, time, runner).await);
     }
     Ok(())
 }
@@ -192,7 +186,7 @@ fn status(backfill: &Backfill, timed_out: bool) -> RunStatus {
     }
 }
 
-fn why(backfill: &Backfill, time: Option<Duration>, runner: &Runner) -> RunError {
+async fn why(backfill: &Backfill, time: Option<Duration>, runner: &Runner) -> RunError {
     if let Some(error) = &backfill.error {
         return error.to_run_error(&runner.root);
     }
@@ -213,7 +207,16 @@ fn why(backfill: &Backfill, time: Option<Duration>, runner: &Runner) -> RunError
         }
         (None, true) => format!("the backfill ended with status {}", backfill.status),
         (None, false) => {
-            let named = failed.iter().take(NAMED).copied().collect::<Vec<_>>();
+            let mut named = Vec::new();
+            for run_id in failed.iter().take(NAMED) {
+                // Which partition it was says more, but is not worth a failure of its own.
+                let summary = runner.client.run_summary(run_id).await;
+                let partition = summary.ok().and_then(|summary| summary.partition);
+                named.push(match partition {
+                    Some(key) => format!("{run_id} [{key}]"),
+                    None => (*run_id).to_owned(),
+                });
+            }
             let more = failed.len().saturating_sub(NAMED);
             let more = (more > 0).then(|| format!(" and {more} more"));
             let runs = named.join(", ");

@@ -14,8 +14,12 @@ use super::{Refusal, Runner};
 use crate::dagster::backfill::BackfillRequest;
 use crate::dagster::discover::Workspace;
 use crate::dagster::launch::LaunchRequest;
+use crate::dagster::partition::PARTITION_TAG;
 use crate::error::ExitStatus;
 use crate::report::model::{RunReport, RunStatus};
+
+/// The tags that say for which partitions a run is.
+const PARTITION_TAGS: [&str; 2] = [PARTITION_TAG, "dagster/asset_partition_range_start"];
 
 /// What is to be done about a run.
 #[derive(Debug)]
@@ -83,6 +87,30 @@ impl Batch {
         }
     }
 
+    /// What has partitions and is to be launched without one, which most code can't do.
+    pub fn without_partition<'a>(&'a self, workspace: &'a Workspace) -> Vec<&'a str> {
+        let launched = self.runs.iter().filter_map(|run| match run {
+            (planned, Action::Launch(request)) => Some((planned, request)),
+            _ => None,
+        });
+        let partitioned = launched.filter(|(_, request)| {
+            let selector = &request.selector;
+            let location = Some(selector.repository.location.as_str());
+            let job = workspace.job(&selector.job, location);
+            let is_named = |tag: &String| PARTITION_TAGS.contains(&tag.as_str());
+            let mut assets = selector.assets.iter();
+            !request.tags.keys().any(is_named)
+                && (job.is_ok_and(|job| job.item.partition_set.is_some())
+                    || assets.any(|key| {
+                        let asset = workspace.asset(key, location);
+                        asset.is_ok_and(|asset| asset.item.partitions.is_some())
+                    }))
+        });
+        partitioned
+            .map(|(planned, _)| planned.name.as_str())
+            .collect()
+    }
+
     /// What is to be done.
     pub fn runs(&self) -> &[(PlannedRun, Action)] {
         &self.runs
@@ -106,8 +134,10 @@ impl Batch {
         }
         let client = &self.runner.client;
         let what = match action {
-            Action::Backfill(_) | Action::FollowBackfill(_) => What::Backfill,
-            _ => What::Run,
+            Action::Launch(_) | Action::Reexecute { .. } => What::Run { is_new: true },
+            Action::Follow(_) => What::Run { is_new: false },
+            Action::Backfill(_) => What::Backfill { is_new: true },
+            Action::FollowBackfill(_) => What::Backfill { is_new: false },
         };
         let launch = async || match action {
             Action::Launch(request) => client.launch(request).await,

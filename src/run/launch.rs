@@ -31,8 +31,9 @@ pub async fn run(runner: &Runner, planned: &PlannedRun, index: usize) -> RunRepo
             Ok(request) => {
                 describe(&mut report, &request);
                 let launch = async || runner.client.launch(&request).await;
+                let what = What::Run { is_new: true };
                 // Why it did not end well is in the report.
-                let _ = launch_and_follow(runner, planned, launch, What::Run, &mut report).await;
+                let _ = launch_and_follow(runner, planned, launch, what, &mut report).await;
             }
             Err(refusal) => {
                 report.status = RunStatus::Invalid;
@@ -109,9 +110,15 @@ fn plain(message: String) -> RunError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     /// One run.
-    Run,
+    Run {
+        /// Whether it was not there before.
+        is_new: bool,
+    },
     /// A backfill, which Dagster makes runs of.
-    Backfill,
+    Backfill {
+        /// Whether it was not there before.
+        is_new: bool,
+    },
 }
 
 /// Launches a run as often as it may, and follows it. What kept daglab from it is in the report, and
@@ -142,9 +149,11 @@ pub(super) async fn launch_and_follow(
             runner.launching.borrow_mut().insert(title);
             let launched = launch().await;
             runner.launching.borrow_mut().remove(&planned.name);
+            let id = launched?;
+            announce(runner, what, &id, report);
             match what {
-                What::Run => follow(runner, planned, launched?, report).await,
-                What::Backfill => backfill::follow(runner, planned, launched?, report).await,
+                What::Run { .. } => follow(runner, planned, id, report).await,
+                What::Backfill { .. } => backfill::follow(runner, planned, id, report).await,
             }
         };
         ended = attempt.await.map_err(|error| {
@@ -162,6 +171,23 @@ pub(super) async fn launch_and_follow(
     ended
 }
 
+/// Says where to look, before anything else is known.
+fn announce(runner: &Runner, what: What, id: &str, report: &mut RunReport) {
+    let client = &runner.client;
+    let (url, is_new) = match what {
+        What::Run { is_new } => (client.run_url(id), is_new),
+        What::Backfill { is_new } => (client.backfill_url(id), is_new),
+    };
+    report.run_id = Some(id.to_owned());
+    report.url = runner.instance_stays.then_some(url);
+    runner.emit(Event::Launched {
+        title: report.title.clone(),
+        run_id: id.to_owned(),
+        url: report.url.clone(),
+        is_new,
+    });
+}
+
 /// Follows a run as far as is wanted, whoever launched it, and fills in its report.
 async fn follow(
     runner: &Runner,
@@ -169,15 +195,6 @@ async fn follow(
     run_id: String,
     report: &mut RunReport,
 ) -> Result<(), Error> {
-    report.run_id = Some(run_id.clone());
-    report.url = runner
-        .instance_stays
-        .then(|| runner.client.run_url(&run_id));
-    runner.emit(Event::Launched {
-        title: planned.name.clone(),
-        run_id: run_id.clone(),
-        url: report.url.clone(),
-    });
     if runner.wait == Wait::No {
         report.status = RunStatus::Launched;
         return Ok(());
@@ -185,14 +202,24 @@ async fn follow(
     let title = planned.name.clone();
     runner.open_runs.borrow_mut().insert(run_id.clone(), title);
     let mut log = RunLog::new(runner.logs.is_some());
+    let begun = Instant::now();
     let outcome = watched(runner, planned, &run_id, &mut log).await?;
     runner.open_runs.borrow_mut().remove(&run_id);
     take(runner, report, &outcome);
-    if !outcome.has_ended() && !outcome.timed_out {
-        let limit = planned.policy.timeout.as_secs_f64();
+    let goes_on = !outcome.has_ended() && !outcome.timed_out;
+    if goes_on {
         report.status = RunStatus::TimedOut;
+        report.duration_s = begun.elapsed().as_secs_f64();
+    }
+    if report.status == RunStatus::TimedOut {
+        let limit = planned.policy.timeout.as_secs_f64();
+        let end = if goes_on {
+            format!("goes on; to follow it again: daglab run --follow {run_id}")
+        } else {
+            "was cancelled".to_owned()
+        };
         report.error = Some(plain(format!(
-            "it has not ended within {limit} s, and goes on"
+            "it had not ended within {limit} s, and {end}"
         )));
     }
     last_output::add(runner, &outcome, report).await;

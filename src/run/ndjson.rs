@@ -24,9 +24,16 @@ impl Lines {
     /// The line of an event, with its line break; nothing for what only people care about.
     pub fn of(&mut self, event: &Event) -> Option<String> {
         let value = match event {
-            Event::Launched { title, run_id, url } => {
+            Event::Launched {
+                title,
+                run_id,
+                url,
+                is_new,
+            } => {
                 self.run_ids.insert(title.clone(), run_id.clone());
-                json!({ "type": "launched", "run": title, "run_id": run_id, "url": url })
+                json!({
+                    "type": "launched", "run": title, "run_id": run_id, "url": url, "is_new": is_new,
+                })
             }
             Event::Queued { title, text } => json!({
                 "type": "queued", "run": title, "run_id": self.run_ids.get(title), "message": text,
@@ -97,6 +104,7 @@ mod tests {
             title: "orders".to_owned(),
             run_id: "r-1".to_owned(),
             url: None,
+            is_new: true,
         };
         assert!(lines.of(&launched).expect("a line").ends_with('\n'));
         let event = RunEvent {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use crate::config::Placed;
 use crate::config::error::Place;
 use crate::dagster::Error;
@@ -91,6 +93,26 @@ impl Refusal {
             job: job.to_owned(),
             problems: placed.collect(),
         }
+    }
+
+    /// What is wrong with a run config, for programs; nothing if that is not why.
+    pub fn problems_as_json(&self) -> Vec<Value> {
+        let Self::RunConfig { problems, .. } = self else {
+            return Vec::new();
+        };
+        let problems = problems.iter().map(|(problem, place)| {
+            let place = place.as_ref();
+            let at = place.and_then(|place| place.at);
+            json!({
+                "path": problem.path,
+                "message": problem.said(),
+                "suggestion": problem.suggestion,
+                "file": place.map(|place| place.file.display().to_string()),
+                "line": at.map(|at| at.0),
+                "column": at.map(|at| at.1),
+            })
+        });
+        problems.collect()
     }
 
     /// The same for a report; its paths are relative to `project`.

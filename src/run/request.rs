@@ -132,7 +132,10 @@ impl Request {
             if self.partitions.is_empty() {
                 planned.push(run(None));
             }
-            planned.extend(self.partitions.iter().map(|key| run(Some(key))));
+            // A key that is given twice is one partition.
+            let keys = self.partitions.iter().enumerate();
+            let keys = keys.filter(|(index, key)| !self.partitions[..*index].contains(key));
+            planned.extend(keys.map(|(_, key)| run(Some(key))));
         }
         Ok(planned)
     }

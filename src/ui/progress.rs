@@ -4,9 +4,9 @@
 //! On a terminal the running lines are drawn below and vanish; in a pipe or a log only the lines
 //! that stay are written. All of it goes to stderr.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
@@ -73,18 +73,13 @@ impl Finished {
 
     /// A run that has ended. Its title is the report's.
     pub fn run(run: &RunReport) -> Self {
-        let step = run.steps.iter().find(|step| step.error.is_some());
-        let error = step
-            .and_then(|step| step.error.as_ref())
-            .or(run.error.as_ref());
+        let (step, error) = match run.failed_steps().next() {
+            Some((step, error)) => (Some(step), Some(error)),
+            None => (None, run.error.as_ref()),
+        };
         let detail = error.map(|error| {
             let mut parts: Vec<String> = Vec::new();
-            parts.extend(
-                error
-                    .path
-                    .as_deref()
-                    .map(|path| summary::place(path, error.line, None)),
-            );
+            parts.extend(summary::error_place(error));
             parts.extend(step.map(|step| format!("step {}", step.key)));
             let line = summary::error_line(error.class.as_deref(), &error.message);
             if parts.is_empty() {
@@ -125,7 +120,7 @@ pub enum Event {
         /// Its title, the same in all events about it.
         title: String,
     },
-    /// A run was launched.
+    /// A run was launched, or is followed that was launched before.
     Launched {
         /// Its title.
         title: String,
@@ -133,6 +128,8 @@ pub enum Event {
         run_id: String,
         /// Its page in Dagster's UI, if that can be opened.
         url: Option<String>,
+        /// Whether it was launched just now.
+        is_new: bool,
     },
     /// Something has happened in a run.
     Happened {
@@ -187,6 +184,8 @@ struct Drawn {
     status: ProgressBar,
     running: HashMap<String, ProgressBar>,
     steps: HashMap<StepKey, ProgressBar>,
+    /// Steps that run and are not drawn for want of room, and since when.
+    not_drawn: VecDeque<(StepKey, Instant)>,
 }
 
 impl Progress {
@@ -255,10 +254,16 @@ impl Progress {
                     bar.set_message(shown(&title, &text, bar));
                 }
             }
-            Event::Launched { title, run_id, url } => {
+            Event::Launched {
+                title,
+                run_id,
+                url,
+                is_new,
+            } => {
                 // First of all, for whoever would rather watch it there.
                 if self.steps.is_some() {
-                    let word = self.paint.paint(Role::Name, "    LAUNCH");
+                    let word = if is_new { "LAUNCH" } else { "FOLLOW" };
+                    let word = self.paint.paint(Role::Name, &format!("{word:>10}"));
                     let place = text::one_line(&url.unwrap_or(run_id));
                     self.write(&format!("{word} {} {place}", text::one_line(&title)));
                 }
@@ -288,9 +293,7 @@ impl Progress {
         let change = steps.read(&title, event);
         let (running, ended) = steps.count(&title);
         if let Screen::Drawn(drawn) = &mut self.screen {
-            if let Some(key) = change.ended {
-                drawn.end_step(&key);
-            }
+            drawn.end_steps(change.ended.as_slice());
             if let Some(key) = change.begun {
                 drawn.start_step(key);
             }
@@ -329,7 +332,7 @@ impl Progress {
             .as_mut()
             .map(|steps| steps.forget(&finished.title));
         if let (Screen::Drawn(drawn), Some(left)) = (&mut self.screen, left) {
-            left.iter().for_each(|key| drawn.end_step(key));
+            drawn.end_steps(&left);
         }
         self.failed += usize::from(finished.tone == Tone::Bad);
         if let Screen::Drawn(drawn) = &mut self.screen
@@ -398,16 +401,31 @@ impl Drawn {
             status,
             running: HashMap::new(),
             steps: HashMap::new(),
+            not_drawn: VecDeque::new(),
         }
     }
 
-    /// Draws a step while it runs. Of very many at once, some are not drawn: they would push the
-    /// others off the screen.
+    /// Draws a step while it runs. Of very many at once, some are not drawn until others have
+    /// ended: they would push the others off the screen.
     fn start_step(&mut self, key: StepKey) {
-        if self.steps.len() >= Self::STEPS {
+        let is_there = self.not_drawn.iter().any(|(other, _)| *other == key);
+        if is_there || self.steps.contains_key(&key) {
             return;
         }
-        let bar = ProgressBar::new_spinner();
+        self.not_drawn.push_back((key, Instant::now()));
+        self.draw_steps();
+    }
+
+    fn draw_steps(&mut self) {
+        while self.steps.len() < Self::STEPS
+            && let Some((key, since)) = self.not_drawn.pop_front()
+        {
+            self.draw_step(key, since.elapsed());
+        }
+    }
+
+    fn draw_step(&mut self, key: StepKey, elapsed: Duration) {
+        let bar = ProgressBar::new_spinner().with_elapsed(elapsed);
         let bar = self.bars.insert_before(&self.status, bar);
         bar.set_style(running_style());
         bar.set_prefix("step");
@@ -416,11 +434,15 @@ impl Drawn {
         self.steps.insert(key, bar);
     }
 
-    fn end_step(&mut self, key: &StepKey) {
-        if let Some(bar) = self.steps.remove(key) {
-            bar.finish_and_clear();
-            self.bars.remove(&bar);
+    fn end_steps(&mut self, keys: &[StepKey]) {
+        self.not_drawn.retain(|(key, _)| !keys.contains(key));
+        for key in keys {
+            if let Some(bar) = self.steps.remove(key) {
+                bar.finish_and_clear();
+                self.bars.remove(&bar);
+            }
         }
+        self.draw_steps();
     }
 
     fn phase(&self, name: &str) {

@@ -111,3 +111,50 @@ fn lines_that_are_drawn_go_when_they_end() {
         "only what never ended is still there"
     );
 }
+
+#[test]
+fn of_many_steps_some_wait_for_a_line() {
+    let drawn = Screen::Drawn(Drawn::new(ProgressDrawTarget::hidden()));
+    let detail = Detail {
+        level: None,
+        several: false,
+    };
+    let mut progress = Progress::with(drawn, false).with_steps(detail);
+    let happened = |progress: &mut Progress, step: usize, kind| {
+        let event = RunEvent {
+            at: 1.0,
+            level: "INFO".to_owned(),
+            step: Some(format!("n{step:02}")),
+            message: String::new(),
+            kind,
+        };
+        let title = "wide".to_owned();
+        let event = Box::new(event);
+        progress.handle(Event::Happened { title, event });
+    };
+    let lines = |progress: &Progress| {
+        let Screen::Drawn(drawn) = &progress.screen else {
+            panic!("drawn")
+        };
+        let mut lines: Vec<String> = drawn.steps.keys().map(|key| key.1.clone()).collect();
+        lines.sort();
+        (lines, drawn.not_drawn.len())
+    };
+    for step in 0..14 {
+        happened(&mut progress, step, RunEventKind::StepStarted);
+    }
+    let (drawn, waiting) = lines(&progress);
+    assert_eq!((drawn.len(), waiting), (Drawn::STEPS, 4));
+    // One that is not drawn, and two that are.
+    for step in [11, 3, 4] {
+        happened(&mut progress, step, RunEventKind::StepSucceeded);
+    }
+    let (drawn, waiting) = lines(&progress);
+    assert_eq!((drawn.len(), waiting), (Drawn::STEPS, 1));
+    assert_eq!(drawn[8..], ["n10", "n12"]);
+    let run = report().runs[0].clone();
+    let title = "wide".to_owned();
+    let run = RunReport { title, ..run };
+    progress.handle(Event::RunEnded(Box::new(run)));
+    assert_eq!(lines(&progress), (Vec::new(), 0));
+}

@@ -15,7 +15,7 @@ use crate::commands::{Context, Failure};
 use crate::config::{Loaded, Placed};
 use crate::dagster::Client;
 use crate::dagster::discover::Workspace;
-use crate::error::ExitStatus;
+use crate::error::{Diagnose, ExitStatus};
 use crate::run::backfill;
 use crate::run::batch::{Action, Batch};
 use crate::run::latch::Latch;
@@ -54,6 +54,8 @@ pub(super) async fn run(
         loaded,
         request,
     };
+    // Files of run config may be pipes, and reading them must end at Ctrl-C as well.
+    let planned = request.plan(root, loaded)?;
     let client = args.connect.client(context, loaded, root)?;
     args.pass(client.gate())?;
     let server = client.url().to_owned();
@@ -62,7 +64,7 @@ pub(super) async fn run(
     let emit = args.listen(context, several);
     emit(Event::Phase("asking".to_owned()));
     let batch = tokio::select! {
-        batch = asked.batch(client, &emit) => batch?,
+        batch = asked.batch(client, &emit, planned) => batch?,
         reason = cancel.cancelled() => return Ok(reason.exit_status()),
     };
     if args.validate_only {
@@ -100,18 +102,46 @@ pub(super) async fn run(
 
 impl Asked<'_> {
     /// Finds and validates all that is asked for.
-    async fn batch(&self, client: Client, emit: &Emit) -> Result<Batch, Failure> {
+    async fn batch(
+        &self,
+        client: Client,
+        emit: &Emit,
+        planned: Vec<PlannedRun>,
+    ) -> Result<Batch, Failure> {
         if let Some(there) = self.there_already(&client).await? {
             return Ok(Batch::new(self.runner(client, emit, 1), vec![there]));
         }
-        let planned = self.request.plan(self.root, self.loaded)?;
         let workspace = self.workspace(&client).await?;
         let runner = self.runner(client, emit, planned.len());
         if let Some(range) = &self.args.partition_range {
             return self.backfills(runner, &workspace, planned, range).await;
         }
         let batch = Batch::launching(runner, &workspace, planned).await;
-        batch.map_err(unanswered)
+        let batch = batch.map_err(|refusal| self.refused(refusal))?;
+        for target in batch.without_partition(&workspace) {
+            let target = one_line(target);
+            self.context.printer.message(&format!(
+                "warning: `{target}` has partitions, and none is named; name one with `--partition`, \
+                 or some with `--partition-range`"
+            ));
+        }
+        Ok(batch)
+    }
+
+    /// Programs that ask whether something is valid get an answer they can read.
+    fn refused(&self, refusal: Refusal) -> Failure {
+        let is_asked = self.args.validate_only && self.args.output != OutputArg::Table;
+        if is_asked && refusal.exit_status() == ExitStatus::Validation {
+            let value = json!({
+                "valid": false,
+                "error": refusal.to_string(),
+                "problems": refusal.problems_as_json(),
+            });
+            if let Err(error) = self.context.printer.result(&format!("{value}\n")) {
+                return Failure::output(error);
+            }
+        }
+        unanswered(refusal)
     }
 
     /// A backfill for each of the planned runs.
@@ -179,11 +209,14 @@ impl Asked<'_> {
             }
             _ => return Ok(None),
         };
-        let (job, location) = match &action {
-            Action::FollowBackfill(_) => (format!("backfill {id}"), None),
+        let (job, location, partition) = match &action {
+            Action::FollowBackfill(_) => {
+                client.backfill(id).await.map_err(Unanswered)?;
+                (format!("backfill {id}"), None, None)
+            }
             _ => {
                 let summary = client.run_summary(id).await.map_err(Unanswered)?;
-                (summary.job, summary.location)
+                (summary.job, summary.location, summary.partition)
             }
         };
         let planned = PlannedRun {
@@ -196,7 +229,7 @@ impl Asked<'_> {
             run_config: Placed::default(),
             validate: false,
             tags: Vec::new(),
-            partition: None,
+            partition,
             executor: Executor::Job,
             policy: Policy {
                 timeout: self.request.timeout,

@@ -553,6 +553,8 @@ pub enum RunSummaryOrError {
     Run {
         pipeline_name: String,
         repository_origin: Option<RunOriginWire>,
+        #[serde(default)]
+        tags: Vec<Tag>,
     },
     PythonError(PythonError),
     #[serde(other)]

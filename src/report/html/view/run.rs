@@ -126,11 +126,8 @@ fn notes(run: &RunReport) -> Vec<String> {
 
 /// The steps' errors; the run's own only where no step has one, because it repeats theirs.
 fn errors(run: &RunReport) -> Vec<ErrorView> {
-    let steps = run
-        .steps
-        .iter()
-        .filter_map(|step| Some((step, step.error.as_ref()?)));
-    let errors: Vec<ErrorView> = steps
+    let errors: Vec<ErrorView> = run
+        .failed_steps()
         .map(|(step, error)| ErrorView::of(error, format!("step {}", one_line(&step.key))))
         .collect();
     if errors.is_empty() {
