@@ -30,6 +30,11 @@ pub enum IsolationArg {
 }
 
 impl ChildArgs {
+    /// Whether any of them was given.
+    pub(super) fn is_given(&self) -> bool {
+        self.isolation.is_some() || self.python.is_some() || !self.env.is_empty()
+    }
+
     /// The flags that are settings, for the topmost layer.
     pub(super) fn flags(&self) -> impl Iterator<Item = FlagValue> {
         let isolation = self.isolation.map(|how| match how {

@@ -202,7 +202,7 @@ pub async fn run(args: &DiscoverArgs, context: &Context) -> Result<ExitStatus, F
     context.printer.result(&text).map_err(Failure::output)?;
     drop(text);
     speak(context, &listing, &filter, &root);
-    remember(&root, &catalog, ask);
+    remember(&root, client.url(), &catalog, ask);
     Ok(ExitStatus::Success)
 }
 
@@ -298,14 +298,14 @@ fn speak(context: &Context, listing: &Listing<'_>, filter: &Filter, root: &Path)
 
 /// Leaves the names for shell completion, if this is a project. The list has been printed; nothing
 /// that happens here changes that.
-fn remember(root: &Path, catalog: &Catalog, ask: Ask) {
+fn remember(root: &Path, server: &str, catalog: &Catalog, ask: Ask) {
     let is_project = root.join(".daglab").is_dir() || root.join("daglab.yaml").is_file();
     if !is_project && !is_dagster_project(root) {
         return;
     }
     let before = Names::read(root).unwrap_or_default();
     let mut names = before.clone();
-    names.learn(catalog, ask);
+    names.learn(server, catalog, ask);
     if names != before
         && let Err(error) = names.write(root)
     {

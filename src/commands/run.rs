@@ -7,6 +7,7 @@ mod report;
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
@@ -108,7 +109,8 @@ pub struct RunArgs {
     pub wait: bool,
 
     /// Launch, print the page's address, and end
-    #[arg(long, overrides_with = "wait", conflicts_with = "ephemeral")]
+    #[arg(long, overrides_with = "wait",
+        conflicts_with_all = ["ephemeral", "timeout", "cancel_on_timeout"])]
     pub no_wait: bool,
 
     /// How long to wait for each run [default: 300]
@@ -132,7 +134,7 @@ pub struct RunArgs {
     pub project: PathBuf,
 
     /// Start Dagster for this command alone, and end it afterwards
-    #[arg(long, conflicts_with_all = ["dagster_url", "dagster_port", "auth_token", "reexecute",
+    #[arg(long, conflicts_with_all = ["dagster_url", "dagster_port", "auth_token", "repo", "reexecute",
         "from_failure", "follow", "partition_range", "repo"])]
     pub ephemeral: bool,
 
@@ -146,8 +148,10 @@ pub struct RunArgs {
 }
 
 /// The flags that say what to launch.
-const LAUNCHING: [&str; 10] = [
+const LAUNCHING: [&str; 12] = [
     "job",
+    "location",
+    "repo",
     "select",
     "asset_selection",
     "asset_pattern",
@@ -223,6 +227,10 @@ pub async fn run(args: &RunArgs, context: &Context) -> Result<ExitStatus, Failur
     });
     let root = found.as_ref().map_or(start, |project| project.root.clone());
     let loaded = context.settings(&root, args.flags())?;
+    if !args.ephemeral && args.children.is_given() {
+        let message = "`--python`, `--env` and `--isolation` go with `--ephemeral`";
+        return Err(Error::Usage(message.to_owned()).into());
+    }
     let request = args.request(&loaded);
     if args.ephemeral {
         let project = found.map_err(Error::NoProject)?;
@@ -259,12 +267,7 @@ impl RunArgs {
 
     /// The flags that are settings, for the topmost layer.
     fn flags(&self) -> Vec<FlagValue> {
-        let timeout = FlagValue::given("performance.max_wait_time", self.timeout, "--timeout");
-        timeout
-            .into_iter()
-            .chain(self.connect.flags())
-            .chain(self.children.flags())
-            .collect()
+        self.connect.flags().chain(self.children.flags()).collect()
     }
 
     /// What is asked for, as far as flags say it.
@@ -292,7 +295,10 @@ impl RunArgs {
             partitions: self.partition.clone(),
             tags: self.tags.clone(),
             config: files.chain(text).collect(),
-            timeout: settings.performance.max_wait_time.duration(),
+            timeout: match self.timeout {
+                Some(seconds) => Duration::from_secs_f64(seconds),
+                None => settings.performance.max_wait_time.duration(),
+            },
             executor,
             validate: settings.defaults.validate_config || self.validate_only,
         }

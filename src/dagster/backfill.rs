@@ -244,8 +244,14 @@ impl Client {
                 }
                 Err(error) => tracing::debug!(%error, "looking for the launched backfill"),
             }
-            if matches!(lost, Error::Unreachable { .. }) {
-                // Mostly nothing was sent at all; one look is enough to be sure.
+            if matches!(
+                lost,
+                Error::Unreachable {
+                    may_have_arrived: false,
+                    ..
+                }
+            ) {
+                // Nothing was sent at all; one look is enough to be sure.
                 return Err(lost);
             }
             tokio::time::sleep(SEARCH_WAIT).await;

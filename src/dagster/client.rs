@@ -343,6 +343,7 @@ impl Client {
         } else {
             Error::Unreachable {
                 url: url(),
+                may_have_arrived: !error.is_connect(),
                 reason: reason(&error),
             }
         })

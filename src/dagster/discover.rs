@@ -426,10 +426,21 @@ impl Workspace {
                         .map(|job| job.item.name.as_str()),
                 ),
             }),
-            _ => Err(Error::JobAmbiguous {
-                name: name.to_owned(),
-                locations: found.iter().map(|job| job.location.to_owned()).collect(),
-            }),
+            [first, ..] => {
+                let elsewhere = found.iter().any(|job| job.location != first.location);
+                let place = |job: &Found<'_, Job>| match elsewhere {
+                    true => job.location.to_owned(),
+                    false => format!("{}@{}", job.repository, job.location),
+                };
+                Err(Error::JobAmbiguous {
+                    name: name.to_owned(),
+                    places: found.iter().map(place).collect(),
+                    flag: match elsewhere {
+                        true => format!("--location {}", first.location),
+                        false => format!("--repo {}", first.repository),
+                    },
+                })
+            }
         }
     }
 
@@ -460,7 +471,6 @@ impl Workspace {
     }
 }
 
-/// The candidate that was probably meant, if one is similar enough.
 /// The most similar of some names, if one is similar enough to be meant.
 pub fn most_similar<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     candidates

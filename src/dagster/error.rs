@@ -48,6 +48,8 @@ pub enum Error {
     Unreachable {
         /// The server's address.
         url: String,
+        /// Whether the request may have arrived all the same: the connection broke later.
+        may_have_arrived: bool,
         /// What the network said.
         reason: String,
     },
@@ -184,12 +186,14 @@ pub enum Error {
         suggestion: Option<String>,
     },
     /// Several locations have a job of this name.
-    #[error("job `{name}` exists in several code locations: `{}`", .locations.join("`, `"))]
+    #[error("job `{name}` exists in several places: `{}`", .places.join("`, `"))]
     JobAmbiguous {
         /// As it was asked for.
         name: String,
-        /// Where it exists.
-        locations: Vec<String>,
+        /// Where it exists: `repository@location`, or the location alone.
+        places: Vec<String>,
+        /// The flag that tells them apart, with one of its values.
+        flag: String,
     },
     /// There is no such asset.
     #[error("there is no asset `{key}`")]
@@ -376,10 +380,7 @@ impl Diagnose for Error {
             | Self::JobNotFound { suggestion, .. } => suggestion.as_ref().map(|name| meant(name)),
             Self::AssetNotFound { suggestion, .. } => suggestion.as_ref().map(|key| meant(key)),
             Self::PartitionNotFound { suggestion, .. } => suggestion.as_ref().map(|key| meant(key)),
-            Self::JobAmbiguous { locations, .. } => Some(format!(
-                "name the code location too, such as `{}`",
-                locations.first()?
-            )),
+            Self::JobAmbiguous { flag, .. } => Some(format!("say which, such as `{flag}`")),
             Self::RunConfigInvalid { problems, .. } => problems
                 .iter()
                 .find_map(|problem| problem.suggestion.as_ref())

@@ -338,8 +338,14 @@ impl Client {
                 // The server that lost the answer may be gone altogether.
                 Err(error) => tracing::debug!(%error, "looking for the launched run"),
             }
-            if matches!(lost, Error::Unreachable { .. }) {
-                // Mostly nothing was sent at all; one look is enough to be sure.
+            if matches!(
+                lost,
+                Error::Unreachable {
+                    may_have_arrived: false,
+                    ..
+                }
+            ) {
+                // Nothing was sent at all; one look is enough to be sure.
                 return Err(lost);
             }
             tokio::time::sleep(SEARCH_WAIT).await;

@@ -58,8 +58,13 @@ impl Client {
             Err(error) if error.is_transient() && knows_tags => {
                 return self.find_launched(&what, launch, error).await;
             }
-            // Mostly nothing was sent at all.
-            Err(error @ Error::Unreachable { .. }) => return Err(error),
+            // Nothing was sent at all.
+            Err(
+                error @ Error::Unreachable {
+                    may_have_arrived: false,
+                    ..
+                },
+            ) => return Err(error),
             Err(error) if error.is_transient() => {
                 return Err(Error::LaunchUnknown {
                     job: what,

@@ -24,6 +24,8 @@ const HIGHEST: usize = 32;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Names {
+    /// The server that they are of.
+    pub server: String,
     /// Jobs.
     pub jobs: BTreeSet<String>,
     /// Asset keys.
@@ -43,8 +45,15 @@ pub struct Names {
 }
 
 impl Names {
-    /// Takes over what a catalog has; what it was not asked for stays.
-    pub fn learn(&mut self, catalog: &Catalog, ask: Ask) {
+    /// Takes over what a server's catalog has; what it was not asked for stays, if it is the same
+    /// server's.
+    pub fn learn(&mut self, server: &str, catalog: &Catalog, ask: Ask) {
+        if self.server != server {
+            *self = Self {
+                server: server.to_owned(),
+                ..Self::default()
+            };
+        }
         let text = |name: &str| name.to_owned();
         self.locations = kept(catalog.locations.iter().map(|it| text(&it.name)));
         self.repositories = kept(catalog.repositories().map(|at| text(at.repository)));

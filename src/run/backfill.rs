@@ -70,7 +70,12 @@ pub(super) async fn follow(
     let client = &runner.client;
     let title = &planned.name;
     let begun = Instant::now();
-    let daemons = client.daemons().await?;
+    if runner.wait != Wait::No {
+        let mut open_runs = runner.open_runs.borrow_mut();
+        open_runs.insert(id.clone(), title.clone());
+    }
+    // That nothing is known of daemons is no reason to give the backfill up.
+    let daemons = client.daemons().await.unwrap_or_default();
     let is_alone = daemons
         .iter()
         .any(|daemon| daemon.kind == BACKFILLS && daemon.is_missing());
@@ -84,10 +89,6 @@ pub(super) async fn follow(
         report.status = RunStatus::Launched;
         return Ok(());
     }
-    runner
-        .open_runs
-        .borrow_mut()
-        .insert(id.clone(), title.clone());
     let limit = planned.policy.timeout;
     let ended = tokio::time::timeout(limit, wait(runner, title, &id)).await;
     let (backfill, timed_out) = match ended {
@@ -99,7 +100,9 @@ pub(super) async fn follow(
         }
         Err(_) => (client.backfill(&id).await?, true),
     };
-    runner.open_runs.borrow_mut().remove(&id);
+    if has_ended(&backfill) {
+        runner.open_runs.borrow_mut().remove(&id);
+    }
     report.duration_s = begun.elapsed().as_secs_f64();
     report.status = status(&backfill, timed_out);
     if report.status != RunStatus::Success {
@@ -181,7 +184,10 @@ fn status(backfill: &Backfill, timed_out: bool) -> RunStatus {
     match backfill.status.as_str() {
         _ if timed_out => RunStatus::TimedOut,
         "CANCELED" => RunStatus::Canceled,
-        "COMPLETED" | "COMPLETED_SUCCESS" if failed(backfill) == 0 => RunStatus::Success,
+        // A run that failed was tried again, with success.
+        "COMPLETED_SUCCESS" => RunStatus::Success,
+        // Older servers say this when all runs are launched.
+        "COMPLETED" if failed(backfill) == 0 => RunStatus::Success,
         _ => RunStatus::Failure,
     }
 }

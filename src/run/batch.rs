@@ -191,7 +191,11 @@ fn left(
     if let Some((run_id, _)) = launched {
         report.status = RunStatus::Launched;
         report.attempts = 1;
-        report.url = runner.instance_stays.then(|| runner.client.run_url(run_id));
+        let url = match action {
+            Action::Backfill(_) | Action::FollowBackfill(_) => runner.client.backfill_url(run_id),
+            _ => runner.client.run_url(run_id),
+        };
+        report.url = runner.instance_stays.then_some(url);
         report.run_id = Some(run_id.clone());
     }
     report

@@ -163,7 +163,8 @@ pub(super) async fn launch_and_follow(
             report.error = Some(Refusal::from(error).to_run_error(&runner.root));
             status
         });
-        if matches!(report.status, RunStatus::Success | RunStatus::Launched) {
+        // Where it is not known what became of it, launching once more might make it two.
+        if ended.is_err() || matches!(report.status, RunStatus::Success | RunStatus::Launched) {
             break;
         }
     }
@@ -204,7 +205,9 @@ async fn follow(
     let mut log = RunLog::new(runner.logs.is_some());
     let begun = Instant::now();
     let outcome = watched(runner, planned, &run_id, &mut log).await?;
-    runner.open_runs.borrow_mut().remove(&run_id);
+    if outcome.has_ended() {
+        runner.open_runs.borrow_mut().remove(&run_id);
+    }
     take(runner, report, &outcome);
     let goes_on = !outcome.has_ended() && !outcome.timed_out;
     if goes_on {

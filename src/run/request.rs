@@ -107,7 +107,10 @@ impl Request {
         let given = self.given()?;
         let mut planned = Vec::new();
         for (name, selection) in self.selections()? {
-            let (config, mut tags) = self.configured(&name, root, loaded)?;
+            let (config, mut tags) = match &selection {
+                Selection::Job { name, .. } => self.configured(name, root, loaded)?,
+                Selection::Assets(_) | Selection::Expression(_) => Default::default(),
+            };
             let config = config.overlaid_by(given.clone());
             tags.extend(self.tags.iter().cloned());
             let run = |partition: Option<&String>| PlannedRun {

@@ -4,8 +4,9 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::plan::{PlannedRun, Selection};
 use super::{Refusal, Runner};
-use crate::dagster::catalog::Ask;
-use crate::dagster::discover::{Asset, Workspace};
+use crate::config::Placed;
+use crate::dagster::catalog::{self, Ask};
+use crate::dagster::discover::{Asset, AssetCheck, Workspace};
 use crate::dagster::launch::{CheckHandle, JobSelector};
 use crate::dagster::selection::{Graph, Selection as Expression};
 use crate::dagster::validate::RunConfig;
@@ -33,6 +34,10 @@ pub(super) async fn select(
             if !assets.is_empty() {
                 let found = assets_of(runner, workspace, planned).await?;
                 selector.assets = found.iter().map(|asset| asset.key.clone()).collect();
+                // Said nothing about, all checks of the assets would be executed, and not only
+                // those of the job.
+                let of_job = |check: &AssetCheck| check.job_names.contains(name);
+                selector.checks = some_checks(runner, &found, of_job).await?;
             }
             let mut selected = Selected {
                 selector,
@@ -41,9 +46,10 @@ pub(super) async fn select(
             };
             if let Some(partition) = &planned.partition {
                 let found = runner.client.partition_of_job(&job, partition).await?;
-                let mut config = found.run_config;
-                config.extend(selected.run_config);
-                selected.run_config = config;
+                // Key by key, as all run config: what the user leaves out is the partition's.
+                let own = planned.run_config.clone();
+                let merged = Placed::without_place(found.run_config).overlaid_by(own);
+                selected.run_config = merged.value().clone();
                 selected.tags = found.tags.into_iter().collect();
             }
             Ok(selected)
@@ -55,10 +61,14 @@ pub(super) async fn select(
             selector.checks = checks(runner, &found).await?;
             let mut tags = Vec::new();
             if let Some(partition) = &planned.partition {
-                let first = found.iter().find(|asset| asset.partitions.is_some());
-                let first = first.ok_or(Refusal::NoPartitions)?;
-                let of_asset = runner.client.partition_of_asset(first, partition).await?;
-                tags = of_asset.into_iter().collect();
+                // Each must have it: they may be partitioned by different lists of one kind.
+                for asset in found.iter().filter(|asset| asset.partitions.is_some()) {
+                    let of_asset = runner.client.partition_of_asset(asset, partition).await?;
+                    tags = of_asset.into_iter().collect();
+                }
+                if tags.is_empty() {
+                    return Err(Refusal::NoPartitions);
+                }
             }
             Ok(Selected {
                 selector,
@@ -88,10 +98,24 @@ pub(super) async fn assets_of<'a>(
                 ..Ask::default()
             };
             let catalog = runner.client.catalog(assets).await?;
-            let selected = expression.evaluate(&Graph::of(&catalog))?;
-            let chosen: Vec<&Asset> = materializable(workspace, location)
-                .filter(|asset| selected.contains(&asset.key))
-                .collect();
+            // What nobody makes is no root or sink of what can be launched, and what is elsewhere is
+            // not asked about.
+            let is_asked_about = |at: &catalog::Placed<'_, catalog::Asset>| {
+                let here = workspace
+                    .locations
+                    .iter()
+                    .any(|other| other.name == at.location);
+                at.item.is_executable && here && location.is_none_or(|name| name == at.location)
+            };
+            let graph = Graph::new(catalog.assets().filter(is_asked_about));
+            let selected = expression.evaluate(&graph)?;
+            let mut chosen: Vec<&Asset> = Vec::new();
+            for asset in materializable(workspace, location) {
+                let is_new = chosen.iter().all(|other| other.key != asset.key);
+                if selected.contains(&asset.key) && is_new {
+                    chosen.push(asset);
+                }
+            }
             match chosen.is_empty() {
                 true => Err(Refusal::nothing_selected(text, std::iter::empty())),
                 false => Ok(chosen),
@@ -184,25 +208,34 @@ fn matching<'a>(
 /// The checks to execute with some assets: all, unless some are the notebooks' own, whose verdicts
 /// come from the notebooks that are run anyway.
 async fn checks(runner: &Runner, assets: &[&Asset]) -> Result<Option<Vec<CheckHandle>>, Error> {
-    let checked: Vec<AssetKey> = assets
-        .iter()
-        .filter(|asset| asset.has_checks)
-        .map(|asset| asset.key.clone())
-        .collect();
-    if checked.is_empty() || runner.own_checks.is_empty() {
+    if runner.own_checks.is_empty() {
+        return Ok(None);
+    }
+    some_checks(runner, assets, |_| true).await
+}
+
+/// Those of the assets' checks that are wanted, without the notebooks' own. Nothing where that is all
+/// of them.
+async fn some_checks(
+    runner: &Runner,
+    assets: &[&Asset],
+    is_wanted: impl Fn(&AssetCheck) -> bool,
+) -> Result<Option<Vec<CheckHandle>>, Error> {
+    let checked = assets.iter().filter(|asset| asset.has_checks);
+    let checked: Vec<AssetKey> = checked.map(|asset| asset.key.clone()).collect();
+    if checked.is_empty() {
         return Ok(None);
     }
     let all = runner.client.asset_checks(checked).await?;
-    let is_own = |name: &str| runner.own_checks.contains(name);
-    if !all.iter().any(|check| is_own(&check.name)) {
-        return Ok(None);
-    }
-    let kept = all.into_iter().filter(|check| !is_own(&check.name));
-    Ok(Some(
-        kept.map(|check| CheckHandle {
+    let count = all.len();
+    let is_own = |check: &AssetCheck| runner.own_checks.contains(&check.name);
+    let kept: Vec<CheckHandle> = all
+        .into_iter()
+        .filter(|check| is_wanted(check) && !is_own(check))
+        .map(|check| CheckHandle {
             asset_key: check.asset,
             name: check.name,
         })
-        .collect(),
-    ))
+        .collect();
+    Ok((kept.len() < count).then_some(kept))
 }

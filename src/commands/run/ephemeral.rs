@@ -34,8 +34,13 @@ pub(super) async fn run(
     }
     args.pass(&connect::patience(&loaded.settings).gate)?;
     let mut runs = request.plan(&project.root, loaded)?;
+    let dagster = &loaded.settings.dagster;
+    let location = args
+        .location
+        .as_ref()
+        .or(dagster.repository_location_name.as_ref());
     for run in &mut runs {
-        run.location.clone_from(&args.location);
+        run.location = location.cloned();
     }
     let cancel = Cancel::on_signals()?;
     let emit = args.listen(context, runs.len() > 1);

@@ -1,7 +1,7 @@
 //! `daglab run` on a server that is there already.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use crate::dagster::Client;
 use crate::dagster::discover::Workspace;
 use crate::error::{Diagnose, ExitStatus};
 use crate::run::backfill;
-use crate::run::batch::{Action, Batch};
+use crate::run::batch::{Action, Batch, Ended};
 use crate::run::latch::Latch;
 use crate::run::plan::{Executor, PlannedRun, Policy, Selection};
 use crate::run::request::Request;
@@ -82,9 +82,7 @@ pub(super) async fn run(
     let ended = batch.ended();
     // What is drawn goes before anything else is printed.
     drop(emit);
-    if let Some(reason) = interrupted {
-        say_what_goes_on(context, reason, &ended.going_on, &launching);
-    }
+    say_what_goes_on(context, interrupted, &ended, &launching);
     let exit = Exit {
         interrupted,
         trouble: ended.trouble,
@@ -312,34 +310,47 @@ fn validated(args: &RunArgs, context: &Context, batch: &Batch) -> Result<ExitSta
                 "tags": request.tags,
             })
         });
-        let value = json!({ "valid": true, "runs": runs.collect::<Vec<_>>() });
+        let backfills = batch
+            .runs()
+            .iter()
+            .filter_map(|(planned, action)| match action {
+                Action::Backfill(request) => Some(json!({
+                    "title": planned.name,
+                    "partitions": request.partitions,
+                })),
+                _ => None,
+            });
+        let backfills = backfills.collect::<Vec<_>>();
+        let runs = runs.collect::<Vec<_>>();
+        let value = json!({ "valid": true, "runs": runs, "backfills": backfills });
         harmless_json(value.to_string()) + "\n"
     };
     context.printer.result(&text).map_err(Failure::output)?;
     Ok(ExitStatus::Success)
 }
 
-/// Says to somebody who did not want to wait any longer what Dagster does about it: nothing.
+/// Says what Dagster does about runs that are not waited for any longer: it goes on with them.
 fn say_what_goes_on(
     context: &Context,
-    reason: Reason,
-    going_on: &BTreeMap<String, String>,
+    interrupted: Option<Reason>,
+    ended: &Ended,
     launching: &BTreeSet<String>,
 ) {
-    let what = match reason {
-        Reason::Interrupt => "interrupted",
-        Reason::Terminate => "terminated",
+    let why = match interrupted {
+        Some(Reason::Interrupt) => "interrupted: ",
+        Some(Reason::Terminate) => "terminated: ",
+        None => "",
     };
-    for (run_id, title) in going_on {
+    for (run_id, title) in &ended.going_on {
         let title = one_line(title);
         context.printer.message(&format!(
-            "{what}: `{title}` goes on in Dagster; to follow it again: daglab run --follow {run_id}"
+            "{why}`{title}` goes on in Dagster; to follow it again: daglab run --follow {run_id}"
         ));
     }
     for title in launching {
         let title = one_line(title);
         context.printer.message(&format!(
-            "{what}: `{title}` was just being launched; look in Dagster whether it runs"
+            "{why}`{title}` was just being launched; look in Dagster whether it runs"
         ));
     }
 }
