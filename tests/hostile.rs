@@ -47,7 +47,7 @@ fn run(project: &Project, args: &[&str]) -> Run {
 }
 
 #[test]
-fn a_server_that_is_asked() {
+fn a_server_whose_jobs_are_run() {
     let project = Project::copy_of("tests/hostile");
     let server = Server::of(&project.root(), 2);
     let run = |args: &[&str]| run(&project, &[args, &["--dagster-url", &server.url]].concat());
@@ -81,6 +81,13 @@ fn a_server_that_is_asked() {
     let parted = run(&[&assets[..], &["--partition", PARTITION]].concat());
     parted.expect_code(0).expect_stderr("ASSET");
     run(&[&assets[..], &["--partition", "evil red"]].concat()).expect_code(7);
+}
+
+#[test]
+fn a_server_that_is_listed() {
+    let project = Project::copy_of("tests/hostile");
+    let server = Server::of(&project.root(), 2);
+    let run = |args: &[&str]| run(&project, &[args, &["--dagster-url", &server.url]].concat());
     run(&["run", "--asset-selection", "described"]).expect_stderr("CHECK");
     for wrong in [PARTITION, "\u{1b}]0;owned\u{7}", "\u{9b}2J\n::set-output"] {
         run(&["run", "--job", wrong]).expect_code(7);

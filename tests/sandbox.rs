@@ -101,7 +101,8 @@ fn a_whole_run_stays_in_the_sandbox() {
     // No `daglab.yaml` says so where the notebook asks from.
     let daglab = env!("CARGO_BIN_EXE_daglab");
     let asks = format!(
-        r#"import json, subprocess
+        r#"import json, os, subprocess
+assert os.environ["DAGLAB_DAGSTER_URL"].startswith("http://127.0.0.1:")
 def ask(*args):
     done = subprocess.run(["{daglab}", *args], cwd="/", capture_output=True, text=True)
     return [done.returncode, done.stdout, done.stderr]
