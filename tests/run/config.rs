@@ -116,9 +116,9 @@ pub fn mistakes_have_their_places(server: &Deployment) {
     refused(
         &["--config-yaml", &good],
         &[
-            "daglab.yaml:5:43\n",
+            "/project/daglab.yaml:5:43\n",
             "^ did you mean `times`?",
-            "--> base.yaml:1:26\n",
+            "--> base.yaml:1:25\n",
             "^ did you mean `name`?",
         ],
     );
