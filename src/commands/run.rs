@@ -219,7 +219,8 @@ impl Diagnose for Error {
 /// Carries out the command.
 pub async fn run(args: &RunArgs, context: &Context) -> Result<ExitStatus, Failure> {
     let variable = |name: &str| context.variable(name).map(str::to_owned);
-    let start = context.dir.join(&args.project);
+    // Without the `.` that stands for the directory itself, which would be in all places.
+    let start: PathBuf = context.dir.join(&args.project).components().collect();
     let found = project::detect(&DetectRequest {
         start: start.clone(),
         flags: TargetFlags::default(),

@@ -1,6 +1,7 @@
 //! How daglab speaks to people: where text goes, what is drawn while work goes on, and how foreign
 //! text is made harmless. What is said belongs to the rooms that say it.
 
+mod drawn;
 pub mod error;
 pub mod printer;
 pub mod progress;

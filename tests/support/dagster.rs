@@ -12,64 +12,88 @@ use std::time::Duration;
 use daglab::dagster::{Client, ClientConfig};
 use serde_json::Value;
 
-/// Without a queue, which would need a daemon.
-const INSTANCE: &str = "telemetry: {enabled: false}
-run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
-";
+const INSTANCE: &str = "telemetry: {enabled: false}\n";
+/// A queue would need a daemon.
+const WITHOUT_QUEUE: &str =
+    "run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}\n";
 
 pub struct Server {
     child: Child,
     pub url: String,
     home: tempfile::TempDir,
+    /// What is started with it, and outlives it when it is killed.
+    others: Vec<Child>,
 }
 
 impl Server {
     /// Serves the `workspace.yaml` of a folder, and waits until so many code locations have loaded
     /// or failed to.
     pub fn of(project: &Path, locations: usize) -> Self {
-        Self::with(&super::python(), project, locations)
+        Self::start(&super::python(), project, locations, WITHOUT_QUEUE, &[])
     }
 
     /// The same, with another Python.
-    pub fn with(python: &Path, project: &Path, locations: usize) -> Self {
-        Self::start(python, project, locations, &[])
+    pub fn with_python(python: &Path, project: &Path, locations: usize) -> Self {
+        Self::start(python, project, locations, WITHOUT_QUEUE, &[])
     }
 
     /// The same, with more arguments.
     pub fn with_args(project: &Path, locations: usize, args: &[&str]) -> Self {
-        Self::start(&super::python(), project, locations, args)
+        Self::start(&super::python(), project, locations, WITHOUT_QUEUE, args)
     }
 
-    fn start(python: &Path, project: &Path, locations: usize, args: &[&str]) -> Self {
+    /// The same, with these lines in its `dagster.yaml`.
+    pub fn with(project: &Path, locations: usize, instance: &str) -> Self {
+        Self::start(&super::python(), project, locations, instance, &[])
+    }
+
+    fn start(
+        python: &Path,
+        project: &Path,
+        locations: usize,
+        instance: &str,
+        args: &[&str],
+    ) -> Self {
         let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join("dagster.yaml"), INSTANCE).unwrap();
+        let instance = format!("{INSTANCE}{instance}");
+        std::fs::write(home.path().join("dagster.yaml"), instance).unwrap();
         let prefix = args
             .iter()
             .skip_while(|arg| **arg != "--path-prefix")
             .nth(1);
         let prefix = prefix.copied().unwrap_or_default();
         let port = free_port();
-        let mut command = Command::new(python);
-        command
-            .args(["-m", "dagster_webserver", "-w", "workspace.yaml"])
-            .args(["-h", "127.0.0.1", "-p", &port.to_string()])
-            .args(args)
-            .current_dir(project)
-            .env("DAGSTER_HOME", home.path())
-            .env_remove("PYTHONDONTWRITEBYTECODE")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Its code servers belong to its group and end with it.
-            .process_group(0);
         let server = Self {
-            child: command.spawn().unwrap(),
+            child: web_server(python, project, home.path(), port, args),
             url: format!("http://127.0.0.1:{port}{prefix}"),
             home,
+            others: Vec::new(),
         };
         let limit = Duration::from_secs(120);
         block_on(server.client().wait_ready(limit, locations)).unwrap();
         server
+    }
+
+    /// Ends the web server as a crash would. Its code servers and its runs go on.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again where it was, and does not wait.
+    pub fn start_again(&mut self, project: &Path) {
+        let (_, port) = self.url.rsplit_once(':').unwrap();
+        let port = port.parse().unwrap();
+        let again = web_server(&super::python(), project, self.home(), port, &[]);
+        self.others.push(std::mem::replace(&mut self.child, again));
+    }
+
+    /// Starts the daemon of its instance, by this module.
+    pub fn start_daemon(&mut self, project: &Path, module: &str) {
+        let daemon = of_instance(&super::python(), project, self.home(), module)
+            .args(["run", "-w", "workspace.yaml"])
+            .spawn();
+        self.others.push(daemon.unwrap());
     }
 
     pub fn client(&self) -> Client {
@@ -84,10 +108,36 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let group = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        let _ = self.child.wait();
+        for child in self.others.iter_mut().chain([&mut self.child]) {
+            let group = rustix::process::Pid::from_child(child);
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            let _ = child.wait();
+        }
     }
+}
+
+fn web_server(python: &Path, project: &Path, home: &Path, port: u16, args: &[&str]) -> Child {
+    of_instance(python, project, home, "dagster_webserver")
+        .args(["-w", "workspace.yaml"])
+        .args(["-h", "127.0.0.1", "-p", &port.to_string()])
+        .args(args)
+        .spawn()
+        .unwrap()
+}
+
+/// A module of Python's with an instance. What it starts belongs to its group and ends with it.
+fn of_instance(python: &Path, project: &Path, home: &Path, module: &str) -> Command {
+    let mut command = Command::new(python);
+    command
+        .args(["-m", module])
+        .current_dir(project)
+        .env("DAGSTER_HOME", home)
+        .env_remove("PYTHONDONTWRITEBYTECODE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    command
 }
 
 /// A server that gives one answer after the other to each operation, the last for ever.

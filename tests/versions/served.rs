@@ -31,7 +31,7 @@ impl Served {
 
 pub fn works(release: &Release) -> Vec<Row> {
     let project = Project::copy_of(PROJECT);
-    let server = Server::with(&release.python, &project.root(), 1);
+    let server = Server::with_python(&release.python, &project.root(), 1);
     let served = Served { project, server };
     let mut rows = discovers(&served, release);
     rows.extend(runs(&served));

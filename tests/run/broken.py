@@ -1,0 +1,3 @@
+"""A code location that does not load."""
+
+import no_such_module
