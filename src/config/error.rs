@@ -210,7 +210,7 @@ mod tests {
         let place = Place::new(Path::new("run.yaml"), (1, 301), &text);
         let snippet = place.snippet();
         let lines: Vec<Vec<char>> = snippet.lines().map(|l| l.chars().collect()).collect();
-        assert_eq!(lines[2].len(), "1 | ".len() + 162);
+        assert_eq!(lines[2].len(), "1 | ".len() + 2 * BESIDE + 2);
         let arrow = lines[3].iter().position(|c| *c == '^').unwrap();
         assert_eq!(lines[2][arrow], 'X', "{snippet}");
         let short = Place::new(Path::new("run.yaml"), (1, 3), "a: b");
