@@ -112,7 +112,7 @@ pub fn mistakes_have_their_places(server: &Deployment) {
         &["--> --config-yaml:1:35\n"],
     );
     here.write("daglab.yaml", &SETTINGS.replace("times", "tims"));
-    here.write("base.yaml", &config("naem: x"));
+    here.write("base.yaml", &config("nme: x"));
     refused(
         &["--config-yaml", &good],
         &[

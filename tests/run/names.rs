@@ -35,7 +35,7 @@ pub fn jobs(server: &Deployment) {
             "--location",
             "etl",
             "--repo",
-            "__repositry__",
+            "__repository_",
         ],
         &["did you mean `__repository__`?"],
     );
