@@ -247,7 +247,7 @@ fn texts_that_can_not_be_read() {
         refused(&["--run-config", name], 7, part);
     }
     std::fs::write(project.root().join("latin.yaml"), b"a: \xe4\n").unwrap();
-    refused(&["--run-config", "latin.yaml"], 7, "it is not UTF-8");
+    refused(&["--run-config", "latin.yaml"], 7, "valid UTF-8");
     refused(
         &["--run-config", "nowhere.yaml"],
         7,

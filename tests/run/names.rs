@@ -20,10 +20,7 @@ pub fn jobs(server: &Deployment) {
         &["--job", "weakly"],
         &["no job `weakly`", "did you mean `weekly`?", warning],
     );
-    refused(
-        &["--job", "good"],
-        &["several code locations: `etl`, `reports`"],
-    );
+    refused(&["--job", "good"], &["several places: `etl`, `reports`"]);
     refused(
         &["--job", "good", "--location", "etll"],
         &["did you mean `etl`?"],
