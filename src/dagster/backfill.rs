@@ -5,19 +5,18 @@ use std::collections::BTreeMap;
 use super::asset_key::AssetKey;
 use super::client::Client;
 use super::error::Error;
-use super::launch::{RepositorySelector, SEARCH_WAIT, SEARCHES, launch_tag};
+use super::launch::{RepositorySelector, launch_tag, search};
 use super::operations::wire::backfill::{
     AssetBackfillStatusWire, BackfillOrError, BackfillRunWire, BackfillRunsOrError,
     BackfillVariables, BackfillWire, BackfillsOrError, CancelBackfillResult,
-    CancelBackfillVariables, FindBackfillVariables, LaunchBackfillParamsWire, LaunchBackfillResult,
+    CancelBackfillVariables, FindBackfillVariables, LaunchBackfillParamsWire,
     LaunchBackfillVariables, PartitionSetSelectorWire,
 };
-use super::operations::wire::{RunsFilterWire, Tag};
+use super::operations::wire::{LaunchResult, RunsFilterWire, Tag};
 use super::operations::{
     BackfillStatus, CancelPartitionBackfill, FindBackfill, LaunchPartitionBackfill, Operation,
 };
 use super::python_error::PythonError;
-use super::validate::problems;
 
 /// The tag that Dagster gives the runs of a backfill.
 const BACKFILL_TAG: &str = "dagster/backfill";
@@ -163,103 +162,45 @@ impl Client {
             },
         };
         match self.execute::<LaunchPartitionBackfill>(&variables).await {
-            Ok(data) => self.launched_backfill(data.launch_partition_backfill, request, what),
-            Err(error) if error.is_transient() => self.find_backfill(what, &launch, error).await,
+            Ok(data) => self.launched_backfill(data.launch_partition_backfill, request, &what),
+            Err(error) if error.is_transient() => self.find_backfill(&what, &launch, error).await,
             Err(error) => Err(error),
         }
     }
 
     fn launched_backfill(
         &self,
-        result: LaunchBackfillResult,
+        result: LaunchResult,
         request: &BackfillRequest,
-        what: String,
+        what: &str,
     ) -> Result<String, Error> {
-        let message = match result {
-            LaunchBackfillResult::LaunchBackfillSuccess { backfill_id } => return Ok(backfill_id),
-            LaunchBackfillResult::PartitionKeysNotFoundError {
-                message,
-                partition_keys,
-            } => {
-                // Dagster gives them in no order.
-                let mut asked = request.partitions.iter();
-                let partition = asked.find(|key| partition_keys.contains(key));
-                let Some(partition) = partition.cloned() else {
-                    return Err(Error::LaunchRefused { job: what, message });
-                };
+        if let LaunchResult::PartitionKeysNotFoundError { partition_keys, .. } = &result {
+            // Dagster gives them in no order.
+            let mut asked = request.partitions.iter();
+            if let Some(partition) = asked.find(|key| partition_keys.contains(key)) {
                 return Err(Error::PartitionNotFound {
-                    target: what,
-                    partition,
+                    target: what.to_owned(),
+                    partition: partition.clone(),
                     suggestion: None,
                 });
             }
-            LaunchBackfillResult::RunConfigValidationInvalid { errors } => {
-                return Err(Error::RunConfigInvalid {
-                    job: what,
-                    problems: problems(errors),
-                });
-            }
-            LaunchBackfillResult::UnauthorizedError { message } => {
-                return Err(Error::Unauthorized {
-                    url: self.url().to_owned(),
-                    message,
-                });
-            }
-            LaunchBackfillResult::PythonError(error) => {
-                return Err(Error::python(
-                    LaunchPartitionBackfill::DESCRIBED.name,
-                    error,
-                ));
-            }
-            LaunchBackfillResult::InvalidStepError { invalid_step_key } => {
-                format!("there is no step `{invalid_step_key}`")
-            }
-            LaunchBackfillResult::InvalidOutputError {
-                step_key,
-                invalid_output_name,
-            } => format!("step `{step_key}` has no output `{invalid_output_name}`"),
-            LaunchBackfillResult::PartitionSetNotFoundError { message }
-            | LaunchBackfillResult::PipelineNotFoundError { message }
-            | LaunchBackfillResult::InvalidSubsetError { message }
-            | LaunchBackfillResult::RunConflict { message }
-            | LaunchBackfillResult::PresetNotFoundError { message }
-            | LaunchBackfillResult::ConflictingExecutionParamsError { message }
-            | LaunchBackfillResult::NoModeProvidedError { message } => message,
-            LaunchBackfillResult::Other => "it does not say why".to_owned(),
-        };
-        Err(Error::LaunchRefused { job: what, message })
+        }
+        self.launched(LaunchPartitionBackfill::DESCRIBED.name, result, what, None)
     }
 
-    async fn find_backfill(&self, what: String, tag: &Tag, lost: Error) -> Result<String, Error> {
+    async fn find_backfill(&self, what: &str, tag: &Tag, lost: Error) -> Result<String, Error> {
         let variables = FindBackfillVariables { limit: LATEST };
-        for _ in 0..SEARCHES {
-            match self.execute::<FindBackfill>(&variables).await {
-                Ok(data) => {
-                    if let BackfillsOrError::PartitionBackfills { results } =
-                        data.partition_backfills_or_error
-                        && let Some(found) = results.into_iter().find(|b| b.tags.contains(tag))
-                    {
-                        return Ok(found.id);
-                    }
+        let look = async || {
+            let data = self.execute::<FindBackfill>(&variables).await?;
+            Ok(match data.partition_backfills_or_error {
+                BackfillsOrError::PartitionBackfills { results } => {
+                    let found = results.into_iter().find(|b| b.tags.contains(tag));
+                    found.map(|backfill| backfill.id)
                 }
-                Err(error) => tracing::debug!(%error, "looking for the launched backfill"),
-            }
-            if matches!(
-                lost,
-                Error::Unreachable {
-                    may_have_arrived: false,
-                    ..
-                }
-            ) {
-                // Nothing was sent at all; one look is enough to be sure.
-                return Err(lost);
-            }
-            tokio::time::sleep(SEARCH_WAIT).await;
-        }
-        Err(Error::LaunchUnknown {
-            job: what,
-            message: lost.to_string(),
-        })
+                _ => None,
+            })
+        };
+        search(what, lost, look).await
     }
 
     /// How far a backfill is.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::asset_key::AssetKey;
 use super::client::Client;
-use super::discover::{PartitionKind, is_implicit};
+use super::discover::{Found, PartitionKind, is_implicit};
 use super::error::Error;
 use super::operations::catalog as wire;
 use super::operations::wire::{AssetKeys, Tag};
@@ -179,35 +179,15 @@ pub struct Materialization {
     pub partition: Option<String>,
 }
 
-/// An item with where it was found.
-#[derive(Debug)]
-pub struct Placed<'a, T> {
-    /// The code location.
-    pub location: &'a str,
-    /// The repository.
-    pub repository: &'a str,
-    /// The item.
-    pub item: &'a T,
-}
-
-// By hand, for the derived ones would ask the same of `T`.
-impl<T> Clone for Placed<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Placed<'_, T> {}
-
 impl Catalog {
     /// The repositories of all loaded locations.
-    pub fn repositories(&self) -> impl Iterator<Item = Placed<'_, Repository>> {
+    pub fn repositories(&self) -> impl Iterator<Item = Found<'_, Repository>> {
         self.locations.iter().flat_map(|location| {
             let repositories: &[Repository] = match &location.state {
                 State::Loaded(repositories) => repositories,
                 _ => &[],
             };
-            repositories.iter().map(|repository| Placed {
+            repositories.iter().map(|repository| Found {
                 location: &location.name,
                 repository: &repository.name,
                 item: repository,
@@ -216,31 +196,31 @@ impl Catalog {
     }
 
     /// All assets. One that several locations know is there once for each.
-    pub fn assets(&self) -> impl Iterator<Item = Placed<'_, Asset>> {
+    pub fn assets(&self) -> impl Iterator<Item = Found<'_, Asset>> {
         self.each(|repository| &repository.assets)
     }
 
     /// All jobs.
-    pub fn jobs(&self) -> impl Iterator<Item = Placed<'_, Job>> {
+    pub fn jobs(&self) -> impl Iterator<Item = Found<'_, Job>> {
         self.each(|repository| &repository.jobs)
     }
 
     /// All schedules.
-    pub fn schedules(&self) -> impl Iterator<Item = Placed<'_, Schedule>> {
+    pub fn schedules(&self) -> impl Iterator<Item = Found<'_, Schedule>> {
         self.each(|repository| &repository.schedules)
     }
 
     /// All sensors.
-    pub fn sensors(&self) -> impl Iterator<Item = Placed<'_, Sensor>> {
+    pub fn sensors(&self) -> impl Iterator<Item = Found<'_, Sensor>> {
         self.each(|repository| &repository.sensors)
     }
 
     fn each<'a, T: 'a>(
         &'a self,
         items: impl Fn(&'a Repository) -> &'a Vec<T>,
-    ) -> impl Iterator<Item = Placed<'a, T>> {
+    ) -> impl Iterator<Item = Found<'a, T>> {
         self.repositories().flat_map(move |at| {
-            items(at.item).iter().map(move |item| Placed {
+            items(at.item).iter().map(move |item| Found {
                 location: at.location,
                 repository: at.repository,
                 item,

@@ -22,8 +22,8 @@ use super::validate::{RunConfig, problems};
 /// The tag by which a run is found again when the answer to its launch was lost.
 const LAUNCH_TAG: &str = "daglab/launch";
 /// How long and how often a run is looked for in that case.
-pub(super) const SEARCH_WAIT: Duration = Duration::from_millis(500);
-pub(super) const SEARCHES: u32 = 10;
+const SEARCH_WAIT: Duration = Duration::from_millis(500);
+const SEARCHES: u32 = 10;
 
 /// A repository of a code location.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -265,7 +265,7 @@ impl Client {
         )
     }
 
-    /// The run's id, or why there is none.
+    /// The id of the run or backfill, or why there is none.
     pub(super) fn launched(
         &self,
         operation: &'static str,
@@ -279,6 +279,7 @@ impl Client {
         };
         Err(match result {
             LaunchResult::LaunchRunSuccess { run } => return Ok(run.run_id),
+            LaunchResult::LaunchBackfillSuccess { backfill_id } => return Ok(backfill_id),
             LaunchResult::RunConfigValidationInvalid { errors } => Error::RunConfigInvalid {
                 job: job.to_owned(),
                 problems: problems(errors),
@@ -305,7 +306,9 @@ impl Client {
             } => refused(format!(
                 "step `{step_key}` has no output `{invalid_output_name}`"
             )),
-            LaunchResult::InvalidSubsetError { message }
+            LaunchResult::PartitionSetNotFoundError { message }
+            | LaunchResult::PartitionKeysNotFoundError { message, .. }
+            | LaunchResult::InvalidSubsetError { message }
             | LaunchResult::RunConflict { message }
             | LaunchResult::PresetNotFoundError { message }
             | LaunchResult::ConflictingExecutionParamsError { message }
@@ -326,34 +329,11 @@ impl Client {
                 pipeline_name: None,
             },
         };
-        for _ in 0..SEARCHES {
-            match self.execute::<FindRun>(&variables).await {
-                Ok(data) => {
-                    if let RunsOrError::Runs { results } = data.runs_or_error
-                        && let Some(run) = results.into_iter().next()
-                    {
-                        return Ok(run.run_id);
-                    }
-                }
-                // The server that lost the answer may be gone altogether.
-                Err(error) => tracing::debug!(%error, "looking for the launched run"),
-            }
-            if matches!(
-                lost,
-                Error::Unreachable {
-                    may_have_arrived: false,
-                    ..
-                }
-            ) {
-                // Nothing was sent at all; one look is enough to be sure.
-                return Err(lost);
-            }
-            tokio::time::sleep(SEARCH_WAIT).await;
-        }
-        Err(Error::LaunchUnknown {
-            job: job.to_owned(),
-            message: lost.to_string(),
-        })
+        let look = async || match self.execute::<FindRun>(&variables).await?.runs_or_error {
+            RunsOrError::Runs { results } => Ok(results.into_iter().next().map(|run| run.run_id)),
+            _ => Ok(None),
+        };
+        search(job, lost, look).await
     }
 
     /// Ends a run. A run that has ended already is refused by Dagster.
@@ -392,6 +372,37 @@ pub(super) fn launch_tag() -> Tag {
         key: LAUNCH_TAG.to_owned(),
         value: unique(),
     }
+}
+
+/// Looks for what was launched when the answer to its launch was lost.
+pub(super) async fn search(
+    what: &str,
+    lost: Error,
+    look: impl AsyncFn() -> Result<Option<String>, Error>,
+) -> Result<String, Error> {
+    for _ in 0..SEARCHES {
+        match look().await {
+            Ok(Some(id)) => return Ok(id),
+            Ok(None) => {}
+            // The server that lost the answer may be gone altogether.
+            Err(error) => tracing::debug!(%error, what, "looking for what was launched"),
+        }
+        if matches!(
+            lost,
+            Error::Unreachable {
+                may_have_arrived: false,
+                ..
+            }
+        ) {
+            // Nothing was sent at all; one look is enough to be sure.
+            return Err(lost);
+        }
+        tokio::time::sleep(SEARCH_WAIT).await;
+    }
+    Err(Error::LaunchUnknown {
+        job: what.to_owned(),
+        message: lost.to_string(),
+    })
 }
 
 /// A text that no other launch has: 128 bits of the randomness that hash maps are seeded with.

@@ -78,28 +78,18 @@ fn run_error(run: &RunOutcome, project: &Path) -> RunError {
         .as_ref()
         .and_then(|failure| failure.error.as_ref());
     if run.timed_out {
-        return said("its time was over");
+        return RunError::said("its time was over");
     }
     if run.status == "CANCELED" {
         // Its steps were interrupted, which is not why it ended.
-        return said("it was cancelled");
+        return RunError::said("it was cancelled");
     }
     match of_step.or(of_run) {
         Some(error) => error.to_run_error(project),
         None => match run.failure.as_ref().map(|failure| failure.message.trim()) {
-            Some(message) if !message.is_empty() => said(message),
-            _ => said(&format!("the run ended with status {}", run.status)),
+            Some(message) if !message.is_empty() => RunError::said(message),
+            _ => RunError::said(format!("the run ended with status {}", run.status)),
         },
-    }
-}
-
-fn said(message: &str) -> RunError {
-    RunError {
-        class: None,
-        message: message.to_owned(),
-        stack: None,
-        path: None,
-        line: None,
     }
 }
 
@@ -117,7 +107,9 @@ pub fn location_reports(workspace: &Workspace, project: &Path) -> Vec<LocationRe
             let (loaded, error, repositories) = match &location.state {
                 LocationState::Loaded { repositories } => (true, None, repositories.as_slice()),
                 LocationState::Failed(error) => (false, Some(error.to_run_error(project)), &[][..]),
-                LocationState::Loading => (false, Some(said("it was still loading")), &[][..]),
+                LocationState::Loading => {
+                    (false, Some(RunError::said("it was still loading")), &[][..])
+                }
             };
             let jobs = repositories.iter().flat_map(|repository| &repository.jobs);
             LocationReport {

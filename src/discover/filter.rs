@@ -6,8 +6,9 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use crate::dagster::AssetKey;
 use crate::dagster::catalog::{
-    Ask, Asset, Catalog, Job, Location, Materialization, Placed, Repository, Schedule, Sensor, Tags,
+    Ask, Asset, Catalog, Job, Location, Materialization, Repository, Schedule, Sensor, Tags,
 };
+use crate::dagster::discover::Found;
 use crate::dagster::selection::{Graph, ParseError, Selection, Untold};
 use crate::dagster::version::Version;
 use crate::error::{Diagnose, ExitStatus};
@@ -280,10 +281,10 @@ impl Filter {
 
     fn choose<'a, T>(
         &self,
-        items: impl Iterator<Item = Placed<'a, T>>,
+        items: impl Iterator<Item = Found<'a, T>>,
         what: impl Fn(&'a T) -> (&'a String, Option<&'a Tags>),
-    ) -> Vec<Placed<'a, T>> {
-        let mut chosen: Vec<Placed<'a, T>> = items
+    ) -> Vec<Found<'a, T>> {
+        let mut chosen: Vec<Found<'a, T>> = items
             .filter(|at| {
                 let (name, tags) = what(at.item);
                 self.is_here(at.location) && self.is_named(name) && self.is_tagged(tags)
@@ -366,15 +367,15 @@ pub struct Listing<'a> {
     /// Code locations.
     pub locations: Vec<&'a Location>,
     /// Repositories.
-    pub repositories: Vec<Placed<'a, Repository>>,
+    pub repositories: Vec<Found<'a, Repository>>,
     /// Jobs, by name.
-    pub jobs: Vec<Placed<'a, Job>>,
+    pub jobs: Vec<Found<'a, Job>>,
     /// Assets, by key.
-    pub assets: Vec<Placed<'a, Asset>>,
+    pub assets: Vec<Found<'a, Asset>>,
     /// Schedules, by name.
-    pub schedules: Vec<Placed<'a, Schedule>>,
+    pub schedules: Vec<Found<'a, Schedule>>,
     /// Sensors, by name.
-    pub sensors: Vec<Placed<'a, Sensor>>,
+    pub sensors: Vec<Found<'a, Sensor>>,
     /// More about the assets, if it was asked for.
     pub details: Option<Details>,
 }

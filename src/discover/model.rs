@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::filter::{Filter, Kind, Listing};
-use crate::dagster::catalog::{self, Placed, State, Tags};
+use crate::dagster::catalog::{self, State, Tags};
+use crate::dagster::discover::Found;
 use crate::dagster::discover::PartitionKind;
 use crate::report::model::RunError;
 use crate::ui::text::harmless_json;
@@ -361,7 +362,7 @@ fn lines<T: Serialize>(out: &mut String, kind: &str, items: Option<&Vec<T>>) {
     }
 }
 
-fn asset<'a>(listing: &'a Listing<'a>, at: Placed<'a, catalog::Asset>) -> Asset<'a> {
+fn asset<'a>(listing: &'a Listing<'a>, at: Found<'a, catalog::Asset>) -> Asset<'a> {
     let item = at.item;
     let details = listing.details.as_ref();
     let none: &[String] = &[];

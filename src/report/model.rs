@@ -308,6 +308,19 @@ pub struct RunError {
     pub line: Option<u32>,
 }
 
+impl RunError {
+    /// What there is no exception for.
+    pub fn said(message: impl Into<String>) -> Self {
+        Self {
+            class: None,
+            message: message.into(),
+            stack: None,
+            path: None,
+            line: None,
+        }
+    }
+}
+
 /// One code location.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LocationReport {

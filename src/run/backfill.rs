@@ -233,11 +233,5 @@ async fn why(backfill: &Backfill, time: Option<Duration>, runner: &Runner) -> Ru
             )
         }
     };
-    RunError {
-        class: None,
-        message,
-        stack: None,
-        path: None,
-        line: None,
-    }
+    RunError::said(message)
 }

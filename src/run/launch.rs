@@ -26,7 +26,7 @@ const NOTICE: Duration = Duration::from_secs(3);
 pub async fn run(runner: &Runner, planned: &PlannedRun, index: usize) -> RunReport {
     let mut report = blank(planned);
     match runner.dagster.wait().await {
-        Err(why) => report.error = Some(plain(format!("Dagster is not there: {why}"))),
+        Err(why) => report.error = Some(RunError::said(format!("Dagster is not there: {why}"))),
         Ok(workspace) => match prepare(runner, &workspace, planned).await {
             Ok(request) => {
                 describe(&mut report, &request);
@@ -93,16 +93,6 @@ pub fn blank(planned: &PlannedRun) -> RunReport {
         materializations: Vec::new(),
         error: None,
         log: None,
-    }
-}
-
-fn plain(message: String) -> RunError {
-    RunError {
-        class: None,
-        message,
-        stack: None,
-        path: None,
-        line: None,
     }
 }
 
@@ -221,7 +211,7 @@ async fn follow(
         } else {
             "was cancelled".to_owned()
         };
-        report.error = Some(plain(format!(
+        report.error = Some(RunError::said(format!(
             "it had not ended within {limit} s, and {end}"
         )));
     }
@@ -322,7 +312,7 @@ fn take(runner: &Runner, report: &mut RunReport, outcome: &RunOutcome) {
     report.materializations = materializations;
     report.error = error;
     if status.is_failure() && report.error.is_none() {
-        report.error = Some(plain(
+        report.error = Some(RunError::said(
             "it ended without saying why; its log may tell".to_owned(),
         ));
     }

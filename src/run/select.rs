@@ -6,7 +6,7 @@ use super::plan::{PlannedRun, Selection};
 use super::{Refusal, Runner};
 use crate::config::Placed;
 use crate::dagster::catalog::{self, Ask};
-use crate::dagster::discover::{Asset, AssetCheck, Workspace};
+use crate::dagster::discover::{Asset, AssetCheck, Found, Workspace};
 use crate::dagster::launch::{CheckHandle, JobSelector};
 use crate::dagster::selection::{Graph, Selection as Expression};
 use crate::dagster::validate::RunConfig;
@@ -100,7 +100,7 @@ pub(super) async fn assets_of<'a>(
             let catalog = runner.client.catalog(assets).await?;
             // What nobody makes is no root or sink of what can be launched, and what is elsewhere is
             // not asked about.
-            let is_asked_about = |at: &catalog::Placed<'_, catalog::Asset>| {
+            let is_asked_about = |at: &Found<'_, catalog::Asset>| {
                 let here = workspace
                     .locations
                     .iter()

@@ -364,11 +364,24 @@ pub struct LaunchData {
     pub launch_run: LaunchResult,
 }
 
+/// What becomes of a launch: of a run, of a run again, of a backfill. Each knows most of these.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "__typename")]
 pub enum LaunchResult {
     LaunchRunSuccess {
         run: RunIdWire,
+    },
+    #[serde(rename_all = "camelCase")]
+    LaunchBackfillSuccess {
+        backfill_id: String,
+    },
+    PartitionSetNotFoundError {
+        message: String,
+    },
+    #[serde(rename_all = "camelCase")]
+    PartitionKeysNotFoundError {
+        message: String,
+        partition_keys: Vec<String>,
     },
     RunConfigValidationInvalid {
         errors: Vec<ConfigErrorWire>,

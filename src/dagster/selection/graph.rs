@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::dagster::asset_key::AssetKey;
-use crate::dagster::catalog::{Asset, Catalog, Placed};
+use crate::dagster::catalog::{Asset, Catalog};
+use crate::dagster::discover::Found;
 
 /// The assets that a selection chooses among, and how they depend on each other. An asset that
 /// several locations know counts once, as the one that makes it says.
@@ -18,7 +19,7 @@ pub struct Graph<'a> {
 
 #[derive(Debug)]
 pub(super) struct Node<'a> {
-    pub(super) asset: Placed<'a, Asset>,
+    pub(super) asset: Found<'a, Asset>,
     /// Its jobs, in all locations.
     pub(super) jobs: Vec<&'a str>,
 }
@@ -36,7 +37,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The graph of some assets.
-    pub fn new(assets: impl IntoIterator<Item = Placed<'a, Asset>>) -> Self {
+    pub fn new(assets: impl IntoIterator<Item = Found<'a, Asset>>) -> Self {
         let mut nodes: Vec<Node<'a>> = Vec::new();
         let mut by_key: HashMap<&'a AssetKey, usize> = HashMap::new();
         for asset in assets {

@@ -2,7 +2,8 @@ use pretty_assertions::assert_eq;
 
 use super::*;
 use crate::dagster::AssetKey;
-use crate::dagster::catalog::{Asset, Placed};
+use crate::dagster::catalog::Asset;
+use crate::dagster::discover::Found;
 
 fn asset(key: &str, dependencies: &[&str]) -> Asset {
     let read = |text: &str| AssetKey::parse(text).unwrap();
@@ -35,7 +36,7 @@ fn chain() -> Vec<Asset> {
 
 fn select(text: &str) -> Result<String, Untold> {
     let assets = chain();
-    let placed = assets.iter().map(|item| Placed {
+    let placed = assets.iter().map(|item| Found {
         location: "shop.py",
         repository: "__repository__",
         item,

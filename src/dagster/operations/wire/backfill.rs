@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigErrorWire, RepositorySelectorWire, RunsFilterWire, Tag};
+use super::{LaunchResult, RepositorySelectorWire, RunsFilterWire, Tag};
 use crate::dagster::asset_key::AssetKey;
 use crate::dagster::python_error::PythonError;
 
@@ -32,60 +32,7 @@ pub struct PartitionSetSelectorWire {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LaunchBackfillData {
-    pub launch_partition_backfill: LaunchBackfillResult,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "__typename")]
-pub enum LaunchBackfillResult {
-    #[serde(rename_all = "camelCase")]
-    LaunchBackfillSuccess {
-        backfill_id: String,
-    },
-    PartitionSetNotFoundError {
-        message: String,
-    },
-    #[serde(rename_all = "camelCase")]
-    PartitionKeysNotFoundError {
-        message: String,
-        partition_keys: Vec<String>,
-    },
-    #[serde(rename_all = "camelCase")]
-    InvalidStepError {
-        invalid_step_key: String,
-    },
-    #[serde(rename_all = "camelCase")]
-    InvalidOutputError {
-        step_key: String,
-        invalid_output_name: String,
-    },
-    RunConfigValidationInvalid {
-        errors: Vec<ConfigErrorWire>,
-    },
-    PipelineNotFoundError {
-        message: String,
-    },
-    InvalidSubsetError {
-        message: String,
-    },
-    UnauthorizedError {
-        message: String,
-    },
-    RunConflict {
-        message: String,
-    },
-    PresetNotFoundError {
-        message: String,
-    },
-    ConflictingExecutionParamsError {
-        message: String,
-    },
-    NoModeProvidedError {
-        message: String,
-    },
-    PythonError(PythonError),
-    #[serde(other)]
-    Other,
+    pub launch_partition_backfill: LaunchResult,
 }
 
 #[derive(Debug, Serialize)]
