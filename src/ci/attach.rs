@@ -248,6 +248,7 @@ mod tests {
             attempts: 1,
             allow_failure: false,
             html: None,
+            interactive: None,
             url: None,
             target: asset.map(|key| Target::Asset {
                 key: key.to_owned(),

@@ -59,6 +59,7 @@ pub fn blank(planned: &PlannedNotebook) -> NotebookReport {
         attempts: 0,
         allow_failure: planned.policy.allow_failure,
         html: None,
+        interactive: None,
         url: None,
         target: planned.target.clone(),
         args: planned.args.clone(),

@@ -64,6 +64,7 @@ mod tests {
                 attempts: 1,
                 allow_failure,
                 html: None,
+                interactive: None,
                 url: None,
                 target: None,
                 args: Vec::new(),

@@ -38,6 +38,9 @@ pub struct CiReport {
     pub result: RunResult,
     /// What was looked at.
     pub project: ProjectInfo,
+    /// What caused the run, where a CI server did.
+    #[serde(default)]
+    pub origin: Option<Origin>,
     /// When the run began, RFC 3339 in UTC.
     pub started_at: String,
     /// From the start of the process to the report.
@@ -73,6 +76,37 @@ pub struct ProjectInfo {
     pub marimo: Option<String>,
     /// How children were started: `fork` or `spawn`.
     pub isolation: Option<String>,
+}
+
+/// The run of a workflow that wrote the report, and what it was about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Origin {
+    /// Where the repository is seen by people: `https://github.com`.
+    pub server_url: String,
+    /// `owner/name`.
+    pub repository: String,
+    /// What caused the run: `pull_request`, `push`.
+    pub event: String,
+    /// The pull request, if there is one.
+    pub pull_request: Option<u64>,
+    /// The commit a reviewer sees: the pull request's head, not the merge that was checked out.
+    pub head_sha: String,
+    /// What the pull request is to be merged into.
+    pub base_sha: Option<String>,
+    /// Whether the commit comes from another repository, so that the run may not write to this one.
+    pub from_fork: bool,
+    /// The workflow run.
+    pub run_id: u64,
+    /// Counts from 1; a re-run of the same workflow run has the next.
+    pub run_attempt: u32,
+    /// The workflow run's page.
+    pub run_url: String,
+    /// The project's folder inside the repository, with `/`; empty for its root.
+    pub project_path: String,
+    /// Tells this report's comment from those of other projects and jobs on the same pull request.
+    pub comment_key: String,
+    /// Where the archive with the report and everything beside it can be downloaded.
+    pub archive_url: Option<String>,
 }
 
 /// What became of a notebook.
@@ -117,9 +151,12 @@ pub struct NotebookReport {
     pub attempts: u32,
     /// Whether its failure is allowed by configuration.
     pub allow_failure: bool,
-    /// The exported page inside the artifacts directory, with `/`.
+    /// The page with its results inside the artifacts directory, with `/`. It needs no network.
     pub html: Option<String>,
-    /// Where the exported page can be opened.
+    /// marimo's own page of it, which loads its scripts from the network.
+    #[serde(default)]
+    pub interactive: Option<String>,
+    /// Where the page can be opened.
     pub url: Option<String>,
     /// What the notebook is paired with.
     pub target: Option<Target>,

@@ -45,6 +45,7 @@ pub(super) fn of(facts: Facts, runs: Vec<RunReport>, exit: &Exit) -> CiReport {
         },
         started_at: facts.started_at,
         duration_s: facts.begun.elapsed().as_secs_f64(),
+        origin: None,
         notebooks: Vec::new(),
         runs,
         locations: Vec::new(),

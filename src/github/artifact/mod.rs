@@ -1,0 +1,1 @@
+//! Artifacts of a workflow run, version 4 and later.

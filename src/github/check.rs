@@ -1,0 +1,1 @@
+//! A check run: the result beside the commit, for those who ask for it.

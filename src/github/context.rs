@@ -1,0 +1,1 @@
+//! Which repository, commit and pull request a run is about.

@@ -1,0 +1,1 @@
+//! What a step says to its runner: annotations, masks, outputs, the summary.
