@@ -1,7 +1,9 @@
-//! Which environment variables children may see.
+//! Which environment variables children may see, and which [`secrets`] must not leave the process.
 //!
 //! Code under test is foreign. It gets what programs need to run at all, and beyond that only what
 //! the user names: a token in a runner's environment is not a notebook's business.
+
+pub mod secrets;
 
 use std::collections::BTreeMap;
 
