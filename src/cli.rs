@@ -11,6 +11,7 @@ use tokio::task::LocalSet;
 use crate::commands::{Context, Failure, ci, completions, config, discover, export, run};
 use crate::completion;
 use crate::log::Log;
+use crate::redact::secrets;
 use crate::supervise::guard::{self, Role};
 use crate::supervise::{self, descendants};
 use crate::ui::{self, Printer};
@@ -126,6 +127,10 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
+    let env: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    secrets::keep_variables(env.iter().map(|(name, value)| (&**name, &**value)), &[]);
     let workdir = if cli.command.starts_processes() {
         match guard::role()? {
             Role::Guard => return Ok(guard::run()?),
@@ -137,9 +142,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
     let context = Context {
         printer,
         log,
-        env: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        env,
         dir: std::env::current_dir().unwrap_or_default(),
         workdir,
     };

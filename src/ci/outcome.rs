@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::session::finding;
 use super::{notebooks, verdict};
 use crate::error::Diagnose;
+use crate::redact::secrets;
 use crate::report::model::{
     Attachment, CiReport, Finding, LocationReport, NotebookReport, ProjectInfo, RunReport,
     RunResult, RunStatus, SCHEMA_VERSION, Severity,
@@ -130,7 +131,10 @@ impl Done {
             attachments: self.attachments,
             timings: clock.timings,
         };
-        Outcome { report, failure }
+        Outcome {
+            report: secrets::known().remove_from(report),
+            failure,
+        }
     }
 }
 

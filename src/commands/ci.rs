@@ -196,7 +196,11 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
             },
         ),
     };
-    context.printer.result(&text).map_err(Failure::output)?;
+    match args.output {
+        OutputArg::Table => context.printer.page(&text),
+        OutputArg::Json | OutputArg::Markdown => context.printer.result(&text),
+    }
+    .map_err(Failure::output)?;
     if let Some(failure) = failure {
         return Err(failure.into());
     }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{FlagValue, Loaded, Origin, Request};
 use crate::error::{Diagnose, ExitStatus};
 use crate::log::Log;
+use crate::redact::secrets;
 use crate::supervise::workdir::Workdir;
 use crate::ui::Printer;
 
@@ -69,6 +70,11 @@ impl Context {
         if *loaded.origins.of("logging.level") != Origin::Default {
             self.log.follow(loaded.settings.logging.level);
         }
+        let named = &loaded.settings.security.secrets;
+        secrets::keep_variables(
+            self.env.iter().map(|(name, value)| (&**name, &**value)),
+            named,
+        );
         tracing::debug!("settings come from {:?}", loaded.files);
         Ok(loaded)
     }

@@ -14,7 +14,7 @@ use crate::host::instance::{CodeServer, Kind, Location};
 use crate::host::{Interpreter, Isolation, package};
 use crate::project::detect::{CodeLocation, Project, Target};
 use crate::project::environment::{self, EnvironmentRequest, Progress, PythonEnv};
-use crate::redact;
+use crate::redact::{self, secrets};
 use crate::report::model::ProjectInfo;
 use crate::run::Emit;
 use crate::supervise::cancel::{Cancel, Reason};
@@ -174,6 +174,11 @@ async fn python(
         }
         variables.entry(name).or_insert(value);
     }
+    // What is in `.env` is no less secret for being in a file.
+    secrets::keep_variables(
+        variables.iter().map(|(name, value)| (&**name, &**value)),
+        &settings.security.secrets,
+    );
     variables.extend(env.env.clone());
     variables.extend(redact::sandbox(&settings.security));
     let mut path: Vec<String> = env

@@ -421,6 +421,9 @@ pub struct Security {
     /// The operations that are allowed in the sandbox although they change something, by their names
     /// in Dagster's schema: `launchRun`.
     pub allowed_operations: Vec<String>,
+    /// Variables of daglab's environment whose values are removed from everything that is printed
+    /// or stored, beside those whose names say that they are secret.
+    pub secrets: Vec<String>,
 }
 
 /// The JSON Schema of `daglab.yaml`, for editors.

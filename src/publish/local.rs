@@ -8,6 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::{Error, Published, Source, retention};
+use crate::redact::secrets;
 use crate::supervise::left;
 
 /// A directory that holds an `index.html` and all it links to.
@@ -91,16 +92,14 @@ impl LocalStore {
     }
 }
 
-/// Writes bytes beside their place and renames them into it. Returns the size.
+/// Writes bytes beside their place and renames them into it, without secrets. Returns the size.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<u64, Error> {
-    write_with(path, |file| file.write_all(bytes))
+    write_with(path, |file| secrets::known().copy(bytes, file))
 }
 
-/// Copies a file whole.
+/// Copies a file whole, but without secrets.
 pub fn copy_whole(from: &Path, to: &Path) -> Result<u64, Error> {
-    write_with(to, |file| {
-        std::io::copy(&mut left::open(from)?, file).map(drop)
-    })
+    write_with(to, |file| secrets::known().copy(left::open(from)?, file))
 }
 
 /// Writes a gzip copy of a file.

@@ -5,6 +5,7 @@
 //! lines of a traceback are the user's) is in [`summary`] and [`traceback`]; writing files is for
 //! the caller.
 
+pub mod annotations;
 pub mod html;
 pub mod json;
 pub mod junit;

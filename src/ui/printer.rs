@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::runner::{self, harmless};
+use super::runner::{self, harmless, harmless_for_people};
 use super::style::wants_color;
 
 /// How much daglab says.
@@ -36,6 +36,11 @@ impl Printer {
             Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
+    }
+
+    /// Writes a result that only people read to stdout.
+    pub fn page(self, text: &str) -> io::Result<()> {
+        self.result(&harmless_for_people(text))
     }
 
     /// Writes a line for people to stderr.
