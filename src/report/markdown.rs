@@ -7,9 +7,11 @@
 
 mod budget;
 mod escape;
+mod places;
 
 use self::budget::{Document, Importance, Section};
-use self::escape::{code, fence, html_code, link};
+use self::escape::{code, fence, html_code, link, link_words};
+use self::places::Places;
 use super::model::{
     CiReport, Finding, LocationReport, NotebookReport, RunError, RunReport, Severity,
 };
@@ -25,23 +27,33 @@ const PASSED_ROWS: usize = 15;
 
 /// The report as Markdown of at most `budget` characters.
 pub fn render(report: &CiReport, budget: usize) -> String {
-    let mark = emoji(summary::result_tone(report.result));
-    let headline = format!("## {mark} daglab {}\n", summary::verdict(report));
+    let places = Places::of(report);
     let sections = vec![
-        notebooks(report, false),
-        runs(report, false),
-        failures(report),
-        findings(report),
+        notebooks(report, places, false),
+        runs(report, places, false),
+        failures(report, places),
+        findings(report, places),
         attachments(report),
-        notebooks(report, true),
-        runs(report, true),
+        notebooks(report, places, true),
+        runs(report, places, true),
     ];
     Document {
-        headline,
+        headline: headline(report),
         sections,
         footer: footer(report),
     }
     .render(budget)
+}
+
+/// The verdict, and which project it is about where the repository has several.
+fn headline(report: &CiReport) -> String {
+    let mark = emoji(summary::result_tone(report.result));
+    let project = report.origin.as_ref().map(|origin| &*origin.project_path);
+    let project = match project.filter(|path| !path.is_empty()) {
+        Some(path) => format!(" {}", code(path)),
+        None => String::new(),
+    };
+    format!("## {mark} daglab{project} {}\n", summary::verdict(report))
 }
 
 fn emoji(tone: Tone) -> &'static str {
@@ -68,7 +80,7 @@ fn table<T>(
     title: &str,
     noun: &'static str,
     folded: bool,
-    print: &Print<T>,
+    print: &Print<'_, T>,
 ) -> Section {
     let passed = rows
         .iter()
@@ -88,26 +100,28 @@ fn table<T>(
     for row in rows {
         let tone = (print.tone)(row);
         if (folds && tone == Tone::Good) == folded {
-            section.push(importance(tone), (print.row)(row));
+            section.push(importance(tone), (print.row)(row, print.places));
         }
     }
     section
 }
 
-struct Print<T> {
+struct Print<'a, T> {
     tone: fn(&T) -> Tone,
-    row: fn(&T) -> String,
+    row: fn(&T, Places<'_>) -> String,
+    places: Places<'a>,
 }
 
-fn notebooks(report: &CiReport, folded: bool) -> Section {
+fn notebooks(report: &CiReport, places: Places<'_>, folded: bool) -> Section {
     let print = Print {
         tone: NotebookReport::tone,
         row: notebook_row,
+        places,
     };
     table(&report.notebooks, "Notebook", "notebook", folded, &print)
 }
 
-fn runs(report: &CiReport, folded: bool) -> Section {
+fn runs(report: &CiReport, places: Places<'_>, folded: bool) -> Section {
     table(
         &report.runs,
         "Run",
@@ -116,6 +130,7 @@ fn runs(report: &CiReport, folded: bool) -> Section {
         &Print {
             tone: RunReport::tone,
             row: run_row,
+            places,
         },
     )
 }
@@ -137,13 +152,13 @@ fn took(seconds: f64, attempts: u32) -> String {
     }
 }
 
-fn notebook_row(notebook: &NotebookReport) -> String {
+fn notebook_row(notebook: &NotebookReport, places: Places<'_>) -> String {
     let tone = notebook.tone();
     let mut notes: Vec<String> = Vec::new();
     for cell in notebook.root_causes().take(3) {
-        let place = summary::place(&cell.path, summary::cell_line(cell), None);
+        let place = places.link(&cell.path, summary::cell_line(cell), None);
         let error = summary::cell_error_line(cell);
-        notes.push(format!("{} {}", code(&place), short_code(&error)));
+        notes.push(format!("{place} {}", short_code(&error)));
     }
     let more = notebook.root_causes().count().saturating_sub(3);
     if more > 0 {
@@ -165,7 +180,7 @@ fn notebook_row(notebook: &NotebookReport) -> String {
     row(tone, notebook.status.word(), &name, &took, &notes)
 }
 
-fn run_row(run: &RunReport) -> String {
+fn run_row(run: &RunReport, places: Places<'_>) -> String {
     let tone = run.tone();
     let mut notes: Vec<String> = Vec::new();
     if tone == Tone::Good {
@@ -176,9 +191,7 @@ fn run_row(run: &RunReport) -> String {
         let place = error
             .path
             .as_deref()
-            .map(|path| summary::place(path, error.line, None));
-        let place = place
-            .map(|place| format!("{} ", code(&place)))
+            .map(|path| format!("{} ", places.link(path, error.line, None)))
             .unwrap_or_default();
         let line = summary::error_line(error.class.as_deref(), &error.message);
         notes.push(format!("{place}{}", short_code(&line)));
@@ -222,7 +235,7 @@ fn short_code(message: &str) -> String {
     }
 }
 
-fn failures(report: &CiReport) -> Section {
+fn failures(report: &CiReport, places: Places<'_>) -> Section {
     let mut section = Section::new("traceback", "\n### What failed\n".to_owned(), String::new());
     for location in report.locations.iter().filter(|location| !location.loaded) {
         section.push(Importance::Failure, location_details(location));
@@ -235,7 +248,7 @@ fn failures(report: &CiReport) -> Section {
         .iter()
         .filter(|notebook| notebook.status.is_failure())
     {
-        for block in notebook_details(notebook) {
+        for block in notebook_details(notebook, places) {
             section.push(Importance::Detail, block);
         }
     }
@@ -277,7 +290,15 @@ fn run_details(run: &RunReport) -> String {
         summary.push_str(&format!(", step {}", html_code(step)));
     }
     summary.push_str(&format!(": {}", error_summary(error)));
-    details(run.tone(), &summary, &stack(error.stack.as_deref()))
+    let mut body = stack(error.stack.as_deref());
+    let output = run.steps.iter().filter(|other| Some(&*other.key) == step);
+    for output in output.filter_map(|step| step.last_output.as_deref()) {
+        body.push_str(&format!(
+            "\nLast output:\n\n{}",
+            fence(&keep_end(output, 20, 2_000))
+        ));
+    }
+    details(run.tone(), &summary, &body)
 }
 
 fn error_summary(error: &RunError) -> String {
@@ -292,7 +313,7 @@ fn error_summary(error: &RunError) -> String {
     format!("{place}{}", html_code(&line))
 }
 
-fn notebook_details(notebook: &NotebookReport) -> Vec<String> {
+fn notebook_details(notebook: &NotebookReport, places: Places<'_>) -> Vec<String> {
     let tone = notebook.tone();
     let mut blocks: Vec<String> = Vec::new();
     // Where a cell is to blame, the reason would only say the same again.
@@ -309,11 +330,12 @@ fn notebook_details(notebook: &NotebookReport) -> Vec<String> {
         };
         let error = html_code(&summary::cell_error_line(cell));
         let summary = format!("{} {name} — {error}", html_code(&place));
-        let mut body = stack(
+        let mut body = places.views(&cell.path, summary::cell_line(cell));
+        body.push_str(&stack(
             cell.error
                 .as_ref()
                 .and_then(|error| error.traceback.as_deref()),
-        );
+        ));
         if !cell.console.trim().is_empty() {
             body.push_str(&format!(
                 "Console:\n\n{}",
@@ -339,7 +361,7 @@ fn stack(stack: Option<&str>) -> String {
     }
 }
 
-fn findings(report: &CiReport) -> Section {
+fn findings(report: &CiReport, places: Places<'_>) -> Section {
     let before = "\n### Findings\n\n| | Where | Rule | |\n| :-- | :-- | :-- | :-- |\n".to_owned();
     let mut section = Section::new("finding", before, String::new());
     let mut sorted: Vec<&Finding> = report.findings.iter().collect();
@@ -350,14 +372,15 @@ fn findings(report: &CiReport) -> Section {
             Severity::Warning => Importance::Warning,
             Severity::Info => Importance::Passed,
         };
-        section.push(importance, finding_row(finding));
+        section.push(importance, finding_row(finding, places));
     }
     section
 }
 
-fn finding_row(finding: &Finding) -> String {
-    let place = summary::finding_place(finding)
-        .map(|place| code(&place))
+fn finding_row(finding: &Finding, places: Places<'_>) -> String {
+    let path = finding.path.as_deref();
+    let place = path
+        .map(|path| places.link(path, finding.line, finding.column))
         .unwrap_or_default();
     let rule = code(finding.code.as_ref().unwrap_or(&finding.source));
     let mut message = code(&finding.message);
@@ -412,17 +435,42 @@ fn footer(report: &CiReport) -> String {
                 .map(|version| code(&format!("{name} {version}"))),
         );
     }
-    if let Some(commit) = &project.commit {
-        let short: String = commit.chars().take(8).collect();
-        let branch = project
-            .branch
-            .as_ref()
-            .map(|branch| format!(" on {}", code(branch)));
-        parts.push(format!(
-            "commit {}{}",
-            code(&short),
-            branch.unwrap_or_default()
-        ));
+    parts.extend(commit(report));
+    if let Some(origin) = &report.origin {
+        parts.push(link_words("workflow run", Some(&origin.run_url)));
+        if origin.archive_url.is_some() {
+            parts.push(link_words("all files", origin.archive_url.as_deref()));
+        }
     }
     format!("\n<sub>{}</sub>\n", parts.join(" · "))
+}
+
+/// The commit that a reviewer sees, which is not the merge that a pull request's run checks out.
+fn commit(report: &CiReport) -> Option<String> {
+    let project = &report.project;
+    let short = |sha: &str| -> String { sha.chars().take(8).collect() };
+    if let Some(origin) = report
+        .origin
+        .as_ref()
+        .filter(|origin| !origin.head_sha.is_empty())
+    {
+        let url = format!(
+            "{}/{}/commit/{}",
+            origin.server_url, origin.repository, origin.head_sha
+        );
+        return Some(format!(
+            "commit {}",
+            link(&short(&origin.head_sha), Some(&url))
+        ));
+    }
+    let branch = project
+        .branch
+        .as_ref()
+        .map(|branch| format!(" on {}", code(branch)));
+    let commit = project.commit.as_ref()?;
+    Some(format!(
+        "commit {}{}",
+        code(&short(commit)),
+        branch.unwrap_or_default()
+    ))
 }

@@ -38,6 +38,14 @@ pub(super) fn link(text: &str, url: Option<&str>) -> String {
     }
 }
 
+/// Plain words of ours, linked to `url` if that is an address a browser may follow.
+pub(super) fn link_words(words: &str, url: Option<&str>) -> String {
+    match url.and_then(web_address) {
+        Some(url) => format!("[{words}]({url})"),
+        None => words.to_owned(),
+    }
+}
+
 /// `text` in a fence that it cannot close.
 pub(super) fn fence(text: &str) -> String {
     let clean = sanitize(text);
