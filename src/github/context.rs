@@ -1,1 +1,0 @@
-//! Which repository, commit and pull request a run is about.

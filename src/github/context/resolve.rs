@@ -1,0 +1,120 @@
+//! What only GitHub can tell about an event.
+
+use serde_json::Value;
+
+use super::payload::{commit, head_repository, number, owner, text};
+use super::repository::is_branch;
+use super::{Context, Question};
+use crate::github::api::{Api, Error};
+
+/// How many pull requests of one branch are looked at. There is one for each base.
+const PULLS: usize = 100;
+
+impl Context {
+    /// Asks GitHub for what the payload does not say: which pull request a pushed commit belongs to,
+    /// where a fork's run comes from, and the head of a pull request that somebody comments on.
+    ///
+    /// A pull request that is not there is a note; a failure leaves the context as it was.
+    pub async fn resolve(&mut self, api: &Api) -> Result<(), Error> {
+        let Some(question) = self.question.clone() else {
+            return Ok(());
+        };
+        match &question {
+            Question::Pull(number) => {
+                let path = format!("/repos/{}/pulls/{number}", self.repository);
+                let pull: Value = api.get(&path).await?;
+                self.take_pull(&pull, &path)?;
+            }
+            Question::PullOfCommit(sha) => {
+                let path = format!("/repos/{}/commits/{sha}/pulls", self.repository);
+                let pulls: Vec<Value> = api.list(&path, &[]).await?;
+                self.take_best(&pulls, sha);
+            }
+            Question::PullOfHead { owner, branch, sha } => {
+                let path = format!("/repos/{}/pulls", self.repository);
+                let head = format!("{owner}:{branch}");
+                let query = [("state", "all"), ("head", head.as_str())];
+                let pulls: Vec<Value> = api.list(&path, &query).await?;
+                self.take_head(&pulls, sha);
+            }
+        }
+        self.question = None;
+        Ok(())
+    }
+
+    /// A pull request whose number is known.
+    fn take_pull(&mut self, pull: &Value, path: &str) -> Result<(), Error> {
+        let Some(head) = commit(pull, "/head/sha") else {
+            return Err(Error::Answer {
+                request: format!("GET {path}"),
+                reason: "the pull request names no commit".to_owned(),
+            });
+        };
+        self.head_sha = head;
+        self.take_sides(pull);
+        Ok(())
+    }
+
+    /// The pull request a pushed commit belongs to: an open one that ends with it, or the one by
+    /// whose merge it came about.
+    fn take_best(&mut self, pulls: &[Value], sha: &str) {
+        let is_here = |pull: &&Value| self.is_here(pull);
+        let open = pulls.iter().filter(is_here).filter(|pull| {
+            text(pull, "/state").as_deref() == Some("open")
+                && commit(pull, "/head/sha").as_deref() == Some(sha)
+        });
+        let merged = pulls.iter().filter(is_here).filter(|pull| {
+            pull["merged_at"].is_string()
+                && commit(pull, "/merge_commit_sha").as_deref() == Some(sha)
+        });
+        let first = |pulls: &mut dyn Iterator<Item = &Value>| {
+            pulls.filter_map(|pull| number(pull, "/number")).min()
+        };
+        let found = first(&mut open.into_iter()).or_else(|| first(&mut merged.into_iter()));
+        match found {
+            Some(found) => self.pull_request = Some(found),
+            None => self.note(format!("no pull request belongs to the commit `{sha}`")),
+        }
+    }
+
+    /// The pull request of a fork's branch: the commit that was run must be its head, so that nobody
+    /// can have a result shown where it does not belong. An open one is preferred.
+    fn take_head(&mut self, pulls: &[Value], sha: &str) {
+        let mut fitting: Vec<&Value> = pulls
+            .iter()
+            .take(PULLS)
+            .filter(|pull| self.is_here(pull))
+            .filter(|pull| commit(pull, "/head/sha").as_deref() == Some(sha))
+            .collect();
+        fitting.sort_by_key(|pull| {
+            let closed = text(pull, "/state").as_deref() != Some("open");
+            (closed, number(pull, "/number"))
+        });
+        let Some(pull) = fitting.first() else {
+            let why = if pulls.is_empty() {
+                "no pull request comes from the branch that was run"
+            } else {
+                "the pull request has moved on since the run began"
+            };
+            self.note(why);
+            return;
+        };
+        self.pull_request = number(pull, "/number");
+        self.take_sides(pull);
+    }
+
+    fn take_sides(&mut self, pull: &Value) {
+        self.base_sha = commit(pull, "/base/sha");
+        self.head_ref = text(pull, "/head/ref").filter(|name| is_branch(name));
+        self.base_ref = text(pull, "/base/ref").filter(|name| is_branch(name));
+        head_repository(self, pull.pointer("/head/repo/full_name"));
+        if self.head_owner.is_none() {
+            self.head_owner = owner(pull, "/head/user/login");
+        }
+    }
+
+    /// Whether a pull request is one of this repository: commits are shared with forks.
+    fn is_here(&self, pull: &Value) -> bool {
+        text(pull, "/base/repo/full_name").is_some_and(|name| self.repository.is(&name))
+    }
+}
