@@ -8,8 +8,10 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
-use crate::commands::{Context, Failure, ci, completions, config, discover, export, run};
+use crate::commands::{Context, Failure, action, ci, completions, config, discover, export, run};
 use crate::completion;
+use crate::error::Diagnose as _;
+use crate::github::runner::Files;
 use crate::log::Log;
 use crate::redact::secrets;
 use crate::supervise::guard::{self, Role};
@@ -71,8 +73,11 @@ pub enum ColorChoice {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run `ci` as the inputs of a GitHub Action say, and report to GitHub
+    #[command(hide = true)]
+    Action,
     /// Validate and run a project's jobs, assets and notebooks, and report
-    Ci(ci::CiArgs),
+    Ci(Box<ci::CiArgs>),
     /// Launch jobs or assets, and follow them to their ends
     Run(Box<run::RunArgs>),
     /// Print the script that makes a shell complete daglab's command lines
@@ -89,10 +94,10 @@ impl Command {
     /// Whether it starts other processes and so runs under a guard.
     pub fn starts_processes(&self) -> bool {
         match self {
-            Self::Ci(args) => !args.plan,
+            Self::Ci(args) => !args.plan && args.command.is_none(),
             Self::Export(_) => true,
             Self::Run(args) => args.ephemeral,
-            Self::Completions(_) | Self::Config(_) | Self::Discover(_) => false,
+            Self::Action | Self::Completions(_) | Self::Config(_) | Self::Discover(_) => false,
         }
     }
 }
@@ -112,6 +117,17 @@ pub fn run(cli: Cli) -> ExitCode {
         ColorChoice::Always => ui::style::force_color(true),
         ColorChoice::Never => ui::style::force_color(false),
     }
+    let cli = match cli.command {
+        Command::Action => match action::command_line(|name| std::env::var(name).ok()) {
+            // As an error of the command line does, it says so and ends.
+            Ok(line) => Cli::parse_from(line),
+            Err(error) => {
+                ui::print_error(&error);
+                return error.exit_status().into();
+            }
+        },
+        _ => cli,
+    };
     let printer = cli.global.printer();
     let log = Log::start(cli.global.log_level());
     match dispatch(cli, printer, log) {
@@ -133,7 +149,13 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
     secrets::keep_variables(env.iter().map(|(name, value)| (&**name, &**value)), &[]);
     let workdir = if cli.command.starts_processes() {
         match guard::role()? {
-            Role::Guard => return Ok(guard::run()?),
+            Role::Guard => {
+                // Whatever becomes of the worker, what was run says nothing to later steps.
+                let files = Files::take(|name| std::env::var(name).ok());
+                let code = guard::run();
+                files.restore_others();
+                return Ok(code?);
+            }
             Role::Worker(workdir) => Some(workdir),
         }
     } else {
@@ -147,6 +169,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         workdir,
     };
     let result = match cli.command {
+        Command::Action => unreachable!("the inputs have become a command"),
         Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Discover(args) => in_runtime(discover::run(&args, &context)),

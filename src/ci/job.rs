@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::plan::Plan;
 use crate::dagster::ClientConfig;
 use crate::host::instance::{self, Location};
 use crate::host::{Interpreter, Isolation};
+use crate::publish::artifacts::ArtifactStore;
 use crate::report::model::ProjectInfo;
 use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
@@ -41,6 +43,8 @@ pub struct Job<'a> {
     pub tag_latest_run: bool,
     /// How long files of earlier runs are kept.
     pub retention_days: Option<u32>,
+    /// Where pages are published beside the store, so that others can open them.
+    pub publisher: Option<Rc<ArtifactStore>>,
     /// The label of links.
     pub metadata_key: String,
     /// daglab's own variables, for what single notebooks name.

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod planner;
 mod session;
 mod start;
+mod upload;
 mod verdict;
 
 pub use error::Error;

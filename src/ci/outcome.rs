@@ -26,6 +26,38 @@ pub struct Outcome {
     pub failure: Option<Error>,
 }
 
+/// The report of a command that did not begin: because of a failure, or because it was asked to
+/// end before.
+pub fn not_begun(project: String, started_at: String, failure: Option<&dyn Diagnose>) -> CiReport {
+    let findings = failure.map(|failure| {
+        let mut found = finding("daglab", "error", Severity::Error, failure.to_string());
+        found.hint = failure.hint();
+        found
+    });
+    let report = CiReport {
+        schema_version: SCHEMA_VERSION,
+        daglab_version: env!("CARGO_PKG_VERSION").to_owned(),
+        result: match failure {
+            Some(_) => RunResult::Error,
+            None => RunResult::Cancelled,
+        },
+        project: ProjectInfo {
+            name: project,
+            ..ProjectInfo::default()
+        },
+        origin: None,
+        started_at,
+        duration_s: 0.0,
+        notebooks: Vec::new(),
+        runs: Vec::new(),
+        locations: Vec::new(),
+        findings: findings.into_iter().collect(),
+        attachments: Vec::new(),
+        timings: BTreeMap::new(),
+    };
+    secrets::known().remove_from(report)
+}
+
 /// How the work ended.
 pub(super) enum End {
     Done,

@@ -10,7 +10,7 @@ use super::job::Job;
 use super::outcome::{Clock, Done, End, Outcome, Progress};
 use super::session::{Session, finding};
 use super::start::{self, Started};
-use super::{attach, checks, notebooks, notes, pairing};
+use super::{attach, checks, notebooks, notes, pairing, upload};
 use crate::dagster::discover::Workspace;
 use crate::dagster::launch::TerminatePolicy;
 use crate::dagster::summary::location_reports;
@@ -69,6 +69,13 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     };
     let how = host.isolation(first);
     done.isolation = Some(how.as_str());
+    if job.publisher.is_some() && matches!(end, End::Done) {
+        tokio::select! {
+            () = upload::pages(&session, &job, &mut done.notebooks) => {}
+            _ = cancel.cancelled() => end = End::Cancelled,
+        }
+        clock.lap("publish");
+    }
     let workspace = session.runner.dagster.get().and_then(Result::ok);
     if let (Some(workspace), Some(instance), End::Done) = (&workspace, &instance, &end) {
         (job.emit)(Event::Phase("attaching links".to_owned()));

@@ -1,30 +1,38 @@
 //! `daglab ci`: the main job.
 
+mod comment;
+mod github;
+
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
+use self::github::GithubArgs;
 use super::children::{self, ChildArgs};
 use super::prepare::{Begun, Setting};
 use super::{Context, Failure};
 use crate::ci::job::Job;
-use crate::ci::outcome::Outcome;
+use crate::ci::outcome::{self, Outcome};
 use crate::ci::pipeline;
+use crate::ci::plan::Plan;
 use crate::ci::planner::{self, Filters};
 use crate::completion;
-use crate::config::FlagValue;
+use crate::config::{FlagValue, Loaded};
 use crate::error::ExitStatus;
+use crate::github::delivery::Delivery;
 use crate::host;
 use crate::host::instance::Kind;
 use crate::project::{self, DetectRequest, Project, TargetFlags, notebooks};
+use crate::publish::artifacts::ArtifactStore;
 use crate::publish::local::{self, LocalStore};
 use crate::report::model::{CiReport, RunResult};
 use crate::report::terminal::{self, RenderOptions};
 use crate::report::{html, junit, markdown};
 use crate::run::Emit;
 use crate::supervise::cancel::{Cancel, Reason};
+use crate::supervise::descendants;
 use crate::ui::progress::{Event, Progress};
 
 /// Validate and run a project's jobs, assets and notebooks, and report.
@@ -33,6 +41,7 @@ use crate::ui::progress::{Event, Progress};
 /// `daglab.yaml` names and every marimo notebook, stores the exported pages with an `index.html`,
 /// and attaches their links to the assets. Without a `ci` section nothing is launched that writes.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct CiArgs {
     /// The project's directory
     #[arg(value_name = "PROJECT", default_value = ".")]
@@ -82,9 +91,22 @@ pub struct CiArgs {
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 
+    /// Keep files of earlier runs for so many days, and artifacts of this one [default: 30, and
+    /// what the repository says]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub retention_days: Option<u32>,
+
     /// What to print on stdout
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     pub output: OutputArg,
+
+    /// What GitHub is told
+    #[command(flatten)]
+    pub github: GithubArgs,
+
+    /// Something else to do
+    #[command(subcommand)]
+    pub command: Option<CiCommand>,
 }
 
 /// Which Dagster instance to use.
@@ -116,9 +138,78 @@ pub enum OutputArg {
     Markdown,
 }
 
+/// What else there is to do for the main job.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CiCommand {
+    /// Write a report that lies here to the pull request it is about
+    Comment(comment::CommentArgs),
+}
+
+/// What a run came to.
+struct Finished {
+    report: CiReport,
+    /// Where its files go; none if nothing could begin.
+    artifacts: Option<PathBuf>,
+    failure: Option<Failure>,
+    status: ExitStatus,
+    /// How a kept instance is opened.
+    kept: Option<String>,
+}
+
 /// Carries out the command.
 pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure> {
+    if let Some(CiCommand::Comment(args)) = &args.command {
+        return comment::run(args, context).await;
+    }
+    if args.plan {
+        return show_plan(args, context);
+    }
+    let variable = |name: &str| context.variable(name).map(str::to_owned);
+    let project = context.dir.join(&args.project);
+    let mut delivery = match args.github.wishes(args.retention_days) {
+        Some(wishes) => Some(Delivery::prepare(wishes, &variable, &project)?),
+        None => None,
+    };
+    let publisher = delivery.as_ref().and_then(Delivery::store);
     let begun = Begun::now();
+    let started_at = begun.time().to_owned();
+    let finished = match carry_out(args, context, begun, publisher).await {
+        Ok(finished) => finished,
+        Err(failure) => {
+            let name = args.project.display().to_string();
+            let report = outcome::not_begun(name, started_at, Some(failure.diagnose()));
+            Finished {
+                report,
+                artifacts: None,
+                status: failure.diagnose().exit_status(),
+                failure: Some(failure),
+                kept: None,
+            }
+        }
+    };
+    conclude(args, context, delivery.as_mut(), finished).await
+}
+
+fn show_plan(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure> {
+    let Planned { project, plan, .. } = plan(args, context)?;
+    let text = match args.output {
+        OutputArg::Json => {
+            serde_json::to_string_pretty(&plan).expect("a plan is plain data") + "\n"
+        }
+        OutputArg::Table | OutputArg::Markdown => plan.describe(&project.name),
+    };
+    context.printer.result(&text).map_err(Failure::output)?;
+    Ok(ExitStatus::Success)
+}
+
+/// What is to run, and where that was read.
+struct Planned {
+    project: Project,
+    loaded: Loaded,
+    plan: Plan,
+}
+
+fn plan(args: &CiArgs, context: &Context) -> Result<Planned, Failure> {
     let variable = |name: &str| context.variable(name).map(str::to_owned);
     let project = project::detect(&DetectRequest {
         start: context.dir.join(&args.project),
@@ -132,16 +223,25 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         jobs: args.jobs.clone(),
     };
     let plan = planner::plan(&project.root, &loaded, &found, &filters)?;
-    if args.plan {
-        let text = match args.output {
-            OutputArg::Json => {
-                serde_json::to_string_pretty(&plan).expect("a plan is plain data") + "\n"
-            }
-            OutputArg::Table | OutputArg::Markdown => plan.describe(&project.name),
-        };
-        context.printer.result(&text).map_err(Failure::output)?;
-        return Ok(ExitStatus::Success);
-    }
+    Ok(Planned {
+        project,
+        loaded,
+        plan,
+    })
+}
+
+/// Plans and runs everything.
+async fn carry_out(
+    args: &CiArgs,
+    context: &Context,
+    begun: Begun,
+    publisher: Option<Rc<ArtifactStore>>,
+) -> Result<Finished, Failure> {
+    let Planned {
+        project,
+        loaded,
+        plan,
+    } = plan(args, context)?;
     let artifacts = match &args.artifacts_dir {
         Some(dir) => context.dir.join(dir),
         None => project.root.join(&loaded.settings.ci.artifacts_dir),
@@ -156,6 +256,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
     for note in &project.notes {
         emit(Event::Message(note.clone()));
     }
+    let started_at = begun.time().to_owned();
     let setting = Setting {
         context,
         project: &project,
@@ -171,51 +272,106 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
     {
         Ok(job) => Job {
             keep_pictures: true,
+            publisher,
             ..job
         },
-        Err(reason) => return Ok(reason.exit_status()),
+        Err(reason) => {
+            return Ok(Finished {
+                report: outcome::not_begun(project.name, started_at, None),
+                artifacts: None,
+                failure: None,
+                status: reason.exit_status(),
+                kept: None,
+            });
+        }
     };
     let package = job.interpreter.package.clone();
     let Outcome { report, failure } = pipeline::run(job, store).await;
     drop(emit);
     drop(progress);
-    write_files(
-        &artifacts,
-        args.junit.as_deref().map(|file| context.dir.join(file)),
-        &report,
-    )?;
-    let text = match args.output {
-        OutputArg::Json => report.to_json() + "\n",
-        OutputArg::Markdown => markdown::render(&report, markdown::DEFAULT_BUDGET),
-        OutputArg::Table => terminal::render(
-            &report,
-            &RenderOptions {
-                width: context.printer.stdout_width(),
-                color: context.printer.stdout_color(),
-                index: Some(&artifacts.join("index.html")),
-            },
-        ),
-    };
-    match args.output {
-        OutputArg::Table => context.printer.page(&text),
-        OutputArg::Json | OutputArg::Markdown => context.printer.result(&text),
-    }
-    .map_err(Failure::output)?;
-    if let Some(failure) = failure {
-        return Err(failure.into());
-    }
-    if let Some(dir) = &args.keep_instance {
-        context
-            .printer
-            .message(&kept(&context.dir.join(dir), &project, &package));
-    }
-    Ok(match report.result {
+    let status = match report.result {
         RunResult::Passed => ExitStatus::Success,
         RunResult::Failed | RunResult::Error => ExitStatus::RunFailed,
         RunResult::Cancelled => cancel
             .reason()
             .map_or(ExitStatus::RunFailed, Reason::exit_status),
+    };
+    let kept = args
+        .keep_instance
+        .as_ref()
+        .map(|dir| kept(&context.dir.join(dir), &project, &package));
+    Ok(Finished {
+        report,
+        artifacts: Some(artifacts),
+        failure: failure.map(Failure::from),
+        status,
+        kept,
     })
+}
+
+/// Writes the report to wherever it is wanted.
+async fn conclude(
+    args: &CiArgs,
+    context: &Context,
+    mut delivery: Option<&mut Delivery>,
+    finished: Finished,
+) -> Result<ExitStatus, Failure> {
+    let Finished {
+        mut report,
+        artifacts,
+        failure,
+        status,
+        kept,
+    } = finished;
+    if let Some(delivery) = &mut delivery {
+        // What was run is over, and must not disturb what is said of it.
+        descendants::end_all();
+        delivery.settle(&mut report).await;
+    }
+    if let Some(artifacts) = &artifacts {
+        let junit = args.junit.as_deref().map(|file| context.dir.join(file));
+        write_files(artifacts, junit, &report)?;
+        if let Some(delivery) = &delivery {
+            delivery.store_all(&mut report, artifacts).await;
+            local::write_whole(&artifacts.join(REPORT), report.to_json().as_bytes())?;
+        }
+        print(args, context, &report, artifacts)?;
+    }
+    if let Some(delivery) = &delivery {
+        let file = artifacts.map(|artifacts| artifacts.join(REPORT));
+        for note in delivery.deliver(&report, file.as_deref()).await {
+            context.printer.message(&note);
+        }
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    if let Some(kept) = kept {
+        context.printer.message(&kept);
+    }
+    Ok(status)
+}
+
+fn print(
+    args: &CiArgs,
+    context: &Context,
+    report: &CiReport,
+    artifacts: &Path,
+) -> Result<(), Failure> {
+    let printer = context.printer;
+    match args.output {
+        OutputArg::Json => printer.result(&(report.to_json() + "\n")),
+        OutputArg::Markdown => printer.result(&markdown::render(report, markdown::DEFAULT_BUDGET)),
+        OutputArg::Table => printer.page(&terminal::render(
+            report,
+            &RenderOptions {
+                width: printer.stdout_width(),
+                color: printer.stdout_color(),
+                index: Some(&artifacts.join(INDEX)),
+            },
+        )),
+    }
+    .map_err(Failure::output)
 }
 
 impl CiArgs {
@@ -229,6 +385,11 @@ impl CiArgs {
             FlagValue::given("ci.concurrency", self.concurrency, "--concurrency"),
             FlagValue::given("ci.executor", executor, "--executor"),
             FlagValue::given("ci.timeout", self.timeout, "--timeout"),
+            FlagValue::given(
+                "export.retention_days",
+                self.retention_days,
+                "--retention-days",
+            ),
         ];
         own.into_iter()
             .flatten()
@@ -248,17 +409,18 @@ impl CiArgs {
     }
 }
 
+/// The report's file, and the page that shows it all.
+const REPORT: &str = "report.json";
+const INDEX: &str = "index.html";
+
 /// Writes the report beside the pages, and the index that shows it all.
 fn write_files(
     artifacts: &Path,
     junit_file: Option<PathBuf>,
     report: &CiReport,
 ) -> Result<(), Failure> {
-    local::write_whole(&artifacts.join("report.json"), report.to_json().as_bytes())?;
-    local::write_whole(
-        &artifacts.join("index.html"),
-        html::render(report).as_bytes(),
-    )?;
+    local::write_whole(&artifacts.join(REPORT), report.to_json().as_bytes())?;
+    local::write_whole(&artifacts.join(INDEX), html::render(report).as_bytes())?;
     if let Some(file) = junit_file {
         local::write_whole(&file, junit::render(report).as_bytes())?;
     }

@@ -1,5 +1,6 @@
 //! One file a subcommand: its flags, and what it calls. No business here.
 
+pub mod action;
 pub mod children;
 pub mod ci;
 pub mod completions;

@@ -45,6 +45,10 @@ impl Begun {
             time: jiff::Timestamp::now().to_string(),
         }
     }
+
+    pub(super) fn time(&self) -> &str {
+        &self.time
+    }
 }
 
 impl<'a> Setting<'a> {
@@ -88,6 +92,7 @@ impl<'a> Setting<'a> {
             keep_pictures: false,
             tag_latest_run: false,
             retention_days: Some(settings.export.retention_days),
+            publisher: None,
             metadata_key: settings.defaults.attach_metadata_key.clone(),
             user_env: context.env.iter().cloned().collect(),
             polling: settings.performance.polling_interval.duration(),

@@ -8,4 +8,6 @@ pub mod artifact;
 pub mod check;
 pub mod comment;
 pub mod context;
+pub mod delivery;
+pub mod foreign;
 pub mod runner;

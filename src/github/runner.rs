@@ -51,7 +51,7 @@ struct RunnerFile {
 
 impl Files {
     /// Reads them. A file that can't be read is left alone.
-    pub fn take<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {
+    pub fn take(variable: impl Fn(&str) -> Option<String>) -> Self {
         let files = FILES.into_iter().filter_map(|name| {
             let path = PathBuf::from(variable(name)?);
             let before = left::read(&path, LARGEST_FILE).ok()?;
@@ -295,7 +295,7 @@ mod tests {
         }
         Files::take(|name| {
             let path = paths.iter().find(|(other, _)| *other == name);
-            path.map(|(_, path)| path.to_str().unwrap())
+            path.map(|(_, path)| path.to_str().unwrap().to_owned())
         })
     }
 

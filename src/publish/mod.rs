@@ -3,6 +3,7 @@
 //! A file is stored once, by one store; attachments and every page link to what the store says.
 //! A store takes [`Source`]s and gives [`Published`]s.
 
+pub mod artifacts;
 pub mod local;
 pub mod retention;
 

@@ -45,6 +45,14 @@ pub fn render(report: &CiReport, budget: usize) -> String {
     .render(budget)
 }
 
+/// Sentences of ours about what could not be told, as a block to stand below the report.
+pub fn notes(notes: &[String]) -> String {
+    let lines = notes
+        .iter()
+        .map(|note| format!("\n> {}\n", escape::prose(note)));
+    lines.collect()
+}
+
 /// The verdict, and which project it is about where the repository has several.
 fn headline(report: &CiReport) -> String {
     let mark = emoji(summary::result_tone(report.result));

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::workdir::{Workdir, remove_tree};
 use super::{Error, descendants};
 use crate::error::ExitStatus;
+use crate::ui::runner;
 
 /// Holds the worker's private directory; its presence tells a worker from a guard.
 const VARIABLE: &str = "DAGLAB_GUARDED";
@@ -29,6 +30,10 @@ pub enum Role {
 
 /// How long the worker may take to end once it was asked to. What is left after that is killed.
 const PATIENCE: Duration = Duration::from_millis(3500);
+
+/// The same under GitHub's runner, where the worker has to say what happened: the runner itself
+/// kills what has not ended after ten seconds.
+const PATIENCE_OF_A_RUNNER: Duration = Duration::from_millis(6500);
 
 /// How often the worker looks whether its guard is still there.
 const LOOK: Duration = Duration::from_millis(200);
@@ -71,7 +76,7 @@ fn outlive(guard: Option<i32>, workdir: &Path) {
         std::thread::sleep(LOOK);
     }
     GUARD_IS_GONE.send_replace(true);
-    std::thread::sleep(PATIENCE);
+    std::thread::sleep(patience());
     // Something holds the work up; what it has started must not outlive it.
     descendants::end_all();
     remove_tree(workdir);
@@ -80,6 +85,14 @@ fn outlive(guard: Option<i32>, workdir: &Path) {
         reason = "the main thread is stuck and can't be asked to return"
     )]
     std::process::exit(ExitStatus::Terminated as i32);
+}
+
+fn patience() -> Duration {
+    if runner::reads() {
+        PATIENCE_OF_A_RUNNER
+    } else {
+        PATIENCE
+    }
 }
 
 fn parent() -> Option<i32> {
@@ -142,9 +155,9 @@ fn supervise(workdir: &Path) -> Result<ExitCode, Error> {
 
         let mut asked: Option<Instant> = None;
         let status = loop {
-            let patience = async {
+            let patience_ends = async {
                 match asked {
-                    Some(asked) => tokio::time::sleep_until(asked + PATIENCE).await,
+                    Some(asked) => tokio::time::sleep_until(asked + patience()).await,
                     None => std::future::pending().await,
                 }
             };
@@ -153,7 +166,7 @@ fn supervise(workdir: &Path) -> Result<ExitCode, Error> {
                 _ = interrupt.recv() => Signal::INT,
                 _ = terminate.recv() => Signal::TERM,
                 _ = hangup.recv() => Signal::HUP,
-                () = patience => Signal::KILL,
+                () = patience_ends => Signal::KILL,
             };
             // Whoever asks twice does not want to wait.
             let signal = if asked.is_some() {

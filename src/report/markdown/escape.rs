@@ -38,6 +38,23 @@ pub(super) fn link(text: &str, url: Option<&str>) -> String {
     }
 }
 
+/// A sentence of ours that holds foreign words, with what stands between ticks as code. GitHub
+/// looks for mentions in what was rendered, so a sign is not enough to escape them.
+pub(super) fn prose(text: &str) -> String {
+    let line = one_line(text);
+    let parts: Vec<&str> = line.split('`').collect();
+    let even = parts.len() % 2 == 1;
+    let mut out = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        if index % 2 == 1 && even {
+            out.push_str(&code(part));
+        } else {
+            out.push_str(&references(part).replace("&#64;", "&#64;\u{200b}"));
+        }
+    }
+    out
+}
+
 /// Plain words of ours, linked to `url` if that is an address a browser may follow.
 pub(super) fn link_words(words: &str, url: Option<&str>) -> String {
     match url.and_then(web_address) {
@@ -103,6 +120,15 @@ mod tests {
         assert_eq!(code("a\n\nb"), "`a b`");
         assert_eq!(code("a|b`"), "<code>a&#124;b&#96;</code>");
         assert_eq!(code(" "), "");
+    }
+
+    #[test]
+    fn prose_is_text_and_code() {
+        assert_eq!(
+            prose("No: <b>@team</b>\n# z `A_B`."),
+            "No&#58; &#60;b&#62;&#64;\u{200b}team&#60;/b&#62; &#35; z `A_B`."
+        );
+        assert_eq!(prose("`@x"), "&#64;\u{200b}x");
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! Publishing pages where others can open them.
+
+use std::path::Path;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use super::job::Job;
+use super::session::{Session, finding};
+use crate::error::Diagnose;
+use crate::publish::artifacts::ArtifactStore;
+use crate::report::model::{NotebookReport, Severity};
+use crate::ui::progress::Event;
+
+/// How many pages are sent at once.
+const AT_ONCE: usize = 4;
+
+/// Publishes the notebooks' pages; their links lead there from then on. A page that can't be
+/// published fails nothing: it is in the store.
+pub(super) async fn pages(session: &Session, job: &Job<'_>, notebooks: &mut [NotebookReport]) {
+    let Some(publisher) = &job.publisher else {
+        return;
+    };
+    (job.emit)(Event::Phase("publishing pages".to_owned()));
+    let root = session.store.borrow().root().to_owned();
+    let all = stream::iter(notebooks).map(|notebook| page(session, publisher, &root, notebook));
+    all.buffer_unordered(AT_ONCE).collect::<()>().await;
+}
+
+async fn page(
+    session: &Session,
+    publisher: &ArtifactStore,
+    root: &Path,
+    notebook: &mut NotebookReport,
+) {
+    let Some(html) = notebook.html.as_deref().filter(|_| !publisher.is_closed()) else {
+        return;
+    };
+    match publisher.put_page(&notebook.path, &root.join(html)).await {
+        Ok(published) => notebook.url = Some(published.url),
+        Err(error) => {
+            let message = format!("the page was not published: {error}");
+            let mut found = finding("daglab", "not-published", Severity::Warning, message);
+            found.path = Some(notebook.path.clone());
+            found.hint = error.hint();
+            session.find(found);
+        }
+    }
+}
