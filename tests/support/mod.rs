@@ -6,6 +6,7 @@
     reason = "a test that can't be set up has failed"
 )]
 
+pub mod artifact_server;
 pub mod dagster;
 pub mod listener;
 pub mod nginx;
