@@ -7,6 +7,7 @@
 )]
 
 pub mod dagster;
+pub mod github_server;
 pub mod listener;
 pub mod nginx;
 pub mod versions;
