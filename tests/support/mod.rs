@@ -8,6 +8,7 @@
 
 pub mod artifact_server;
 pub mod dagster;
+pub mod github_server;
 pub mod listener;
 pub mod nginx;
 pub mod versions;

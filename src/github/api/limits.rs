@@ -131,16 +131,33 @@ mod tests {
         let used_up = ("x-ratelimit-remaining", "0");
         // 12:00:40 on that day.
         let reset = ("x-ratelimit-reset", "1795262440");
-        assert_eq!(pause(429, &[("retry-after", "7"), used_up, reset, date], ""), Some(7));
+        assert_eq!(
+            pause(429, &[("retry-after", "7"), used_up, reset, date], ""),
+            Some(7)
+        );
         assert_eq!(pause(403, &[used_up, reset, date], ""), Some(41));
         assert_eq!(
-            pause(403, &[("x-ratelimit-remaining", "9"), reset, date], "You have exceeded a secondary rate limit"),
+            pause(
+                403,
+                &[("x-ratelimit-remaining", "9"), reset, date],
+                "You have exceeded a secondary rate limit"
+            ),
             Some(120)
         );
         assert_eq!(pause(429, &[], ""), Some(120));
         assert_eq!(pause(403, &[("retry-after", "soon")], "Forbidden"), None);
-        assert_eq!(pause(403, &[reset, date], "Resource not accessible by integration"), None);
+        assert_eq!(
+            pause(
+                403,
+                &[reset, date],
+                "Resource not accessible by integration"
+            ),
+            None
+        );
         assert_eq!(pause(500, &[("retry-after", "7")], ""), None);
-        assert_eq!(pause(403, &[used_up, ("x-ratelimit-reset", "1"), date], ""), Some(0));
+        assert_eq!(
+            pause(403, &[used_up, ("x-ratelimit-reset", "1"), date], ""),
+            Some(0)
+        );
     }
 }

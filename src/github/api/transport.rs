@@ -157,13 +157,8 @@ impl Transport {
         attempt: u32,
     ) -> Result<Duration, Error> {
         let said = self.complaint(answer);
-        if let Some(refusal) = refusal(
-            &self.limits,
-            answer.status,
-            &answer.headers,
-            &said,
-            attempt,
-        ) {
+        if let Some(refusal) = refusal(&self.limits, answer.status, &answer.headers, &said, attempt)
+        {
             return self.after_refusal(request, &refusal, attempt);
         }
         let again = request.asks && answer.status.is_server_error();
@@ -295,9 +290,8 @@ impl Transport {
         builder: reqwest::RequestBuilder,
         request: &Prepared,
     ) -> Result<Answer, Error> {
-        let failed = |error: &reqwest::Error| {
-            self.network(request, innermost(error), !error.is_connect())
-        };
+        let failed =
+            |error: &reqwest::Error| self.network(request, innermost(error), !error.is_connect());
         let mut answer = builder.send().await.map_err(|error| failed(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut body = Vec::new();
@@ -344,7 +338,11 @@ impl Transport {
             Err(_) => String::from_utf8_lossy(body).into_owned(),
         };
         if text.trim().is_empty() {
-            text = answer.status.canonical_reason().unwrap_or("no reason").to_owned();
+            text = answer
+                .status
+                .canonical_reason()
+                .unwrap_or("no reason")
+                .to_owned();
         }
         excerpt(&text, self.token.text())
     }

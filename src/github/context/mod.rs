@@ -243,7 +243,11 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Context, 
         .map_err(|_| invalid("GITHUB_REPOSITORY", &text, "it must be `owner/name`"))?;
     let sha = wanted("GITHUB_SHA")?;
     if !is_commit(&sha) {
-        return Err(invalid("GITHUB_SHA", &sha, "it must be a commit's full name"));
+        return Err(invalid(
+            "GITHUB_SHA",
+            &sha,
+            "it must be a commit's full name",
+        ));
     }
     let text = wanted("GITHUB_RUN_ID")?;
     let id = text

@@ -88,11 +88,7 @@ pub(super) fn head_repository(context: &mut Context, full_name: Option<&Value>) 
         .map(|repository| repository.owner().to_owned());
 }
 
-fn push(
-    context: &mut Context,
-    event: &Value,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> bool {
+fn push(context: &mut Context, event: &Value, variable: &dyn Fn(&str) -> Option<String>) -> bool {
     let Some(name) = text(event, "/ref") else {
         return false;
     };
@@ -206,7 +202,10 @@ fn issue_comment(context: &mut Context, event: &Value) -> bool {
     let Some(number) = number(event, "/issue/number") else {
         return false;
     };
-    if event.pointer("/issue/pull_request").is_some_and(Value::is_object) {
+    if event
+        .pointer("/issue/pull_request")
+        .is_some_and(Value::is_object)
+    {
         context.pull_request = Some(number);
         context.question = Some(Question::Pull(number));
         // Until it is known.
@@ -226,7 +225,10 @@ pub(super) fn text(value: &Value, pointer: &str) -> Option<String> {
 }
 
 pub(super) fn number(value: &Value, pointer: &str) -> Option<u64> {
-    value.pointer(pointer)?.as_u64().filter(|number| *number > 0)
+    value
+        .pointer(pointer)?
+        .as_u64()
+        .filter(|number| *number > 0)
 }
 
 pub(super) fn commit(value: &Value, pointer: &str) -> Option<String> {

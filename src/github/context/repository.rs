@@ -88,7 +88,9 @@ mod tests {
 
     #[test]
     fn names_can_not_change_a_path() {
-        for wrong in ["", "a", "a/", "/b", "a/b/c", "../b", "a/..", "a/b?c", "a/b#c", "a/%2e", "ä/b"] {
+        for wrong in [
+            "", "a", "a/", "/b", "a/b/c", "../b", "a/..", "a/b?c", "a/b#c", "a/%2e", "ä/b",
+        ] {
             assert!(wrong.parse::<Repository>().is_err(), "{wrong:?}");
         }
         let repository: Repository = "octo-org/Hello.World_1".parse().expect("a name");

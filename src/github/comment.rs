@@ -1,1 +1,0 @@
-//! The one comment on a pull request.
