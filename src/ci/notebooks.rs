@@ -5,10 +5,11 @@ use super::plan::PlannedNotebook;
 use super::session::Session;
 use crate::host::tail;
 use crate::marimo::events::Events;
-use crate::marimo::page::{self, Unreadable};
+use crate::marimo::page::{self, Page, Unreadable};
 use crate::marimo::results::{self, Results};
 use crate::marimo::source::{self, Source};
-use crate::publish::Source as File;
+use crate::publish::{self, Published, Source as File};
+use crate::page::{self as static_page, PageInput};
 use crate::redact;
 use crate::report::model::{CellError, NotebookReport, NotebookStatus};
 use crate::run::schedule::Done;
@@ -147,36 +148,38 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
     // Pages may be large; reading one must not hold up the others.
     let read = tokio::task::spawn_blocking(move || {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
-        read_results(
-            &attempt,
-            &source::parse(&text),
-            &path,
-            status,
-            reason.as_deref(),
-        )
+        let source = source::parse(&text);
+        let read = read_results(&attempt, &source, &path, status, reason.as_deref());
+        Read {
+            source: source.ok(),
+            text,
+            ..read
+        }
     });
-    let read = read.await.unwrap_or_else(|error| Read {
-        results: Results::default(),
+    let mut read = read.await.unwrap_or_else(|error| Read {
         reason: Some(format!("its page could not be read: {error}")),
-        page: None,
+        ..Read::default()
     });
-    report.cells = read.results.cells;
+    report.cells = std::mem::take(&mut read.results.cells);
     if report.reason.is_none() {
-        report.reason = read.reason;
+        report.reason = read.reason.take();
     }
-    store(
-        session,
-        planned,
-        report,
-        read.page.as_deref(),
-        &read.results.pictures,
-    );
+    store_pages(session, planned, report, &mut read).await;
+    store_pictures(session, planned, report, &read.results.pictures);
 }
 
+/// What is known of an attempt.
+#[derive(Default)]
 struct Read {
     results: Results,
     reason: Option<String>,
-    page: Option<std::path::PathBuf>,
+    /// The exported file, if it is whole.
+    exported: Option<std::path::PathBuf>,
+    /// What it says.
+    page: Option<Page>,
+    /// The notebook's text, and what it says.
+    text: String,
+    source: Option<Source>,
 }
 
 fn read_results(
@@ -196,9 +199,8 @@ fn read_results(
         }) => {
             let reason = format!("it is not valid Python: line {line}, column {column}: {message}");
             return Read {
-                results: Results::default(),
                 reason: Some(reason),
-                page: None,
+                ..Read::default()
             };
         }
         Err(source::Unreadable::NotANotebook) => &Source::default(),
@@ -207,13 +209,14 @@ fn read_results(
     let html = left::read(&attempt.page, LARGEST_PAGE)
         .ok()
         .filter(|html| html.trim_ascii_end().ends_with(b"</html>"));
-    let html = html.as_deref().map(String::from_utf8_lossy);
-    let page = html.as_deref().map(page::parse);
+    // The file's text goes before what it says is worked on: there is no need to hold both.
+    let page = html.map(|html| page::parse(&String::from_utf8_lossy(&html)));
     match page {
         Some(Ok(page)) => Read {
             results: results::of_page(&page, source, &events, path),
-            reason: None,
-            page: Some(attempt.page.clone()),
+            exported: Some(attempt.page.clone()),
+            page: Some(page),
+            ..Read::default()
         },
         other => {
             let (kind, message) = match status {
@@ -248,7 +251,8 @@ fn read_results(
                     pictures: Vec::new(),
                 },
                 reason: reason.filter(|_| status != NotebookStatus::Passed || exported),
-                page: exported.then(|| attempt.page.clone()),
+                exported: exported.then(|| attempt.page.clone()),
+                ..Read::default()
             }
         }
     }
@@ -278,32 +282,103 @@ fn last_words(log: &std::path::Path) -> String {
     )
 }
 
-fn store(
+/// Stores the page that needs no network, and marimo's own beside it. Where nothing can be read of
+/// marimo's, because its version writes no results, it is the only one.
+async fn store_pages(
     session: &Session,
     planned: &PlannedNotebook,
     report: &mut NotebookReport,
-    page: Option<&std::path::Path>,
-    pictures: &[results::Picture],
+    read: &mut Read,
 ) {
-    let mut store = session.store.borrow_mut();
-    if let Some(page) = page {
-        match store.put(&planned.page_key, &File::File(page)) {
-            Ok(published) => {
-                report.html = Some(published.key);
-                report.url = Some(published.url);
-            }
+    if let (Some(exported), None) = (&read.exported, &read.page) {
+        let stored = session.store.borrow_mut().put(&planned.page_key, &File::File(exported));
+        note_stored(stored, report);
+        return;
+    }
+    if read.page.is_none() && report.cells.is_empty() {
+        return;
+    }
+    if let Some(exported) = &read.exported {
+        let key = planned.interactive_key();
+        match session.store.borrow_mut().put(&key, &File::File(exported)) {
+            Ok(published) => report.interactive = Some(published.key),
             Err(error) => {
-                // Green promises a page that opens.
-                if report.status == NotebookStatus::Passed {
-                    report.status = NotebookStatus::Failed;
-                }
-                report.reason = Some(format!("its page could not be stored: {error}"));
+                tracing::warn!("the interactive page of `{}` is not stored: {error}", planned.path);
             }
         }
     }
+    let (page, source, text) = (
+        read.page.take(),
+        read.source.take(),
+        std::mem::take(&mut read.text),
+    );
+    let shown = report.clone();
+    let project = session.project.clone();
+    let started_at = session.started_at.clone();
+    // It may be large, too.
+    let rendered = tokio::task::spawn_blocking(move || {
+        let interactive = shown.interactive.as_deref().and_then(beside);
+        static_page::render(&PageInput {
+            notebook: &shown,
+            page: page.as_ref(),
+            text: &text,
+            source: source.as_ref(),
+            project: &project,
+            started_at: &started_at,
+            interactive: interactive.as_deref(),
+        })
+    });
+    match rendered.await {
+        Ok(html) => {
+            let stored = session
+                .store
+                .borrow_mut()
+                .put(&planned.page_key, &File::Bytes(html.as_bytes()));
+            note_stored(stored, report);
+        }
+        Err(error) => not_stored(&error, report),
+    }
+}
+
+/// The relative address of a file from another in its folder.
+fn beside(key: &str) -> Option<String> {
+    /// What stands for itself in an address.
+    const PLAIN: percent_encoding::AsciiSet = percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.');
+    let name = key.rsplit('/').next()?;
+    Some(percent_encoding::utf8_percent_encode(name, &PLAIN).to_string())
+}
+
+fn note_stored(stored: Result<Published, publish::Error>, report: &mut NotebookReport) {
+    match stored {
+        Ok(published) => {
+            report.html = Some(published.key);
+            report.url = Some(published.url);
+        }
+        Err(error) => not_stored(&error, report),
+    }
+}
+
+fn not_stored(error: &dyn std::error::Error, report: &mut NotebookReport) {
+    // Green promises a page that opens.
+    if report.status == NotebookStatus::Passed {
+        report.status = NotebookStatus::Failed;
+    }
+    report.reason = Some(format!("its page could not be stored: {error}"));
+}
+
+fn store_pictures(
+    session: &Session,
+    planned: &PlannedNotebook,
+    report: &mut NotebookReport,
+    pictures: &[results::Picture],
+) {
     if !session.keep_pictures {
         return;
     }
+    let mut store = session.store.borrow_mut();
     for (index, picture) in pictures.iter().enumerate() {
         let key = format!("notebooks/{}/{index}.{}", planned.slug, picture.extension);
         match store.put(&key, &File::Bytes(&picture.bytes)) {

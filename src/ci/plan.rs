@@ -67,6 +67,15 @@ pub struct PlannedNotebook {
     pub why: String,
 }
 
+impl PlannedNotebook {
+    /// Where marimo's own page goes: beside the other. Slugs have no dots, so no notebook's page is
+    /// called so.
+    pub fn interactive_key(&self) -> String {
+        let name = self.page_key.strip_suffix(".html");
+        format!("{}.interactive.html", name.unwrap_or(&self.page_key))
+    }
+}
+
 impl Plan {
     /// The plan for a person: what runs, in which order, and why.
     pub fn describe(&self, project: &str) -> String {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::host::Host;
 use crate::publish::local::LocalStore;
-use crate::report::model::{Finding, Severity};
+use crate::report::model::{Finding, ProjectInfo, Severity};
 use crate::run::Runner;
 use crate::run::latch::Latch;
 use crate::ui::progress::Event;
@@ -22,6 +22,10 @@ pub struct Session {
     pub scratch: PathBuf,
     /// Where finished files go.
     pub store: Rc<RefCell<LocalStore>>,
+    /// What pages say of the project.
+    pub project: ProjectInfo,
+    /// When the command began, RFC 3339.
+    pub started_at: String,
     /// Variables for notebooks on top of the host's.
     pub notebook_env: BTreeMap<String, Option<String>>,
     /// daglab's own variables, for what single notebooks name.

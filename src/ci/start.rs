@@ -137,6 +137,8 @@ pub(super) fn session(
         host: host.clone(),
         scratch: job.workdir.subdir("n")?,
         store,
+        project: job.info.clone(),
+        started_at: job.started_at.clone(),
         notebook_env: BTreeMap::from([
             ("DAGLAB_DAGSTER_URL".to_owned(), url),
             // The instance the runs are in. Set in any case: marimo reads the project's `.env`,

@@ -7,4 +7,4 @@ pub mod events;
 pub mod page;
 pub mod results;
 pub mod source;
-mod text;
+pub(crate) mod text;

@@ -68,6 +68,8 @@ pub struct Console {
     pub mimetype: String,
     /// Its text.
     pub text: String,
+    /// What it shows, where that is no text: a picture, or a chart.
+    pub data: Value,
 }
 
 /// Why a page could not be read.
@@ -185,7 +187,7 @@ fn join(notebook: Notebook, session: Session) -> Page {
             console: ran
                 .console
                 .into_iter()
-                // Pictures on the console and the like have no text.
+                // A kind that is not known is not worth the rest.
                 .filter_map(|entry| serde_json::from_value(entry).ok())
                 .collect(),
             ran: known,

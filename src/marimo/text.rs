@@ -1,7 +1,7 @@
 //! Highlighted text made plain again.
 
 /// Removes tags and resolves the entities that an HTML highlighter writes.
-pub(super) fn strip_html(html: &str) -> String {
+pub(crate) fn strip_html(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
     let mut rest = html;
     while let Some(start) = rest.find(['<', '&']) {

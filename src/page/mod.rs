@@ -1,1 +1,112 @@
 //! A notebook's results as one page that opens anywhere: no script, nothing loaded.
+//!
+//! marimo's own page draws everything with a front end that it loads from the network; without one,
+//! or opened out of an archive by a cautious viewer, it is blank. This page is made from the same
+//! results, read by [`crate::marimo::page`], joined with what the report knows of each cell. What
+//! needs a script is shown as what it holds, and said to be more on the interactive page.
+//!
+//! Outputs are foreign. Text is escaped; HTML is read, rewritten and cleaned ([`markup`]); the page's
+//! policy forbids scripts, loading, submitting and foreign styles all the same.
+
+mod chart;
+mod code;
+mod console;
+mod element;
+mod frame;
+mod markup;
+mod media;
+mod output;
+mod provenance;
+mod value;
+mod view;
+
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use sha2::{Digest as _, Sha256};
+
+pub use self::provenance::published;
+use crate::marimo::page::Page;
+use crate::marimo::source::Source;
+use crate::report::model::{NotebookReport, ProjectInfo};
+
+const TEMPLATE: &str = include_str!("../../templates/page/page.html");
+const FROM: &str = include_str!("../../templates/page/from.html");
+const STYLE: &str = concat!(
+    include_str!("../../templates/tokens.css"),
+    include_str!("../../templates/page/style.css"),
+);
+
+/// The most that outputs, consoles and code may take up in a page, in bytes. A browser opens more,
+/// but slowly, and whoever looks for a failed cell waits.
+pub const LARGEST: usize = 30 * 1024 * 1024;
+
+/// What a page is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct PageInput<'a> {
+    /// What became of the notebook.
+    pub notebook: &'a NotebookReport,
+    /// What marimo exported; none where the notebook did not get that far.
+    pub page: Option<&'a Page>,
+    /// The text of the notebook's file.
+    pub text: &'a str,
+    /// The same, parsed, if it is a notebook.
+    pub source: Option<&'a Source>,
+    /// The project and its commit.
+    pub project: &'a ProjectInfo,
+    /// When the run began, RFC 3339.
+    pub started_at: &'a str,
+    /// A relative link to marimo's own page, if that is stored.
+    pub interactive: Option<&'a str>,
+}
+
+/// The page. It is complete in itself; only the link to the interactive page depends on its place.
+pub fn render(input: &PageInput<'_>) -> String {
+    let page = view::PageView::of(input);
+    let context = context! {
+        page => Serde(&page),
+        cells => page.cells(),
+        from => Value::from_safe_string(provenance::local(input)),
+        style => Value::from_safe_string(STYLE.to_owned()),
+        policy => policy(),
+    };
+    fill("page.html", context)
+}
+
+fn fill(template: &str, context: Value) -> String {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    ENVIRONMENT
+        .get_or_init(environment)
+        .get_template(template)
+        .and_then(|template| template.render(context))
+        .expect("the template is part of the program and asks only for what the page has")
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    environment.set_syntax(syntax.expect("the usual delimiters are valid"));
+    for (name, template) in [("page.html", TEMPLATE), ("from.html", FROM)] {
+        environment
+            .add_template(name, template)
+            .expect("the template is part of the program and parses");
+    }
+    environment
+}
+
+/// What the page may do: use its own style sheet, known by its hash, and show what is within it.
+fn policy() -> String {
+    let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; media-src data:; \
+         base-uri 'none'; form-action 'none'"
+    )
+}

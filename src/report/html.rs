@@ -19,7 +19,10 @@ use sha2::{Digest as _, Sha256};
 use super::model::CiReport;
 
 const TEMPLATE: &str = include_str!("../../templates/report/index.html");
-const STYLE: &str = include_str!("../../templates/report/style.css");
+const STYLE: &str = concat!(
+    include_str!("../../templates/tokens.css"),
+    include_str!("../../templates/report/style.css"),
+);
 
 /// The page. Links and pictures are relative to the artifacts directory, where it belongs.
 pub fn render(report: &CiReport) -> String {

@@ -1,0 +1,144 @@
+// Opens pages in a real browser and says what became of them.
+//
+// Reads a JSON object on stdin: `browser`, the program; `dir`, the folder that is served and opened;
+// `pages`, files in it; `screenshots`, a folder for pictures. Writes a JSON object on stdout: for
+// each page and each way of opening it, what was requested, logged and refused, and what can be seen.
+//
+// Every way but `http` has no network at all: requests are refused and the browser is offline.
+
+import { createServer } from "node:http";
+import { readFile, mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join, basename } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const require = createRequire(join(process.env.DAGLAB_TEST_NODE, "package.json"));
+const { chromium } = require("playwright-core");
+
+const chunks = [];
+for await (const chunk of process.stdin) chunks.push(chunk);
+const { browser: program, dir, pages, screenshots } = JSON.parse(Buffer.concat(chunks));
+await mkdir(screenshots, { recursive: true });
+
+// A host that knows the pages, and remembers whatever else it is asked for.
+const asked = [];
+const server = createServer(async (request, response) => {
+  const name = decodeURIComponent(new URL(request.url, "http://x").pathname.slice(1));
+  asked.push(name);
+  try {
+    const body = await readFile(join(dir, basename(name)));
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(body);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const origin = `http://127.0.0.1:${server.address().port}`;
+
+const ways = {
+  file: { colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  dark: { colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+  mobile: { colorScheme: "light", viewport: { width: 390, height: 844 } },
+  http: { colorScheme: "light", viewport: { width: 1280, height: 900 } },
+};
+
+// Runs in the page.
+function look() {
+  const visible = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 0 && box.height > 0 && getComputedStyle(element).visibility === "visible";
+  };
+  const channel = (value) => {
+    const share = value / 255;
+    return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  };
+  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const numbers = (color) => (color.match(/[\d.]+/g) ?? []).map(Number);
+  const background = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const parts = numbers(getComputedStyle(at).backgroundColor);
+      if (parts.length === 3 || parts[3] > 0.99) return parts;
+    }
+    return [255, 255, 255];
+  };
+  // The lowest contrast of any text, with an example of it.
+  let contrast = { ratio: 21, text: "" };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(), count = 0; node && count < 8000; node = walker.nextNode(), count++) {
+    const element = node.parentElement;
+    const text = node.data.trim();
+    if (!text || !visible(element) || element.closest("[aria-hidden=true], .dim")) continue;
+    const [light, dark] = [luminance(numbers(getComputedStyle(element).color)), luminance(background(element))].sort((a, b) => b - a);
+    const ratio = (light + 0.05) / (dark + 0.05);
+    if (ratio < contrast.ratio) contrast = { ratio, text: text.slice(0, 60) };
+  }
+  const cells = {};
+  for (const cell of document.querySelectorAll("article.cell")) {
+    for (const details of cell.querySelectorAll("details")) details.open = true;
+    cells[cell.id] = cell.innerText;
+  }
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  return {
+    title: document.title,
+    heading: document.querySelector("h1")?.innerText,
+    header: document.querySelector("header")?.innerText,
+    cells,
+    causes: [...document.querySelectorAll(".causes a")].map((a) => [a.getAttribute("href"), a.innerText]),
+    broken: [...document.images].filter((image) => !(image.complete && image.naturalWidth > 0)).map((image) => image.outerHTML.slice(0, 200)),
+    images: document.images.length,
+    unnamed: [...document.images].filter((image) => !image.alt).length,
+    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    dangling: [...document.querySelectorAll('a[href^="#"]')].map((a) => a.getAttribute("href").slice(1)).filter((id) => !ids.includes(id) && !ids.includes(decodeURIComponent(id))),
+    repeated: ids.filter((id, index) => ids.indexOf(id) !== index),
+    links: [...document.querySelectorAll("a[href]:not([href^='#'])")].map((a) => a.getAttribute("href")),
+    active: [...document.querySelectorAll("script, iframe, object, embed, form, link, base, meta[http-equiv=refresh], input, svg, [style]")].map((element) => element.outerHTML.slice(0, 200)),
+    handlers: [...document.querySelectorAll("*")].flatMap((element) => element.getAttributeNames().filter((name) => name.startsWith("on"))),
+    landmarks: ["header", "main", "footer"].every((name) => document.querySelectorAll(`body > ${name}`).length === 1),
+    headings: [...document.querySelectorAll("h1, h2")].map((element) => element.tagName).slice(0, 3),
+    owned: window.owned ?? null,
+    contrast,
+  };
+}
+
+const seen = {};
+const browser = await chromium.launch({
+  executablePath: program,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+try {
+  for (const file of pages) {
+    const name = file.replace(/\.html$/, "");
+    seen[file] = {};
+    for (const [way, options] of Object.entries(ways)) {
+      const context = await browser.newContext({ ...options, offline: way !== "http" });
+      const own = way === "http" ? `${origin}/${encodeURIComponent(file)}` : pathToFileURL(join(dir, file)).href;
+      const requests = [];
+      context.on("request", (request) => {
+        if (request.url() !== own && !request.url().startsWith("data:")) requests.push(request.url());
+      });
+      if (way !== "http") await context.route(/^(?!file:|data:)/, (route) => route.abort());
+      const page = await context.newPage();
+      const messages = [];
+      page.on("console", (message) => messages.push(`${message.type()}: ${message.text()}`));
+      page.on("pageerror", (error) => messages.push(`error: ${error}`));
+      page.on("dialog", (dialog) => { messages.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+      await page.goto(own, { waitUntil: "load" });
+      await page.screenshot({ path: join(screenshots, `${name}-${way}.png`), fullPage: true });
+      seen[file][way] = { ...(await page.evaluate(look)), requests, messages, at: page.url() === own };
+      if (way === "file") {
+        await page.emulateMedia({ media: "print" });
+        await page.pdf({ path: join(screenshots, `${name}.pdf`), format: "A4" });
+        // The first key leads past the header.
+        await page.emulateMedia({ media: "screen" });
+        await page.keyboard.press("Tab");
+        seen[file].first = await page.evaluate(() => document.activeElement?.textContent);
+      }
+      await context.close();
+    }
+  }
+} finally {
+  await browser.close();
+  server.close();
+}
+seen.asked = asked.filter((name) => !pages.includes(name) && name !== "favicon.ico");
+process.stdout.write(JSON.stringify(seen));
