@@ -21,26 +21,6 @@ browser() {
     return 1
 }
 
-# Installs packages, and starts none of the services that they bring.
-install_packages() {
-    local policy=/usr/sbin/policy-rc.d ours=
-    if [[ ! -e $policy ]]; then
-        ours=$policy
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod +x "$policy"
-    fi
-    local status=0
-    {
-        apt-get update -qq &&
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
-    } >&2 || status=$?
-    [[ -z $ours ]] || rm -f "$ours"
-    if [[ $status -eq 0 && " $* " == *" nginx-light "* ]]; then
-        update-rc.d nginx disable >&2 || true
-    fi
-    return "$status"
-}
-
 system_packages() {
     local missing=()
     has git || missing+=(git)
