@@ -10,7 +10,7 @@ use crate::dagster::ClientConfig;
 use crate::host::instance::{self, Location};
 use crate::host::{Interpreter, Isolation};
 use crate::publish::artifacts::ArtifactStore;
-use crate::report::model::ProjectInfo;
+use crate::report::model::{Origin, ProjectInfo};
 use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
 use crate::supervise::workdir::Workdir;
@@ -21,6 +21,8 @@ pub struct Job<'a> {
     pub plan: Plan,
     /// What the report says of the project; versions are filled in here.
     pub info: ProjectInfo,
+    /// What caused the run, where a CI server did.
+    pub origin: Option<Origin>,
     /// The project's root.
     pub root: PathBuf,
     /// The code locations.

@@ -155,7 +155,7 @@ impl Done {
             },
             started_at: job.started_at,
             duration_s: job.begun.elapsed().as_secs_f64(),
-            origin: None,
+            origin: job.origin,
             notebooks: self.notebooks,
             runs: self.runs,
             locations: self.locations,

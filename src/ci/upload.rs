@@ -23,12 +23,14 @@ pub(super) async fn pages(session: &Session, job: &Job<'_>, notebooks: &mut [Not
     };
     (job.emit)(Event::Phase("publishing pages".to_owned()));
     let root = session.store.borrow().root().to_owned();
-    let all = stream::iter(notebooks).map(|notebook| page(session, publisher, &root, notebook));
+    let all =
+        stream::iter(notebooks).map(|notebook| page(session, job, publisher, &root, notebook));
     all.buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
 async fn page(
     session: &Session,
+    job: &Job<'_>,
     publisher: &ArtifactStore,
     root: &Path,
     notebook: &mut NotebookReport,
@@ -36,14 +38,30 @@ async fn page(
     let Some(html) = notebook.html.as_deref().filter(|_| !publisher.is_closed()) else {
         return;
     };
-    match publisher.put_page(&notebook.path, &root.join(html)).await {
+    let alone = match std::fs::read_to_string(root.join(html)) {
+        Ok(page) => crate::page::published(
+            &page,
+            &job.info,
+            job.origin.as_ref(),
+            notebook.interactive.is_some(),
+        ),
+        Err(error) => return not_published(session, notebook, &error, None),
+    };
+    match publisher.put_page(&notebook.path, alone.into_bytes()).await {
         Ok(published) => notebook.url = Some(published.url),
-        Err(error) => {
-            let message = format!("the page was not published: {error}");
-            let mut found = finding("daglab", "not-published", Severity::Warning, message);
-            found.path = Some(notebook.path.clone());
-            found.hint = error.hint();
-            session.find(found);
-        }
+        Err(error) => not_published(session, notebook, &error, error.hint()),
     }
+}
+
+fn not_published(
+    session: &Session,
+    notebook: &NotebookReport,
+    error: &dyn std::error::Error,
+    hint: Option<String>,
+) {
+    let message = format!("the page was not published: {error}");
+    let mut found = finding("daglab", "not-published", Severity::Warning, message);
+    found.path = Some(notebook.path.clone());
+    found.hint = hint;
+    session.find(found);
 }

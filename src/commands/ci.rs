@@ -25,7 +25,6 @@ use crate::github::delivery::Delivery;
 use crate::host;
 use crate::host::instance::Kind;
 use crate::project::{self, DetectRequest, Project, TargetFlags, notebooks};
-use crate::publish::artifacts::ArtifactStore;
 use crate::publish::local::{self, LocalStore};
 use crate::report::model::{CiReport, RunResult};
 use crate::report::terminal::{self, RenderOptions};
@@ -170,10 +169,9 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
         Some(wishes) => Some(Delivery::prepare(wishes, &variable, &project)?),
         None => None,
     };
-    let publisher = delivery.as_ref().and_then(Delivery::store);
     let begun = Begun::now();
     let started_at = begun.time().to_owned();
-    let finished = match carry_out(args, context, begun, publisher).await {
+    let finished = match carry_out(args, context, begun, delivery.as_ref()).await {
         Ok(finished) => finished,
         Err(failure) => {
             let name = args.project.display().to_string();
@@ -235,7 +233,7 @@ async fn carry_out(
     args: &CiArgs,
     context: &Context,
     begun: Begun,
-    publisher: Option<Rc<ArtifactStore>>,
+    delivery: Option<&Delivery>,
 ) -> Result<Finished, Failure> {
     let Planned {
         project,
@@ -272,7 +270,8 @@ async fn carry_out(
     {
         Ok(job) => Job {
             keep_pictures: true,
-            publisher,
+            publisher: delivery.and_then(Delivery::store),
+            origin: delivery.map(Delivery::origin),
             ..job
         },
         Err(reason) => {

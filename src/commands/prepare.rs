@@ -81,6 +81,7 @@ impl<'a> Setting<'a> {
         Ok(Ok(Job {
             plan,
             info: describe(project, &prepared.env.version),
+            origin: None,
             root: root.clone(),
             locations: locations(project),
             interpreter: prepared.interpreter,

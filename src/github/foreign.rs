@@ -110,9 +110,9 @@ pub async fn post(
     let key = report
         .origin
         .as_ref()
-        .map(|origin| origin.comment_key.clone());
-    let posted = delivery::post(&api, &context, number, &key.unwrap_or_default(), &report);
-    posted.await.map_err(Error::Api)
+        .map_or("", |origin| &origin.comment_key);
+    let posted = delivery::post(&api, &context, number, key, &report).await;
+    posted.map_err(Error::Api)
 }
 
 /// The report with an origin that is known to be true, and without links to anywhere else.
@@ -145,7 +145,9 @@ fn read(path: &Path) -> Result<CiReport, Error> {
     }
     if path.extension().is_some_and(|extension| extension == "zip") {
         let dir = tempfile::tempdir().map_err(|error| unreadable(path, error.to_string()))?;
-        artifact::extract(path, dir.path(), &ExtractLimits::default()).map_err(Error::Archive)?;
+        let archive = left::open(path).map_err(|error| unreadable(path, error.to_string()))?;
+        artifact::extract(archive, dir.path(), &ExtractLimits::default())
+            .map_err(Error::Archive)?;
         return read(&dir.path().join(REPORT));
     }
     let bytes = left::read(path, LARGEST).map_err(|error| unreadable(path, error.to_string()))?;

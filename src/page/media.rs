@@ -99,7 +99,10 @@ mod tests {
 
     #[test]
     fn only_pictures_are_pictures() {
-        for good in ["data:image/png;base64,AA==", "data:image/svg+xml,%3Csvg/%3E"] {
+        for good in [
+            "data:image/png;base64,AA==",
+            "data:image/svg+xml,%3Csvg/%3E",
+        ] {
             assert!(picture(good).is_some(), "{good}");
         }
         for bad in [
@@ -112,10 +115,16 @@ mod tests {
         ] {
             assert!(picture(bad).is_none(), "{bad}");
         }
-        assert_eq!(of_output("image/png", "AA\nBB").unwrap(), "data:image/png;base64,AABB");
+        assert_eq!(
+            of_output("image/png", "AA\nBB").unwrap(),
+            "data:image/png;base64,AABB"
+        );
         assert!(of_output("image/png", "\"><script>").is_none());
         assert!(of_output("image/tiff", "AAAA").is_none());
-        assert_eq!((pixels("50.5px"), pixels("100%"), pixels("99999")), (Some(50), None, None));
+        assert_eq!(
+            (pixels("50.5px"), pixels("100%"), pixels("99999")),
+            (Some(50), None, None)
+        );
         assert_eq!(text_of("data:text/csv;base64,YSxi").unwrap(), "a,b");
         assert_eq!(text_of("data:text/csv,a%2Cb").unwrap(), "a,b");
     }

@@ -47,7 +47,9 @@ pub(super) fn render(cleaner: &Cleaner, cell: usize, output: &Output) -> String 
         Output::Data { data } => data,
         // The cell's own box tells of errors.
         Output::Error { .. } => return String::new(),
-        Output::Other => return "<p class=\"note\">an output of a kind that is not known</p>".to_owned(),
+        Output::Other => {
+            return "<p class=\"note\">an output of a kind that is not known</p>".to_owned();
+        }
     };
     let mut shown = String::new();
     for (kind, value) in data {
@@ -89,7 +91,9 @@ pub(super) fn picture(kind: &str, value: &Value) -> Option<String> {
             .filter(|kind| kind.starts_with("image/"))
             .find_map(|kind| fields.get_key_value(*kind))?;
         let address = media::of_output(kind, picture.as_str()?)?;
-        let width = &fields.get("__metadata__").map_or(&Value::Null, |m| &m[kind])["width"];
+        let width = &fields
+            .get("__metadata__")
+            .map_or(&Value::Null, |m| &m[kind])["width"];
         let width = width.as_f64().map(|width| width.round().to_string());
         let width = width.as_deref().and_then(media::pixels);
         return Some(media::img(&address, "", width));
@@ -120,9 +124,13 @@ pub(super) fn data(writer: &mut Writer, kind: &str, value: &Value) {
             value::write(writer, parsed.as_ref().unwrap_or(value));
         }
         ("text/password", _) => writer.within("span", "control", |writer| writer.text("••••")),
-        ("application/vnd.marimo+traceback", Some(html)) => plain(writer, &crate::marimo::text::strip_html(html)),
+        ("application/vnd.marimo+traceback", Some(html)) => {
+            plain(writer, &crate::marimo::text::strip_html(html))
+        }
         ("application/vnd.marimo+error", _) => plain(writer, &value::plain(value)),
-        (kind, _) if kind.starts_with("application/vnd.vega") => chart_of(writer, kind, value, chart::vega),
+        (kind, _) if kind.starts_with("application/vnd.vega") => {
+            chart_of(writer, kind, value, chart::vega)
+        }
         (kind, _) if kind.starts_with("application/vnd.plotly") => {
             chart_of(writer, kind, value, chart::plotly);
         }
@@ -131,7 +139,11 @@ pub(super) fn data(writer: &mut Writer, kind: &str, value: &Value) {
             None => writer.elsewhere("picture", text, kind),
         },
         (kind, Some(text)) if kind.starts_with("video/") || kind.starts_with("audio/") => {
-            let name = if kind.starts_with("audio/") { "audio" } else { "video" };
+            let name = if kind.starts_with("audio/") {
+                "audio"
+            } else {
+                "video"
+            };
             if text.starts_with("data:") || text.starts_with("./") || text.starts_with("http") {
                 writer.player(name, text);
             } else {
@@ -143,7 +155,12 @@ pub(super) fn data(writer: &mut Writer, kind: &str, value: &Value) {
     }
 }
 
-fn chart_of(writer: &mut Writer, kind: &str, value: &Value, write: impl FnOnce(&mut Writer, &Value)) {
+fn chart_of(
+    writer: &mut Writer,
+    kind: &str,
+    value: &Value,
+    write: impl FnOnce(&mut Writer, &Value),
+) {
     match value {
         Value::String(text) => match serde_json::from_str(text) {
             Ok(spec) => write(writer, &spec),
@@ -186,9 +203,15 @@ fn plain(writer: &mut Writer, text: &str) {
 }
 
 fn unknown(writer: &mut Writer, kind: &str, value: &Value) {
-    let summary = format!("An output of the kind {}, as its source", beginning(kind, 120));
+    let summary = format!(
+        "An output of the kind {}, as its source",
+        beginning(kind, 120)
+    );
     match value {
         Value::String(text) => writer.folded(&summary, text),
-        other => writer.folded(&summary, &serde_json::to_string_pretty(other).unwrap_or_default()),
+        other => writer.folded(
+            &summary,
+            &serde_json::to_string_pretty(other).unwrap_or_default(),
+        ),
     }
 }

@@ -115,7 +115,12 @@ impl PageView {
             took: (notebook.attempts > 0).then(|| duration(notebook.duration_s)),
             target: notebook.target.as_ref().map(summary::target_line),
             notes: notes(notebook),
-            failures: notebook.cells.iter().enumerate().filter_map(failed).collect(),
+            failures: notebook
+                .cells
+                .iter()
+                .enumerate()
+                .filter_map(failed)
+                .collect(),
             cells: cells(input),
         }
     }
@@ -183,7 +188,8 @@ fn cells(input: &PageInput<'_>) -> Vec<CellView> {
                 let html = output::render(&cleaner, index + 1, output);
                 if !html.is_empty() {
                     let html = room.take(html, "an output");
-                    view.outputs.push_str(&format!("<div class=\"output\">{html}</div>"));
+                    view.outputs
+                        .push_str(&format!("<div class=\"output\">{html}</div>"));
                 }
             }
             for stretch in console::stretches(&cleaner, index + 1, &cell.console) {
@@ -322,7 +328,11 @@ fn blame(report: &CellReport, all: &[CellReport]) -> Option<Blame> {
 fn name(name: &str, index: usize) -> String {
     match name {
         "" | "_" => format!("cell {}", index + 1),
-        name => format!("cell {}, {}", index + 1, one_line(name.trim_start_matches('*'))),
+        name => format!(
+            "cell {}, {}",
+            index + 1,
+            one_line(name.trim_start_matches('*'))
+        ),
     }
 }
 
@@ -373,7 +383,11 @@ fn notes(notebook: &NotebookReport) -> Vec<String> {
     if !notebook.args.is_empty() {
         notes.push(format!("arguments {}", one_line(&notebook.args.join(" "))));
     }
-    notes.extend(notebook.peak_memory_bytes.map(|peak| format!("up to {}", bytes(peak))));
+    notes.extend(
+        notebook
+            .peak_memory_bytes
+            .map(|peak| format!("up to {}", bytes(peak))),
+    );
     notes
 }
 

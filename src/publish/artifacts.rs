@@ -40,9 +40,9 @@ impl ArtifactStore {
     }
 
     /// Stores the page of the notebook with this path.
-    pub async fn put_page(&self, notebook: &str, page: &Path) -> Result<Published, Error> {
+    pub async fn put_page(&self, notebook: &str, page: Vec<u8>) -> Result<Published, Error> {
         let name = self.names.borrow_mut().page(notebook);
-        let content = Content::File(page.to_owned());
+        let content = Content::Bytes(page);
         let stored = self.service.upload_page(&name, content, self.options).await;
         self.published(stored)
     }

@@ -156,7 +156,8 @@ impl Delivery {
         self.notes.borrow().clone()
     }
 
-    fn origin(&self) -> Origin {
+    /// Where the report comes from, as far as it is known.
+    pub fn origin(&self) -> Origin {
         self.context.origin(&self.project_path, &self.key())
     }
 

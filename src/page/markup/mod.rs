@@ -10,8 +10,8 @@ pub(super) mod tree;
 use std::collections::BTreeSet;
 
 use self::tree::{Element, Node};
-use super::media;
 use super::element;
+use super::media;
 
 /// Fragments within attributes of fragments are followed so far.
 const LEVELS: usize = 6;
@@ -78,8 +78,8 @@ fn rule(name: &str) -> Rule {
         "h3" => Keep("h5"),
         "h4" | "h5" | "h6" => Keep("h6"),
         "p" => Keep("p"),
-        "div" | "section" | "article" | "header" | "footer" | "aside" | "main" | "nav" | "center" | "address"
-        | "fieldset" | "dialog" => Keep("div"),
+        "div" | "section" | "article" | "header" | "footer" | "aside" | "main" | "nav"
+        | "center" | "address" | "fieldset" | "dialog" => Keep("div"),
         "ul" | "menu" => Keep("ul"),
         "ol" => Keep("ol"),
         "li" => Keep("li"),
@@ -128,8 +128,8 @@ fn rule(name: &str) -> Rule {
         "canvas" => Drop("a drawing that a script makes"),
         "object" | "embed" | "applet" | "param" => Drop("an embedded object"),
         "frame" | "frameset" => Drop("an embedded page"),
-        "title" | "noscript" | "noembed" | "noframes" | "template" | "area" | "map" | "track" | "col"
-        | "colgroup" | "head" => Silently,
+        "title" | "noscript" | "noembed" | "noframes" | "template" | "area" | "map" | "track"
+        | "col" | "colgroup" | "head" => Silently,
         _ => Content,
     }
 }
@@ -166,7 +166,8 @@ impl Writer {
         }
         let tree = tree::parse(html, self.elements);
         if tree.cut {
-            self.left_out.insert("what is behind its first 60,000 elements");
+            self.left_out
+                .insert("what is behind its first 60,000 elements");
         }
         if tree.flattened {
             self.left_out.insert("the deeper levels of its nesting");
@@ -256,7 +257,9 @@ impl Writer {
             "iconify-icon" => {
                 let icon = element.attribute("icon").unwrap_or_default();
                 let name = icon.rsplit(':').next().unwrap_or_default();
-                self.within("small", "icon", |writer| writer.text(&format!("[icon: {name}]")));
+                self.within("small", "icon", |writer| {
+                    writer.text(&format!("[icon: {name}]"))
+                });
             }
             name if name.starts_with("marimo-") => element::write(self, element),
             name => match rule(name) {
@@ -388,7 +391,10 @@ impl Writer {
     pub fn player(&mut self, name: &str, source: &str) {
         let name = if name == "audio" { "audio" } else { "video" };
         if media::is_playable(source) {
-            self.raw(&format!("<{name} controls src=\"{}\"></{name}>", escape(source)));
+            self.raw(&format!(
+                "<{name} controls src=\"{}\"></{name}>",
+                escape(source)
+            ));
         } else {
             self.elsewhere(name, source, "");
         }
@@ -426,7 +432,11 @@ impl Writer {
                     if index > 0 {
                         writer.text(" · ");
                     }
-                    let name = if option.has("selected") { "strong" } else { "span" };
+                    let name = if option.has("selected") {
+                        "strong"
+                    } else {
+                        "span"
+                    };
                     writer.within(name, "", |writer| writer.nodes(&option.children));
                 }
             }
@@ -440,7 +450,9 @@ fn class(name: &str, element: &Element<'_>) -> Option<&'static str> {
     let class = element.attribute("class").unwrap_or_default();
     match name {
         // marimo's mo.hstack.
-        "div" if style.contains("display: flex") && style.contains("flex-direction: row") => Some("row"),
+        "div" if style.contains("display: flex") && style.contains("flex-direction: row") => {
+            Some("row")
+        }
         "div" if style.contains("display: flex") => Some("column"),
         "div" if element.has_class("admonition") => Some("admonition"),
         "div" if element.has_class("footnote") => Some("footnote"),

@@ -5,10 +5,32 @@ use super::{escape, push_escaped};
 
 /// Names that HTML accepts in lower case and XML does not.
 const CASED: &[&str] = &[
-    "viewBox", "preserveAspectRatio", "gradientUnits", "gradientTransform", "patternUnits", "pathLength",
-    "markerWidth", "markerHeight", "refX", "refY", "textLength", "stdDeviation", "clipPathUnits",
-    "linearGradient", "radialGradient", "clipPath", "textPath", "foreignObject", "feGaussianBlur", "feOffset",
-    "feBlend", "feFlood", "feComposite", "feMerge", "feMergeNode", "feColorMatrix",
+    "viewBox",
+    "preserveAspectRatio",
+    "gradientUnits",
+    "gradientTransform",
+    "patternUnits",
+    "pathLength",
+    "markerWidth",
+    "markerHeight",
+    "refX",
+    "refY",
+    "textLength",
+    "stdDeviation",
+    "clipPathUnits",
+    "linearGradient",
+    "radialGradient",
+    "clipPath",
+    "textPath",
+    "foreignObject",
+    "feGaussianBlur",
+    "feOffset",
+    "feBlend",
+    "feFlood",
+    "feComposite",
+    "feMerge",
+    "feMergeNode",
+    "feColorMatrix",
 ];
 
 /// An `svg` element of HTML as a file of its own.
