@@ -317,7 +317,11 @@ fn answer(mut request: Request<'_>, state: &Mutex<State>) -> Option<(Answer, Sen
             act();
             None
         }
-        Some(Fault::CutAnswer(bytes)) => Some((act(), Sending::CutAfter(bytes))),
+        Some(Fault::CutAnswer(bytes)) => {
+            let answer = act();
+            // What has no body is cut in its head.
+            (answer.length > 0).then_some((answer, Sending::CutAfter(bytes)))
+        }
         Some(Fault::CorruptAnswer) => Some((act(), Sending::Corrupted)),
         Some(Fault::Silence) => {
             // By then the client has given up.

@@ -180,7 +180,7 @@ impl Service {
             .put(url)
             .header("x-ms-version", PROTOCOL)
             .header("x-ms-blob-content-type", kind)
-            .header(CONTENT_TYPE, "application/xml; charset=UTF-8")
+            .header(CONTENT_TYPE, "application/xml")
             .timeout(self.limits.call)
             .body(list)
             .build()
