@@ -23,7 +23,12 @@ fn screenshots() -> PathBuf {
 }
 
 fn browser() -> String {
-    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let names = [
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ];
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .flat_map(|dir| names.map(|name| dir.join(name)))
@@ -66,7 +71,9 @@ const WAYS: [&str; 4] = ["file", "dark", "mobile", "http"];
 fn expect_sound(page: &Value) {
     for way in WAYS {
         let seen = &page[way];
-        for empty in ["requests", "messages", "broken", "active", "handlers", "dangling", "repeated"] {
+        for empty in [
+            "requests", "messages", "broken", "active", "handlers", "dangling", "repeated",
+        ] {
             assert_eq!(seen[empty], json!([]), "{empty} ({way})");
         }
         assert_eq!(seen["owned"], Value::Null, "something ran ({way})");
@@ -75,7 +82,11 @@ fn expect_sound(page: &Value) {
         assert_eq!(seen["unnamed"], 0, "a picture without a text ({way})");
         assert_eq!(seen["landmarks"], true, "landmarks ({way})");
         let contrast = seen["contrast"]["ratio"].as_f64().unwrap();
-        assert!(contrast >= 4.5, "{contrast} for {} ({way})", seen["contrast"]["text"]);
+        assert!(
+            contrast >= 4.5,
+            "{contrast} for {} ({way})",
+            seen["contrast"]["text"]
+        );
     }
     assert_eq!(page["first"], "Skip to the cells");
 }
@@ -86,7 +97,9 @@ fn cell<'a>(seen: &'a Value, report: &Value, name: &str) -> &'a str {
     let cells = report["cells"].as_array().unwrap();
     let index = cells.iter().position(|cell| cell["name"] == name);
     let index = index.unwrap_or_else(|| panic!("no cell {name}"));
-    seen["cells"][format!("cell-{}", index + 1)].as_str().unwrap()
+    seen["cells"][format!("cell-{}", index + 1)]
+        .as_str()
+        .unwrap()
 }
 
 #[test]
@@ -100,7 +113,10 @@ fn whatever_a_notebook_shows_is_seen_without_a_network() {
     let everything = notebook_of(&report, "nb/everything.py");
     let hostile = notebook_of(&report, "nb/hostile.py");
     assert_eq!(everything["html"], "notebooks/everything.html");
-    assert_eq!(everything["interactive"], "notebooks/everything.interactive.html");
+    assert_eq!(
+        everything["interactive"],
+        "notebooks/everything.interactive.html"
+    );
     let dir = project.artifacts().join("notebooks");
     let own = std::fs::read_to_string(dir.join("everything.interactive.html")).unwrap();
     assert!(own.contains("__MARIMO_MOUNT_CONFIG__"));
@@ -115,24 +131,43 @@ fn whatever_a_notebook_shows_is_seen_without_a_network() {
     for (name, texts) in EXPECTED {
         let text = cell(seen, everything, name);
         for expected in *texts {
-            assert!(text.contains(expected), "no {expected:?} in {name}:\n{text}");
+            assert!(
+                text.contains(expected),
+                "no {expected:?} in {name}:\n{text}"
+            );
         }
     }
     assert!(seen["images"].as_u64().unwrap() >= 12, "{}", seen["images"]);
     let links = seen["links"].as_array().unwrap();
-    assert!(links.contains(&json!("everything.interactive.html")), "{links:?}");
+    assert!(
+        links.contains(&json!("everything.interactive.html")),
+        "{links:?}"
+    );
     let cause = &seen["causes"][0];
-    assert!(cause[1].as_str().unwrap().contains("KeyError: 'missing'"), "{cause}");
+    assert!(
+        cause[1].as_str().unwrap().contains("KeyError: 'missing'"),
+        "{cause}"
+    );
 
     let seen = &all["hostile.html"]["file"];
     for (name, texts) in HARMLESS {
         let text = cell(seen, hostile, name);
         for expected in *texts {
-            assert!(text.contains(expected), "no {expected:?} in {name}:\n{text}");
+            assert!(
+                text.contains(expected),
+                "no {expected:?} in {name}:\n{text}"
+            );
         }
     }
-    let links: Vec<&str> = seen["links"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    let web = |link: &&str| !link.starts_with("https://example.org/") && *link != "hostile.interactive.html";
+    let links: Vec<&str> = seen["links"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let web = |link: &&str| {
+        !link.starts_with("https://example.org/") && *link != "hostile.interactive.html"
+    };
     assert_eq!(links.iter().copied().find(web), None, "{links:?}");
 }
 

@@ -8,8 +8,8 @@ use crate::marimo::events::Events;
 use crate::marimo::page::{self, Page, Unreadable};
 use crate::marimo::results::{self, Results};
 use crate::marimo::source::{self, Source};
-use crate::publish::{self, Published, Source as File};
 use crate::page::{self as static_page, PageInput};
+use crate::publish::{self, Published, Source as File};
 use crate::redact;
 use crate::report::model::{CellError, NotebookReport, NotebookStatus};
 use crate::run::schedule::Done;
@@ -291,7 +291,10 @@ async fn store_pages(
     read: &mut Read,
 ) {
     if let (Some(exported), None) = (&read.exported, &read.page) {
-        let stored = session.store.borrow_mut().put(&planned.page_key, &File::File(exported));
+        let stored = session
+            .store
+            .borrow_mut()
+            .put(&planned.page_key, &File::File(exported));
         note_stored(stored, report);
         return;
     }
@@ -303,7 +306,10 @@ async fn store_pages(
         match session.store.borrow_mut().put(&key, &File::File(exported)) {
             Ok(published) => report.interactive = Some(published.key),
             Err(error) => {
-                tracing::warn!("the interactive page of `{}` is not stored: {error}", planned.path);
+                tracing::warn!(
+                    "the interactive page of `{}` is not stored: {error}",
+                    planned.path
+                );
             }
         }
     }

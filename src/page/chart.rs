@@ -63,8 +63,15 @@ pub(super) fn plotly(writer: &mut Writer, figure: &Value) {
         let rows = frame::records(&Value::Object(columns));
         writer.within("details", "", |writer| {
             writer.within("summary", "", |writer| {
-                let name = if name.is_empty() { String::new() } else { format!(" “{name}”") };
-                writer.text(&format!("Trace{name}, {kind}, {}", count(rows.len(), "point")));
+                let name = if name.is_empty() {
+                    String::new()
+                } else {
+                    format!(" “{name}”")
+                };
+                writer.text(&format!(
+                    "Trace{name}, {kind}, {}",
+                    count(rows.len(), "point")
+                ));
             });
             if rows.is_empty() {
                 let text = serde_json::to_string_pretty(trace).unwrap_or_default();
@@ -77,7 +84,9 @@ pub(super) fn plotly(writer: &mut Writer, figure: &Value) {
 }
 
 fn unshown(writer: &mut Writer, about: &str) {
-    writer.note(&format!("{about}. It is drawn by a script, on the interactive page."));
+    writer.note(&format!(
+        "{about}. It is drawn by a script, on the interactive page."
+    ));
 }
 
 fn title(value: &Value) -> Option<String> {
@@ -91,8 +100,14 @@ fn title(value: &Value) -> Option<String> {
 /// `x = name, y = count`.
 fn encoding(value: &Value) -> Vec<String> {
     let channel = |(channel, encoding): (&String, &Value)| {
-        let name = encoding["field"].as_str().or(encoding["aggregate"].as_str())?;
-        Some(format!("{} = {}", beginning(channel, 40), beginning(name, 80)))
+        let name = encoding["field"]
+            .as_str()
+            .or(encoding["aggregate"].as_str())?;
+        Some(format!(
+            "{} = {}",
+            beginning(channel, 40),
+            beginning(name, 80)
+        ))
     };
     let channels = value.as_object().into_iter().flatten();
     channels.filter_map(channel).take(8).collect()

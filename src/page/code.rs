@@ -98,7 +98,11 @@ fn tokens(code: &str) -> Vec<(usize, usize, &'static str)> {
         };
         before = Some(kind);
         let (start, end) = (token.start().to_usize(), token.end().to_usize());
-        if !class.is_empty() && start < end && code.is_char_boundary(start) && code.is_char_boundary(end) {
+        if !class.is_empty()
+            && start < end
+            && code.is_char_boundary(start)
+            && code.is_char_boundary(end)
+        {
             colored.push((start, end, class));
         }
     }
@@ -121,7 +125,11 @@ pub(super) fn of_file(text: &str, first: u32, last: u32) -> String {
         .map(|line| line.get(indent..).unwrap_or_default())
         .collect();
     // The end of the function is marimo's, not the cell's.
-    if lines.last().is_some_and(|line| *line == "return" || line.starts_with("return ")) && first < last {
+    if lines
+        .last()
+        .is_some_and(|line| *line == "return" || line.starts_with("return "))
+        && first < last
+    {
         lines.pop();
     }
     lines.join("\n").trim_end().to_owned()
@@ -133,9 +141,20 @@ mod tests {
 
     #[test]
     fn lines_are_those_of_the_file() {
-        let html = render("def f(x):  # why\n    return \"\"\"a\n<b>\"\"\" + 1", Some(7), Some(8));
-        insta::assert_snapshot!(html, @"");
+        let html = render(
+            "def f(x):  # why\n    return \"\"\"a\n<b>\"\"\" + 1",
+            Some(7),
+            Some(8),
+        );
+        insta::assert_snapshot!(html);
         assert!(render("x = (", Some(1), None).contains("x = ("));
-        assert_eq!(of_file("@app.cell\ndef f():\n    a\n    if b:\n        c\n    return (a,)\n", 3, 6), "a\nif b:\n    c");
+        assert_eq!(
+            of_file(
+                "@app.cell\ndef f():\n    a\n    if b:\n        c\n    return (a,)\n",
+                3,
+                6
+            ),
+            "a\nif b:\n    c"
+        );
     }
 }

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::markup::{Writer, push_escaped};
 use super::markup::clean::Cleaner;
+use super::markup::{Writer, push_escaped};
 use super::output;
 use crate::marimo::page::Console;
 use crate::ui::text::{bytes, sanitize};
@@ -56,7 +56,11 @@ pub(super) fn stretches(cleaner: &Cleaner, cell: usize, console: &[Console]) -> 
         };
         if entry.data.is_null() && entry.mimetype != "text/html" {
             let password = entry.mimetype == "text/password";
-            let text = if password { "••••\n" } else { entry.text.as_str() };
+            let text = if password {
+                "••••\n"
+            } else {
+                entry.text.as_str()
+            };
             match &mut open {
                 Some((same, all)) if *same == name => all.push_str(text),
                 _ => {
@@ -88,7 +92,10 @@ pub(super) fn stretches(cleaner: &Cleaner, cell: usize, console: &[Console]) -> 
     if console.len() > ENTRIES {
         stretches.push(Stretch {
             name: "",
-            html: format!("<p class=\"note\">{} more pieces are left out</p>", console.len() - ENTRIES),
+            html: format!(
+                "<p class=\"note\">{} more pieces are left out</p>",
+                console.len() - ENTRIES
+            ),
             text: false,
         });
     }
@@ -116,7 +123,9 @@ pub(super) fn without_overwritten(text: &str) -> String {
     }
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        let (body, end) = line.strip_suffix('\n').map_or((line, ""), |body| (body, "\n"));
+        let (body, end) = line
+            .strip_suffix('\n')
+            .map_or((line, ""), |body| (body, "\n"));
         let body = body.trim_end_matches('\r');
         out.push_str(body.rsplit('\r').next().unwrap_or(body));
         out.push_str(end);
@@ -144,7 +153,12 @@ impl Look {
             (self.italic, "italic"),
             (self.underlined, "under"),
         ];
-        classes.extend(flags.iter().filter(|(on, _)| *on).map(|(_, class)| (*class).to_owned()));
+        classes.extend(
+            flags
+                .iter()
+                .filter(|(on, _)| *on)
+                .map(|(_, class)| (*class).to_owned()),
+        );
         classes.extend(self.color.map(|color| format!("ansi-{color}")));
         classes.join(" ")
     }
@@ -267,16 +281,18 @@ mod tests {
 
     #[test]
     fn colours_are_kept_and_controls_are_not() {
-        insta::assert_snapshot!(
-            colored("a\u{1b}[1;31mred <b>\u{1b}[0m b\u{1b}[2J\u{1b}]0;title\u{7}c \u{1b}[38;5;33mblue\u{1b}[39m \u{1b}[38;2;10;200;10mgreen\u{1b}[m."),
-            @""
-        );
+        insta::assert_snapshot!(colored(
+            "a\u{1b}[1;31mred <b>\u{1b}[0m b\u{1b}[2J\u{1b}]0;title\u{7}c \u{1b}[38;5;33mblue\u{1b}[39m \u{1b}[38;2;10;200;10mgreen\u{1b}[m."
+        ));
         assert_eq!(colored("\u{1b}[31"), "");
     }
 
     #[test]
     fn a_line_is_shown_as_it_was_left() {
-        assert_eq!(without_overwritten("10%\r20%\r30%\rdone\nnext\r\n"), "done\nnext\n");
+        assert_eq!(
+            without_overwritten("10%\r20%\r30%\rdone\nnext\r\n"),
+            "done\nnext\n"
+        );
         assert_eq!(without_overwritten("50%\r100%\r"), "100%");
     }
 
@@ -289,11 +305,18 @@ mod tests {
             ..Console::default()
         };
         let long = "x".repeat(1_000_000);
-        let console = [entry("stdout", "a"), entry("stdout", "b"), entry("stderr", "c"), entry("stdout", &long)];
+        let console = [
+            entry("stdout", "a"),
+            entry("stdout", "b"),
+            entry("stderr", "c"),
+            entry("stdout", &long),
+        ];
         let stretches = stretches(&Cleaner::new(), 1, &console);
         let names: Vec<_> = stretches.iter().map(|stretch| stretch.name).collect();
         assert_eq!(names, ["stdout", "stderr", "stdout"]);
         assert_eq!(stretches[0].html, "ab");
-        assert!(stretches[2].html.len() < 2 * END + 100 && stretches[2].html.contains("KiB left out"));
+        assert!(
+            stretches[2].html.len() < 2 * END + 100 && stretches[2].html.contains("KiB left out")
+        );
     }
 }

@@ -11,7 +11,9 @@ use crate::ui::text;
 /// An attribute's JSON.
 pub(super) fn json(element: &Element<'_>, name: &str) -> Option<Value> {
     let text = element.attribute(name)?;
-    serde_json::from_str(&text).ok().filter(|value: &Value| !value.is_null())
+    serde_json::from_str(&text)
+        .ok()
+        .filter(|value: &Value| !value.is_null())
 }
 
 /// An attribute's text: a JSON string, or another value as it is written.
@@ -50,11 +52,14 @@ pub(super) fn write(writer: &mut Writer, element: &Element<'_>) {
         "marimo-tabs" => tabs(writer, element),
         "marimo-carousel" => {
             for child in &element.children {
-                writer.within("div", "tab", |writer| writer.nodes(std::slice::from_ref(child)));
+                writer.within("div", "tab", |writer| {
+                    writer.nodes(std::slice::from_ref(child))
+                });
             }
         }
         "marimo-lazy" if element.children.is_empty() => {
-            writer.note("content that marimo loads when it is scrolled to; it is not in the export");
+            writer
+                .note("content that marimo loads when it is scrolled to; it is not in the export");
         }
         "marimo-lazy" => writer.nodes(&element.children),
         "marimo-outline" => writer.note("an outline of the notebook's headings"),
@@ -96,7 +101,10 @@ fn label(writer: &mut Writer, element: &Element<'_>) {
 
 /// What an element is called: `range slider`.
 fn kind(element: &Element<'_>) -> String {
-    let name = element.name.strip_prefix("marimo-").unwrap_or(&element.name);
+    let name = element
+        .name
+        .strip_prefix("marimo-")
+        .unwrap_or(&element.name);
     name.replace('-', " ")
 }
 
@@ -161,7 +169,9 @@ fn math(writer: &mut Writer, element: &Element<'_>) {
 
 fn diagram(writer: &mut Writer, element: &Element<'_>) {
     writer.within("div", "diagram", |writer| {
-        writer.within("span", "kind", |writer| writer.text("Mermaid diagram, as its source"));
+        writer.within("span", "kind", |writer| {
+            writer.text("Mermaid diagram, as its source")
+        });
         let source = string(element, "data-diagram").unwrap_or_default();
         writer.within("pre", "diagram", |writer| writer.text(&source));
     });
@@ -181,7 +191,11 @@ fn callout(writer: &mut Writer, element: &Element<'_>) {
 
 fn stat(writer: &mut Writer, element: &Element<'_>) {
     writer.within("div", "stat", |writer| {
-        for (name, class) in [("data-label", "label"), ("data-value", "value"), ("data-caption", "caption")] {
+        for (name, class) in [
+            ("data-label", "label"),
+            ("data-value", "value"),
+            ("data-caption", "caption"),
+        ] {
             let Some(text) = string(element, name).filter(|text| !text.is_empty()) else {
                 continue;
             };
@@ -278,7 +292,10 @@ fn progress(writer: &mut Writer, element: &Element<'_>) {
                 writer.raw(" ");
             }
         }
-        let done = match (json(element, "data-progress"), string(element, "data-total")) {
+        let done = match (
+            json(element, "data-progress"),
+            string(element, "data-total"),
+        ) {
             (Some(Value::Number(done)), Some(total)) => format!("{done} of {total}"),
             (Some(Value::Number(done)), None) => done.to_string(),
             _ => "under way".to_owned(),

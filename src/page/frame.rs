@@ -41,7 +41,10 @@ pub(super) fn table(writer: &mut Writer, element: &Element<'_>) {
     label(writer, element);
     let rows = json(element, "data-data").map(|data| records(&data));
     let total = json(element, "data-total-rows").and_then(|total| total.as_u64());
-    let types = [json(element, "data-row-headers"), json(element, "data-field-types")];
+    let types = [
+        json(element, "data-row-headers"),
+        json(element, "data-field-types"),
+    ];
     let typed = types.iter().flatten().filter_map(Value::as_array).flatten();
     let columns: Vec<Column> = typed.filter_map(column).collect();
     let all = json(element, "data-total-columns").and_then(|total| total.as_u64());
@@ -54,7 +57,10 @@ pub(super) fn table(writer: &mut Writer, element: &Element<'_>) {
 /// `["name", ["string", "str"]]`, or `["name", "string", "str"]`.
 fn column(entry: &Value) -> Option<Column> {
     let name = entry.get(0)?.as_str()?;
-    let kind = entry[1].get(1).or_else(|| entry.get(2)).and_then(Value::as_str);
+    let kind = entry[1]
+        .get(1)
+        .or_else(|| entry.get(2))
+        .and_then(Value::as_str);
     Some(Column {
         name: name.to_owned(),
         kind: kind.map(str::to_owned),
@@ -129,7 +135,11 @@ pub(super) fn records(data: &Value) -> Vec<Value> {
         Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
         // By column, as some data frames write themselves.
         Value::Object(columns) => {
-            let longest = columns.values().filter_map(Value::as_array).map(Vec::len).max();
+            let longest = columns
+                .values()
+                .filter_map(Value::as_array)
+                .map(Vec::len)
+                .max();
             let row = |index: usize| -> Value {
                 let cells = columns
                     .iter()
@@ -168,7 +178,10 @@ fn csv(text: &str) -> Vec<Value> {
     let mut lines = lines.into_iter();
     let names = lines.next().unwrap_or_default();
     let record = |line: Vec<String>| {
-        let cells = names.iter().cloned().zip(line.into_iter().map(Value::String));
+        let cells = names
+            .iter()
+            .cloned()
+            .zip(line.into_iter().map(Value::String));
         Value::Object(cells.collect())
     };
     lines.map(record).collect()
@@ -195,7 +208,10 @@ pub(super) fn write(
     let many = columns.len();
     columns.truncate(COLUMNS);
     let shown = &rows[..rows.len().min(ROWS)];
-    let numeric: Vec<bool> = columns.iter().map(|column| is_numeric(column, shown)).collect();
+    let numeric: Vec<bool> = columns
+        .iter()
+        .map(|column| is_numeric(column, shown))
+        .collect();
     writer.raw("<div class=\"scroll\" tabindex=\"0\">");
     writer.within("table", "frame", |writer| {
         writer.within("thead", "", |writer| {
@@ -216,7 +232,9 @@ pub(super) fn write(
                 writer.within("tr", "", |writer| {
                     for (column, numeric) in columns.iter().zip(&numeric) {
                         let field = match row {
-                            Value::Object(fields) => fields.get(&column.name).unwrap_or(&Value::Null),
+                            Value::Object(fields) => {
+                                fields.get(&column.name).unwrap_or(&Value::Null)
+                            }
                             other => other,
                         };
                         cell(writer, field, *numeric);

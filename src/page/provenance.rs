@@ -1,8 +1,8 @@
 //! Where a page comes from, and where its interactive sister is: the one part of a page that is
 //! different where the page is published.
 
-use minijinja::value::Serde;
 use minijinja::context;
+use minijinja::value::Serde;
 use serde::Serialize;
 
 use super::PageInput;
@@ -64,7 +64,12 @@ pub(super) fn local(input: &PageInput<'_>) -> String {
 /// A page of the artifacts directory as it is published, alone: with links to the commit, the pull
 /// request and the workflow run, and with a word on where the interactive page is instead of a link
 /// to a file that is not beside it. `interactive` says whether there is such a page.
-pub fn published(page: &str, project: &ProjectInfo, origin: Option<&Origin>, interactive: bool) -> String {
+pub fn published(
+    page: &str,
+    project: &ProjectInfo,
+    origin: Option<&Origin>,
+    interactive: bool,
+) -> String {
     let Some(start) = page.find(BEGIN) else {
         return page.to_owned();
     };

@@ -83,18 +83,24 @@ fn leaf(writer: &mut Writer, text: &str) {
         .split_once(':')
         .filter(|(kind, _)| kind.len() < 60 && is_mime(kind));
     match typed {
-        Some((kind, body)) if kind.starts_with("text/plain") => writer.within("code", "", |writer| {
-            if let Some(of) = kind.strip_prefix("text/plain+") {
-                writer.within("small", "type", |writer| writer.text(of));
-                writer.raw(" ");
-            }
-            writer.within("span", "t-m", |writer| writer.text(beginning(body, LONGEST)));
-        }),
+        Some((kind, body)) if kind.starts_with("text/plain") => {
+            writer.within("code", "", |writer| {
+                if let Some(of) = kind.strip_prefix("text/plain+") {
+                    writer.within("small", "type", |writer| writer.text(of));
+                    writer.raw(" ");
+                }
+                writer.within("span", "t-m", |writer| {
+                    writer.text(beginning(body, LONGEST))
+                });
+            })
+        }
         Some((kind, body)) => output::data(writer, kind, &Value::String(body.to_owned())),
         None => writer.within("code", "", |writer| {
             let shown = beginning(text, LONGEST);
             let more = if shown.len() < text.len() { "…" } else { "" };
-            writer.within("span", "t-s", |writer| writer.text(&format!("\"{shown}{more}\"")));
+            writer.within("span", "t-s", |writer| {
+                writer.text(&format!("\"{shown}{more}\""))
+            });
         }),
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::console::{self, Stretch};
 use super::markup::clean::Cleaner;
 use super::{LARGEST, PageInput, code, output};
-use crate::marimo::page::{Page, PageCell};
+use crate::marimo::page::{Output, Page, PageCell};
 use crate::marimo::source::{Cell, Source};
 use crate::report::model::{CellReport, CellStatus, NotebookReport};
 use crate::report::summary::{self, Tone};
@@ -115,7 +115,12 @@ impl PageView {
             took: (notebook.attempts > 0).then(|| duration(notebook.duration_s)),
             target: notebook.target.as_ref().map(summary::target_line),
             notes: notes(notebook),
-            failures: notebook.cells.iter().enumerate().filter_map(failed).collect(),
+            failures: notebook
+                .cells
+                .iter()
+                .enumerate()
+                .filter_map(failed)
+                .collect(),
             cells: cells(input),
         }
     }
@@ -170,6 +175,9 @@ fn cells(input: &PageInput<'_>) -> Vec<CellView> {
         let cell = input.page.and_then(|page| page.cells.get(index));
         let place = place(input.page, input.source, index);
         let mut view = CellView::of(report, index, &input.notebook.cells);
+        if let (Some(Blame { text, cell: None }), true) = (&mut view.blame, was_stopped(cell)) {
+            text.push_str(" because a cell above it was ended with `mo.stop`");
+        }
         let (code, first) = code_of(cell, place, input.text, report);
         // The code first: whatever a cell shows, it can be seen what it did.
         let hit = report.error.as_ref().and_then(|error| error.line);
@@ -183,7 +191,8 @@ fn cells(input: &PageInput<'_>) -> Vec<CellView> {
                 let html = output::render(&cleaner, index + 1, output);
                 if !html.is_empty() {
                     let html = room.take(html, "an output");
-                    view.outputs.push_str(&format!("<div class=\"output\">{html}</div>"));
+                    view.outputs
+                        .push_str(&format!("<div class=\"output\">{html}</div>"));
                 }
             }
             for stretch in console::stretches(&cleaner, index + 1, &cell.console) {
@@ -198,6 +207,14 @@ fn cells(input: &PageInput<'_>) -> Vec<CellView> {
         view
     });
     views.collect()
+}
+
+/// Whether marimo says that a cell above has ended itself.
+fn was_stopped(cell: Option<&PageCell>) -> bool {
+    let outputs = cell.map_or(&[][..], |cell| &cell.outputs);
+    let mut errors = outputs.iter();
+    errors
+        .any(|output| matches!(output, Output::Error { ename, .. } if ename == "ancestor-stopped"))
 }
 
 /// A cell's place in the source: by order, where the numbers agree.
@@ -322,7 +339,11 @@ fn blame(report: &CellReport, all: &[CellReport]) -> Option<Blame> {
 fn name(name: &str, index: usize) -> String {
     match name {
         "" | "_" => format!("cell {}", index + 1),
-        name => format!("cell {}, {}", index + 1, one_line(name.trim_start_matches('*'))),
+        name => format!(
+            "cell {}, {}",
+            index + 1,
+            one_line(name.trim_start_matches('*'))
+        ),
     }
 }
 
@@ -373,7 +394,11 @@ fn notes(notebook: &NotebookReport) -> Vec<String> {
     if !notebook.args.is_empty() {
         notes.push(format!("arguments {}", one_line(&notebook.args.join(" "))));
     }
-    notes.extend(notebook.peak_memory_bytes.map(|peak| format!("up to {}", bytes(peak))));
+    notes.extend(
+        notebook
+            .peak_memory_bytes
+            .map(|peak| format!("up to {}", bytes(peak))),
+    );
     notes
 }
 

@@ -10,8 +10,8 @@ pub(super) mod tree;
 use std::collections::BTreeSet;
 
 use self::tree::{Element, Node};
-use super::media;
 use super::element;
+use super::media;
 
 /// Fragments within attributes of fragments are followed so far.
 const LEVELS: usize = 6;
@@ -78,8 +78,8 @@ fn rule(name: &str) -> Rule {
         "h3" => Keep("h5"),
         "h4" | "h5" | "h6" => Keep("h6"),
         "p" => Keep("p"),
-        "div" | "section" | "article" | "header" | "footer" | "aside" | "main" | "nav" | "center" | "address"
-        | "fieldset" | "dialog" => Keep("div"),
+        "div" | "section" | "article" | "header" | "footer" | "aside" | "main" | "nav"
+        | "center" | "address" | "fieldset" | "dialog" => Keep("div"),
         "ul" | "menu" => Keep("ul"),
         "ol" => Keep("ol"),
         "li" => Keep("li"),
@@ -128,8 +128,8 @@ fn rule(name: &str) -> Rule {
         "canvas" => Drop("a drawing that a script makes"),
         "object" | "embed" | "applet" | "param" => Drop("an embedded object"),
         "frame" | "frameset" => Drop("an embedded page"),
-        "title" | "noscript" | "noembed" | "noframes" | "template" | "area" | "map" | "track" | "col"
-        | "colgroup" | "head" => Silently,
+        "title" | "noscript" | "noembed" | "noframes" | "template" | "area" | "map" | "track"
+        | "col" | "colgroup" | "head" => Silently,
         _ => Content,
     }
 }
@@ -166,7 +166,8 @@ impl Writer {
         }
         let tree = tree::parse(html, self.elements);
         if tree.cut {
-            self.left_out.insert("what is behind its first 60,000 elements");
+            self.left_out
+                .insert("what is behind its first 60,000 elements");
         }
         if tree.flattened {
             self.left_out.insert("the deeper levels of its nesting");
@@ -256,7 +257,9 @@ impl Writer {
             "iconify-icon" => {
                 let icon = element.attribute("icon").unwrap_or_default();
                 let name = icon.rsplit(':').next().unwrap_or_default();
-                self.within("small", "icon", |writer| writer.text(&format!("[icon: {name}]")));
+                self.within("small", "icon", |writer| {
+                    writer.text(&format!("[icon: {name}]"))
+                });
             }
             name if name.starts_with("marimo-") => element::write(self, element),
             name => match rule(name) {
@@ -271,6 +274,17 @@ impl Writer {
     }
 
     fn kept(&mut self, name: &str, element: &Element<'_>) {
+        let href = if name == "a" {
+            self.address(element)
+        } else {
+            None
+        };
+        // Without an address it is no link, and should not look like one.
+        let name = if name == "a" && href.is_none() {
+            "span"
+        } else {
+            name
+        };
         self.raw("<");
         self.raw(name);
         if let Some(id) = element.attribute("id").filter(|id| id.len() <= 200) {
@@ -285,8 +299,8 @@ impl Writer {
                 self.attribute(key, &value);
             }
         }
-        if name == "a" {
-            self.address(element);
+        if let Some(href) = href {
+            self.attribute("href", &href);
         }
         if name == "details" && element.has("open") {
             self.raw(" open");
@@ -304,23 +318,21 @@ impl Writer {
     }
 
     /// A link's address. One that is relative leads nowhere from here.
-    fn address(&mut self, link: &Element<'_>) {
-        let Some(href) = link.attribute("href") else {
-            return;
-        };
+    fn address(&mut self, link: &Element<'_>) -> Option<String> {
+        let href = link.attribute("href")?;
         let href = href.trim();
-        if href.len() > LONGEST_ADDRESS {
-            self.left_out.insert("the address of a link");
-        } else if let Some(anchor) = href.strip_prefix('#') {
-            let target = format!("#{}{anchor}", self.anchors);
-            self.attribute("href", &target);
-        } else if let Ok(url) = url::Url::parse(href)
-            && matches!(url.scheme(), "http" | "https" | "mailto")
-        {
-            self.attribute("href", url.as_str());
-        } else {
-            self.left_out.insert("the address of a link");
+        if href.len() <= LONGEST_ADDRESS {
+            if let Some(anchor) = href.strip_prefix('#') {
+                return Some(format!("#{}{anchor}", self.anchors));
+            }
+            if let Ok(url) = url::Url::parse(href)
+                && matches!(url.scheme(), "http" | "https" | "mailto")
+            {
+                return Some(url.into());
+            }
         }
+        self.left_out.insert("the address of a link");
+        None
     }
 
     /// A picture, if it is in the page; otherwise where it would have come from.
@@ -365,7 +377,7 @@ impl Writer {
     }
 
     fn drawing(&mut self, element: &Element<'_>) {
-        let source = media::svg(&svg::document(element).replace("<SVG", "<svg"));
+        let source = media::svg(&svg::document(element));
         let label = element.attribute("aria-label").unwrap_or_default();
         let width = element.attribute("width");
         let width = width.as_deref().and_then(|width| media::pixels(width));
@@ -388,7 +400,10 @@ impl Writer {
     pub fn player(&mut self, name: &str, source: &str) {
         let name = if name == "audio" { "audio" } else { "video" };
         if media::is_playable(source) {
-            self.raw(&format!("<{name} controls src=\"{}\"></{name}>", escape(source)));
+            self.raw(&format!(
+                "<{name} controls src=\"{}\"></{name}>",
+                escape(source)
+            ));
         } else {
             self.elsewhere(name, source, "");
         }
@@ -426,7 +441,11 @@ impl Writer {
                     if index > 0 {
                         writer.text(" · ");
                     }
-                    let name = if option.has("selected") { "strong" } else { "span" };
+                    let name = if option.has("selected") {
+                        "strong"
+                    } else {
+                        "span"
+                    };
                     writer.within(name, "", |writer| writer.nodes(&option.children));
                 }
             }
@@ -440,10 +459,14 @@ fn class(name: &str, element: &Element<'_>) -> Option<&'static str> {
     let class = element.attribute("class").unwrap_or_default();
     match name {
         // marimo's mo.hstack.
-        "div" if style.contains("display: flex") && style.contains("flex-direction: row") => Some("row"),
+        "div" if style.contains("display: flex") && style.contains("flex-direction: row") => {
+            Some("row")
+        }
         "div" if style.contains("display: flex") => Some("column"),
         "div" if element.has_class("admonition") => Some("admonition"),
         "div" if element.has_class("footnote") => Some("footnote"),
+        // marimo's rendering of a plain value.
+        "pre" if element.has_class("text-xs") => Some("plain"),
         "span" if element.has_class("paragraph") => Some("paragraph"),
         "span" if element.has_class("admonition-title") => Some("admonition-title"),
         "ul" if element.has_class("task-list") => Some("tasks"),

@@ -90,17 +90,20 @@ fn ends_before(name: &str) -> (&'static [&'static str], &'static [&'static str])
         "dt" | "dd" => (&["dt", "dd", "p"], &["dl", "table"]),
         "td" | "th" => (&["td", "th"], &["tr", "table"]),
         "tr" => (&["tr"], &["table"]),
-        "thead" | "tbody" | "tfoot" => (&["thead", "tbody", "tfoot", "caption", "colgroup"], &["table"]),
+        "thead" | "tbody" | "tfoot" => (
+            &["thead", "tbody", "tfoot", "caption", "colgroup"],
+            &["table"],
+        ),
         "option" | "optgroup" => (&["option"], &["select"]),
         "a" | "button" | "nobr" => match name {
             "a" => (&["a"], &["table", "td", "th"]),
             "button" => (&["button"], &[]),
             _ => (&["nobr"], &[]),
         },
-        "address" | "article" | "aside" | "blockquote" | "center" | "details" | "dialog" | "div" | "dl"
-        | "fieldset" | "figure" | "footer" | "form" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"
-        | "header" | "hr" | "main" | "nav" | "ol" | "p" | "pre" | "section" | "summary" | "table"
-        | "ul" => (&["p"], &["button", "td", "th", "table"]),
+        "address" | "article" | "aside" | "blockquote" | "center" | "details" | "dialog"
+        | "div" | "dl" | "fieldset" | "figure" | "footer" | "form" | "h1" | "h2" | "h3" | "h4"
+        | "h5" | "h6" | "header" | "hr" | "main" | "nav" | "ol" | "p" | "pre" | "section"
+        | "summary" | "table" | "ul" => (&["p"], &["button", "td", "th", "table"]),
         _ => (&[], &[]),
     }
 }
@@ -151,12 +154,17 @@ impl<'a> Builder<'a> {
     fn markup(&mut self, at: usize) -> usize {
         let html = self.html;
         let rest = &html[at..];
-        let end_of = |mark: &str| rest.find(mark).map_or(html.len(), |end| at + end + mark.len());
+        let end_of = |mark: &str| {
+            rest.find(mark)
+                .map_or(html.len(), |end| at + end + mark.len())
+        };
         match rest.as_bytes().get(1) {
             Some(b'!') if rest.starts_with("<!--") => {
                 // `<!-->` is a whole comment.
                 let from = if rest.starts_with("<!-->") { 2 } else { 4 };
-                rest[from..].find("-->").map_or(html.len(), |end| at + from + end + 3)
+                rest[from..]
+                    .find("-->")
+                    .map_or(html.len(), |end| at + from + end + 3)
             }
             Some(b'!' | b'?') => end_of(">"),
             Some(b'/') if rest.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic) => {
@@ -212,7 +220,9 @@ impl<'a> Builder<'a> {
             if close > end {
                 element.children.push(Node::Text(&html[end..close]));
             }
-            let behind = html[close..].find('>').map_or(html.len(), |i| close + i + 1);
+            let behind = html[close..]
+                .find('>')
+                .map_or(html.len(), |i| close + i + 1);
             element.source = &html[at..behind];
             self.push(Node::Element(element));
             return behind;
@@ -310,7 +320,11 @@ fn attributes(html: &str, mut at: usize) -> (Attributes<'_>, Option<usize>, bool
                 let name = &html[start..at];
                 let (value, end) = value(html, at);
                 at = end;
-                if found.len() < MOST_ATTRIBUTES && !found.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+                if found.len() < MOST_ATTRIBUTES
+                    && !found
+                        .iter()
+                        .any(|(other, _)| other.eq_ignore_ascii_case(name))
+                {
                     found.push((name, value));
                 }
             }
@@ -425,14 +439,26 @@ mod tests {
     #[test]
     fn what_is_left_open_is_closed_where_a_browser_would() {
         assert_eq!(shape("<p>a<b>b<p>c</b>"), "p(ab(b))p(c)");
-        assert_eq!(shape("<ul><li>a<li>b<ul><li>c</ul></ul>d"), "ul(li(a)li(bul(li(c))))d");
+        assert_eq!(
+            shape("<ul><li>a<li>b<ul><li>c</ul></ul>d"),
+            "ul(li(a)li(bul(li(c))))d"
+        );
         assert_eq!(
             shape("<table><tr><td>1<td>2<tr><td>3</table>"),
             "table(tr(td(1)td(2))tr(td(3)))"
         );
-        assert_eq!(shape("a < b </nothing> <br/>c<!-- <b> -->d"), "a < b  br()cd");
-        assert_eq!(shape("<script>if (a<b) '</b>'</SCRIPT >x"), "script(if (a<b) '</b>')x");
-        assert_eq!(shape("<svg><path/><g><circle></g></svg>x"), "svg(path()g(circle()))x");
+        assert_eq!(
+            shape("a < b </nothing> <br/>c<!-- <b> -->d"),
+            "a < b  br()cd"
+        );
+        assert_eq!(
+            shape("<script>if (a<b) '</b>'</SCRIPT >x"),
+            "script(if (a<b) '</b>')x"
+        );
+        assert_eq!(
+            shape("<svg><path/><g><circle></g></svg>x"),
+            "svg(path()g(circle()))x"
+        );
         assert_eq!(shape("<!--><b>x"), "b(x)");
     }
 
