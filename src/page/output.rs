@@ -136,7 +136,7 @@ pub(super) fn data(writer: &mut Writer, kind: &str, value: &Value) {
         }
         (kind, Some(text)) if kind.starts_with("image/") => match media::of_output(kind, text) {
             Some(address) => writer.raw(&media::img(&address, "", None)),
-            None => writer.elsewhere("picture", text, kind),
+            None => writer.elsewhere(&format!("{kind} picture"), text, ""),
         },
         (kind, Some(text)) if kind.starts_with("video/") || kind.starts_with("audio/") => {
             let name = if kind.starts_with("audio/") {

@@ -341,9 +341,7 @@ impl Writer {
         let alt = element.attribute("alt").unwrap_or_default();
         match media::picture(&source) {
             Some(source) => {
-                let width = element.attribute("width");
-                let width = width.as_deref().and_then(|width| media::pixels(width));
-                self.raw(&media::img(&source, &alt, width));
+                self.raw(&media::img(&source, &alt, width(element)));
             }
             None => self.elsewhere("picture", &source, &alt),
         }
@@ -357,8 +355,12 @@ impl Writer {
             if !name.is_empty() {
                 writer.text(&format!(" “{}”", beginning(name, 200)));
             }
-            if shown.starts_with("data:") {
-                writer.text(" of a kind that is not shown here");
+            if let Some(data) = shown.strip_prefix("data:") {
+                let kind = data.split([';', ',']).next().unwrap_or_default();
+                writer.text(&format!(
+                    " of the kind {}, not shown here",
+                    beginning(kind, 60)
+                ));
             } else if shown.starts_with("./@file/") || shown.starts_with("@file/") {
                 writer.text(" that was not exported");
             } else if let Ok(url) = url::Url::parse(source)
@@ -379,9 +381,7 @@ impl Writer {
     fn drawing(&mut self, element: &Element<'_>) {
         let source = media::svg(&svg::document(element));
         let label = element.attribute("aria-label").unwrap_or_default();
-        let width = element.attribute("width");
-        let width = width.as_deref().and_then(|width| media::pixels(width));
-        self.raw(&media::img(&source, &label, width));
+        self.raw(&media::img(&source, &label, width(element)));
     }
 
     fn media(&mut self, element: &Element<'_>) {
@@ -451,6 +451,17 @@ impl Writer {
             }
         });
     }
+}
+
+/// How wide a picture wants to be, as its attribute or its style says.
+fn width(element: &Element<'_>) -> Option<u32> {
+    let style = element.attribute("style").unwrap_or_default();
+    let styled = style.split(';').find_map(|rule| {
+        let (name, value) = rule.split_once(':')?;
+        (name.trim() == "width").then(|| value.trim().to_owned())
+    });
+    let given = element.attribute("width").map(std::borrow::Cow::into_owned);
+    media::pixels(&given.or(styled)?)
 }
 
 /// The class of ours for an element, where it means something.
