@@ -55,7 +55,11 @@ fn the_orders_example_is_green_and_linked() {
     for notebook in report["notebooks"].as_array().unwrap() {
         assert_eq!(notebook["status"], "passed", "{notebook:#}");
         let page = project.artifacts().join(notebook["html"].as_str().unwrap());
-        assert!(page.metadata().unwrap().len() > 10_000);
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.len() > 10_000 && !page.contains("<script"));
+        let own = notebook["interactive"].as_str().unwrap();
+        let own = std::fs::read_to_string(project.artifacts().join(own)).unwrap();
+        assert!(own.len() > 10_000 && own.contains("__MARIMO_MOUNT_CONFIG__"));
         assert!(
             notebook["cells"]
                 .as_array()
@@ -100,7 +104,9 @@ fn the_orders_example_is_green_and_linked() {
         "{attachments:#?}"
     );
     let index = std::fs::read_to_string(project.artifacts().join("index.html")).unwrap();
-    assert!(index.contains("orders_explore.html"));
+    assert!(
+        index.contains("orders_explore.html") && index.contains("orders_explore.interactive.html")
+    );
     assert!(
         std::fs::read_to_string(junit)
             .unwrap()

@@ -176,7 +176,7 @@ pub fn annotate(annotations: &[Annotation]) {
 /// Has the runner hide these values in the log of this job.
 pub fn mask<'a>(values: impl IntoIterator<Item = &'a str>) {
     for value in values {
-        runner::mask(&format!("::add-mask::{}", data(value)));
+        runner::mask(&format!("::add-mask::{}", escaped(value)));
     }
 }
 
@@ -232,10 +232,13 @@ fn command(annotation: &Annotation) -> String {
     )
 }
 
-/// A command's message. A mark of the older commands would be read inside it, too.
+/// A command's message, if it is ours. A mark of the older commands would be read inside it, too.
 fn data(text: &str) -> String {
-    harmless(text)
-        .replace('%', "%25")
+    escaped(&harmless(text))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }

@@ -21,12 +21,26 @@ pub(super) fn picture(address: &str) -> Option<Cow<'_, str>> {
     let kind = address.strip_prefix("data:image/")?;
     let (head, body) = kind.split_once(',')?;
     let format = head.split(';').next()?;
-    (PICTURES.contains(&format) && !body.is_empty()).then_some(Cow::Borrowed(address))
+    let fits = match head.ends_with(";base64") {
+        true => is_base64(body),
+        // An SVG may be text; what is in it needs no check, since it can't leave the picture.
+        false => format == "svg+xml" && !body.is_empty(),
+    };
+    (fits && PICTURES.contains(&format)).then_some(Cow::Borrowed(address))
+}
+
+fn is_base64(body: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    !body.is_empty() && body.bytes().all(plain)
 }
 
 /// Whether an address is sound or a film that is in the page.
 pub(super) fn is_playable(address: &str) -> bool {
-    address.starts_with("data:audio/") || address.starts_with("data:video/")
+    let kind = address
+        .strip_prefix("data:audio/")
+        .or_else(|| address.strip_prefix("data:video/"));
+    kind.and_then(|kind| kind.split_once(";base64,"))
+        .is_some_and(|(format, body)| !format.contains([',', ';']) && is_base64(body))
 }
 
 /// An SVG file as an address.
@@ -75,11 +89,7 @@ pub(super) fn of_output(kind: &str, value: &str) -> Option<String> {
         return value.contains("<svg").then(|| svg(value));
     }
     let body: String = value.split_ascii_whitespace().collect();
-    let fits = !body.is_empty()
-        && body
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
-    fits.then(|| format!("data:{kind};base64,{body}"))
+    is_base64(&body).then(|| format!("data:{kind};base64,{body}"))
 }
 
 /// The bytes of a `data:` address as text.

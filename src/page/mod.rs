@@ -110,3 +110,6 @@ fn policy() -> String {
          base-uri 'none'; form-action 'none'"
     )
 }
+
+#[cfg(test)]
+mod tests;

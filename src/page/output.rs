@@ -136,7 +136,7 @@ pub(super) fn data(writer: &mut Writer, kind: &str, value: &Value) {
         }
         (kind, Some(text)) if kind.starts_with("image/") => match media::of_output(kind, text) {
             Some(address) => writer.raw(&media::img(&address, "", None)),
-            None => writer.elsewhere("picture", text, kind),
+            None => writer.elsewhere(&format!("{kind} picture"), text, ""),
         },
         (kind, Some(text)) if kind.starts_with("video/") || kind.starts_with("audio/") => {
             let name = if kind.starts_with("audio/") {
@@ -213,5 +213,101 @@ fn unknown(writer: &mut Writer, kind: &str, value: &Value) {
             &summary,
             &serde_json::to_string_pretty(other).unwrap_or_default(),
         ),
+<<<<<<< HEAD
+=======
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What marimo has exported for each kind, pictures replaced by small ones.
+    const OUTPUTS: &str = include_str!("../../tests/fixtures/page/outputs.json");
+
+    #[test]
+    fn every_kind_of_output_is_shown() {
+        let outputs: Vec<(String, Output)> = serde_json::from_str(OUTPUTS).unwrap();
+        let cleaner = Cleaner::new();
+        let mut all = String::new();
+        for (index, (name, output)) in outputs.iter().enumerate() {
+            let html = render(&cleaner, index + 1, output);
+            assert!(!html.is_empty(), "{name} shows nothing");
+            let again = cleaner.clean(&html);
+            let notes = html.matches("class=\"note\"").count();
+            assert_eq!(again.matches("class=\"note\"").count(), notes, "{name}");
+            all.push_str(&format!("== {name}\n{html}\n"));
+        }
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn kinds_that_marimo_might_write_are_shown() {
+        let cleaner = Cleaner::new();
+        let show = |kind: &str, value: Value| {
+            let mut data = serde_json::Map::new();
+            data.insert(kind.to_owned(), value);
+            format!(
+                "== {kind}\n{}\n",
+                render(&cleaner, 1, &Output::Data { data })
+            )
+        };
+        let bundle =
+            serde_json::json!({"text/plain": "p", "application/x-new": {"a": 1}}).to_string();
+        let all = [
+            show("text/plain", "a <b>\u{1b}[31m\rc".into()),
+            show("text/csv", "a,b\n1,2".into()),
+            show("text/latex", "$x^2$".into()),
+            show("text/password", "secret".into()),
+            show("image/png", "QUJD\nQUJD".into()),
+            show("image/svg+xml", "<svg xmlns='http://www.w3.org/2000/svg'/>".into()),
+            show("image/png", "./@file/10-a.png".into()),
+            show("image/tiff", "data:image/tiff;base64,QUJD".into()),
+            show("video/mp4", "QUJD".into()),
+            show("audio/wav", "./@file/10-a.wav".into()),
+            show("application/x-new", serde_json::json!({"k": [1, "<b>"]})),
+            show(BUNDLE, bundle.into()),
+            show(BUNDLE, "no object".into()),
+            show(BUNDLE, serde_json::json!({"application/x-new": "<script>"})),
+            show("application/vnd.jupyter.widget-view+json", serde_json::json!({"model_id": "x"})),
+            show("text/html", "<marimo-anywidget data-model-id='1'></marimo-anywidget>".into()),
+            show("text/html", "<marimo-image-comparison data-before-src='\"https://example.org/a.png\"' data-after-src='\"data:image/png;base64,QUJD\"'></marimo-image-comparison>".into()),
+            show("text/html", "<marimo-mime-renderer data-mime='\"text/plain\"' data-data='\"text\"'></marimo-mime-renderer>".into()),
+            show("text/html", "<marimo-plotly data-figure='{&quot;data&quot;:[{&quot;type&quot;:&quot;bar&quot;,&quot;name&quot;:&quot;n&quot;,&quot;y&quot;:[1,2]}],&quot;layout&quot;:{&quot;title&quot;:{&quot;text&quot;:&quot;T&quot;}}}'></marimo-plotly>".into()),
+        ];
+        assert!(!all.concat().contains("secret"));
+        insta::assert_snapshot!(all.concat());
+    }
+
+    #[test]
+    fn large_outputs_are_cut_and_say_so() {
+        let cleaner = Cleaner::new();
+        let show = |kind: &str, value: Value| {
+            let mut data = serde_json::Map::new();
+            data.insert(kind.to_owned(), value);
+            render(&cleaner, 1, &Output::Data { data })
+        };
+        let text = show("text/plain", "x".repeat(1_000_000).into());
+        assert!(text.len() < TEXT + 1000 && text.contains("are left out"));
+        let many = show("text/html", "<i>a</i>".repeat(100_000).into());
+        assert!(many.contains("Left out: what is behind its first 60,000 elements"));
+        let list = show("application/json", serde_json::json!(vec![1; 10_000]));
+        assert!(list.contains("only the first 2000 values are shown"));
+        // What a browser would repair by opening elements again must not multiply.
+        let html = format!(
+            "{}{}",
+            "<b x=1><i><u><s><em><small>",
+            "<p>x<div>y</div>".repeat(20_000)
+        );
+        assert!(show("text/html", html.clone().into()).len() < 8 * html.len());
+        let rows: Vec<Value> = (0..500).map(|n| serde_json::json!({"n": n})).collect();
+        let mut writer = Writer::new(1);
+        super::super::frame::write(&mut writer, Vec::new(), &rows, Some(9000), None);
+        assert!(
+            writer.out.contains("50 of 9000 rows, 1 column"),
+            "{}",
+            writer.out
+        );
+>>>>>>> page
     }
 }

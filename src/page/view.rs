@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::console::{self, Stretch};
 use super::markup::clean::Cleaner;
 use super::{LARGEST, PageInput, code, output};
-use crate::marimo::page::{Page, PageCell};
+use crate::marimo::page::{Output, Page, PageCell};
 use crate::marimo::source::{Cell, Source};
 use crate::report::model::{CellReport, CellStatus, NotebookReport};
 use crate::report::summary::{self, Tone};
@@ -175,6 +175,9 @@ fn cells(input: &PageInput<'_>) -> Vec<CellView> {
         let cell = input.page.and_then(|page| page.cells.get(index));
         let place = place(input.page, input.source, index);
         let mut view = CellView::of(report, index, &input.notebook.cells);
+        if let (Some(Blame { text, cell: None }), true) = (&mut view.blame, was_stopped(cell)) {
+            text.push_str(" because a cell above it was ended with `mo.stop`");
+        }
         let (code, first) = code_of(cell, place, input.text, report);
         // The code first: whatever a cell shows, it can be seen what it did.
         let hit = report.error.as_ref().and_then(|error| error.line);
@@ -204,6 +207,14 @@ fn cells(input: &PageInput<'_>) -> Vec<CellView> {
         view
     });
     views.collect()
+}
+
+/// Whether marimo says that a cell above has ended itself.
+fn was_stopped(cell: Option<&PageCell>) -> bool {
+    let outputs = cell.map_or(&[][..], |cell| &cell.outputs);
+    let mut errors = outputs.iter();
+    errors
+        .any(|output| matches!(output, Output::Error { ename, .. } if ename == "ancestor-stopped"))
 }
 
 /// A cell's place in the source: by order, where the numbers agree.

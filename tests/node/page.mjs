@@ -119,7 +119,7 @@ try {
       if (way !== "http") await context.route(/^(?!file:|data:)/, (route) => route.abort());
       const page = await context.newPage();
       const messages = [];
-      page.on("console", (message) => messages.push(`${message.type()}: ${message.text()}`));
+      page.on("console", (message) => messages.push(`${message.type()}: ${message.text()} ${message.location().url.slice(0, 120)}`));
       page.on("pageerror", (error) => messages.push(`error: ${error}`));
       page.on("dialog", (dialog) => { messages.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
       await page.goto(own, { waitUntil: "load" });

@@ -77,7 +77,7 @@ def nested(mo):
 
 @app.cell
 def formatting(mo):
-    mo.Html("<b x=1><i x=2><u x=3><a href='https://example.org/a'>" + "<p>x<div>y" * 2000 + "formatted-end")
+    mo.Html("<b x=1><i x=2><u x=3><a href='https://example.org/a'>" + "<p>x<div>y" * 100 + "formatted-end")
     return
 
 

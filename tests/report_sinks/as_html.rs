@@ -122,6 +122,7 @@ fn everything_is_told() {
         "5 notebooks, 3 runs in 4.21 s",
         "images/orders_explore/orders_per_day-1.png",
         "href=\"notebooks/orders_explore.html\"",
+        "href=\"notebooks/orders_explore.interactive.html\"",
         "asset daily_orders[2026-01-05]",
         "6 January 2026, 08:15:30 UTC",
     ] {

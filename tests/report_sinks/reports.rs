@@ -33,6 +33,7 @@ pub fn hostile() -> CiReport {
         notebook.title = poison();
         notebook.reason = Some(poison());
         notebook.html = Some(poison());
+        notebook.interactive = Some(poison());
         notebook.url = Some("javascript:alert(1)".to_owned());
         notebook.args = vec![poison()];
         for cell in &mut notebook.cells {

@@ -39,6 +39,7 @@ pub(super) fn outputs(
         .notebooks
         .iter()
         .filter_map(|notebook| Some((&*notebook.path, notebook.url.as_deref()?)))
+        .filter(|(_, url)| url.starts_with("https://") || url.starts_with("http://"))
         .collect();
     let archive = report
         .origin

@@ -77,7 +77,10 @@ const CLASSES: &[(&str, &[&str])] = &[
             "admonition",
             "footnote",
             "scroll",
+<<<<<<< HEAD
             "widget",
+=======
+>>>>>>> page
             "callout",
             "callout info",
             "callout warn",
@@ -99,6 +102,10 @@ const CLASSES: &[(&str, &[&str])] = &[
             "paragraph",
             "admonition-title",
             "control",
+<<<<<<< HEAD
+=======
+            "widget",
+>>>>>>> page
             "note",
             "math",
             "value",

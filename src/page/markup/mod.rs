@@ -274,6 +274,17 @@ impl Writer {
     }
 
     fn kept(&mut self, name: &str, element: &Element<'_>) {
+        let href = if name == "a" {
+            self.address(element)
+        } else {
+            None
+        };
+        // Without an address it is no link, and should not look like one.
+        let name = if name == "a" && href.is_none() {
+            "span"
+        } else {
+            name
+        };
         self.raw("<");
         self.raw(name);
         if let Some(id) = element.attribute("id").filter(|id| id.len() <= 200) {
@@ -288,8 +299,8 @@ impl Writer {
                 self.attribute(key, &value);
             }
         }
-        if name == "a" {
-            self.address(element);
+        if let Some(href) = href {
+            self.attribute("href", &href);
         }
         if name == "details" && element.has("open") {
             self.raw(" open");
@@ -307,23 +318,21 @@ impl Writer {
     }
 
     /// A link's address. One that is relative leads nowhere from here.
-    fn address(&mut self, link: &Element<'_>) {
-        let Some(href) = link.attribute("href") else {
-            return;
-        };
+    fn address(&mut self, link: &Element<'_>) -> Option<String> {
+        let href = link.attribute("href")?;
         let href = href.trim();
-        if href.len() > LONGEST_ADDRESS {
-            self.left_out.insert("the address of a link");
-        } else if let Some(anchor) = href.strip_prefix('#') {
-            let target = format!("#{}{anchor}", self.anchors);
-            self.attribute("href", &target);
-        } else if let Ok(url) = url::Url::parse(href)
-            && matches!(url.scheme(), "http" | "https" | "mailto")
-        {
-            self.attribute("href", url.as_str());
-        } else {
-            self.left_out.insert("the address of a link");
+        if href.len() <= LONGEST_ADDRESS {
+            if let Some(anchor) = href.strip_prefix('#') {
+                return Some(format!("#{}{anchor}", self.anchors));
+            }
+            if let Ok(url) = url::Url::parse(href)
+                && matches!(url.scheme(), "http" | "https" | "mailto")
+            {
+                return Some(url.into());
+            }
         }
+        self.left_out.insert("the address of a link");
+        None
     }
 
     /// A picture, if it is in the page; otherwise where it would have come from.
@@ -332,9 +341,7 @@ impl Writer {
         let alt = element.attribute("alt").unwrap_or_default();
         match media::picture(&source) {
             Some(source) => {
-                let width = element.attribute("width");
-                let width = width.as_deref().and_then(|width| media::pixels(width));
-                self.raw(&media::img(&source, &alt, width));
+                self.raw(&media::img(&source, &alt, width(element)));
             }
             None => self.elsewhere("picture", &source, &alt),
         }
@@ -348,8 +355,12 @@ impl Writer {
             if !name.is_empty() {
                 writer.text(&format!(" “{}”", beginning(name, 200)));
             }
-            if shown.starts_with("data:") {
-                writer.text(" of a kind that is not shown here");
+            if let Some(data) = shown.strip_prefix("data:") {
+                let kind = data.split([';', ',']).next().unwrap_or_default();
+                writer.text(&format!(
+                    " of the kind {}, not shown here",
+                    beginning(kind, 60)
+                ));
             } else if shown.starts_with("./@file/") || shown.starts_with("@file/") {
                 writer.text(" that was not exported");
             } else if let Ok(url) = url::Url::parse(source)
@@ -368,11 +379,9 @@ impl Writer {
     }
 
     fn drawing(&mut self, element: &Element<'_>) {
-        let source = media::svg(&svg::document(element).replace("<SVG", "<svg"));
+        let source = media::svg(&svg::document(element));
         let label = element.attribute("aria-label").unwrap_or_default();
-        let width = element.attribute("width");
-        let width = width.as_deref().and_then(|width| media::pixels(width));
-        self.raw(&media::img(&source, &label, width));
+        self.raw(&media::img(&source, &label, width(element)));
     }
 
     fn media(&mut self, element: &Element<'_>) {
@@ -444,6 +453,17 @@ impl Writer {
     }
 }
 
+/// How wide a picture wants to be, as its attribute or its style says.
+fn width(element: &Element<'_>) -> Option<u32> {
+    let style = element.attribute("style").unwrap_or_default();
+    let styled = style.split(';').find_map(|rule| {
+        let (name, value) = rule.split_once(':')?;
+        (name.trim() == "width").then(|| value.trim().to_owned())
+    });
+    let given = element.attribute("width").map(std::borrow::Cow::into_owned);
+    media::pixels(&given.or(styled)?)
+}
+
 /// The class of ours for an element, where it means something.
 fn class(name: &str, element: &Element<'_>) -> Option<&'static str> {
     let style = element.attribute("style").unwrap_or_default();
@@ -456,6 +476,8 @@ fn class(name: &str, element: &Element<'_>) -> Option<&'static str> {
         "div" if style.contains("display: flex") => Some("column"),
         "div" if element.has_class("admonition") => Some("admonition"),
         "div" if element.has_class("footnote") => Some("footnote"),
+        // marimo's rendering of a plain value.
+        "pre" if element.has_class("text-xs") => Some("plain"),
         "span" if element.has_class("paragraph") => Some("paragraph"),
         "span" if element.has_class("admonition-title") => Some("admonition-title"),
         "ul" if element.has_class("task-list") => Some("tasks"),

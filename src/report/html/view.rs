@@ -41,6 +41,8 @@ pub(super) struct Page {
     failed: Vec<NotebookView>,
     others: Vec<NotebookView>,
     compact: bool,
+    /// Whether marimo's own pages are linked.
+    has_interactive: bool,
     /// Whether tracebacks are folded, because there are many.
     brief: bool,
     runs: Vec<RunView>,
@@ -132,6 +134,7 @@ impl Page {
             failed,
             others: others.into_iter().map(|(_, view)| view).collect(),
             compact: report.notebooks.len() > GALLERY,
+            has_interactive: report.notebooks.iter().any(|n| n.interactive.is_some()),
             runs,
             locations,
             findings: findings(report),

@@ -28,6 +28,8 @@ pub(in crate::report::html) struct NotebookView {
     title: String,
     path: String,
     href: Option<String>,
+    /// marimo's own page.
+    interactive: Option<String>,
     target: Option<String>,
     took: Option<String>,
     notes: Vec<String>,
@@ -131,6 +133,7 @@ impl NotebookView {
             title: title(notebook),
             path: one_line(&notebook.path),
             href: local.or_else(|| notebook.url.as_deref().and_then(address::web)),
+            interactive: notebook.interactive.as_deref().and_then(address::relative),
             target: notebook.target.as_ref().map(summary::target_line),
             took: (notebook.attempts > 0).then(|| duration(notebook.duration_s)),
             notes: notes(notebook),
