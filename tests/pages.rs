@@ -97,15 +97,9 @@ fn cell(seen: &Value, report: &Value, name: &str) -> String {
     let cells = report["cells"].as_array().unwrap();
     let index = cells.iter().position(|cell| cell["name"] == name);
     let index = index.unwrap_or_else(|| panic!("no cell {name}"));
-<<<<<<< HEAD
-    seen["cells"][format!("cell-{}", index + 1)]
-        .as_str()
-        .unwrap()
-=======
     let text = &seen["cells"][format!("cell-{}", index + 1)];
     let words: Vec<&str> = text.as_str().unwrap().split_whitespace().collect();
     words.join(" ")
->>>>>>> page
 }
 
 #[test]

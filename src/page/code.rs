@@ -146,11 +146,7 @@ mod tests {
             Some(7),
             Some(8),
         );
-<<<<<<< HEAD
-        insta::assert_snapshot!(html, @"");
-=======
         insta::assert_snapshot!(html);
->>>>>>> page
         assert!(render("x = (", Some(1), None).contains("x = ("));
         assert_eq!(
             of_file(

@@ -213,8 +213,6 @@ fn unknown(writer: &mut Writer, kind: &str, value: &Value) {
             &summary,
             &serde_json::to_string_pretty(other).unwrap_or_default(),
         ),
-<<<<<<< HEAD
-=======
     }
 }
 
@@ -308,6 +306,5 @@ mod tests {
             "{}",
             writer.out
         );
->>>>>>> page
     }
 }

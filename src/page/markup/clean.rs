@@ -77,10 +77,6 @@ const CLASSES: &[(&str, &[&str])] = &[
             "admonition",
             "footnote",
             "scroll",
-<<<<<<< HEAD
-            "widget",
-=======
->>>>>>> page
             "callout",
             "callout info",
             "callout warn",
@@ -102,10 +98,7 @@ const CLASSES: &[(&str, &[&str])] = &[
             "paragraph",
             "admonition-title",
             "control",
-<<<<<<< HEAD
-=======
             "widget",
->>>>>>> page
             "note",
             "math",
             "value",
