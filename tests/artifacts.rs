@@ -201,3 +201,16 @@ async fn five_hundred_notebooks_with_names_of_all_kinds_are_stored() {
     assert_eq!(job.service.list(None).await.unwrap().len(), 500);
     assert_eq!(server.records_of(Step::Create).len(), 500);
 }
+
+#[tokio::test]
+async fn uploads_go_side_by_side() {
+    let (server, job) = start();
+    let names: Vec<String> = (0..20).map(|index| format!("n{index}.html")).collect();
+    let uploads = names.iter().map(|name| job.page(name));
+    let uploaded = futures_util::future::join_all(uploads).await;
+    let ids: HashSet<u64> = uploaded.iter().map(|it| it.id).collect();
+    assert_eq!(ids.len(), 20);
+    for one in uploaded {
+        assert_eq!(server.artifact(&one.name).id, one.id);
+    }
+}

@@ -173,11 +173,17 @@ impl ArtifactServer {
 
     /// What a runner sets for a job.
     pub fn environment(&self, job: &str) -> Vec<(String, String)> {
+        self.environment_at(&self.url(), job)
+    }
+
+    /// The same for a job that reaches this server by another address, such as one in a container.
+    /// Signed URLs have the address that a call came to.
+    pub fn environment_at(&self, url: &str, job: &str) -> Vec<(String, String)> {
         let token = token("run-1", job);
         [
             ("GITHUB_ACTIONS", "true"),
             ("ACTIONS_RUNTIME_TOKEN", &token),
-            ("ACTIONS_RESULTS_URL", &format!("{}/", self.url())),
+            ("ACTIONS_RESULTS_URL", &format!("{url}/")),
             ("GITHUB_SERVER_URL", "https://github.com"),
             ("GITHUB_REPOSITORY", "octo/hello"),
             ("GITHUB_RUN_ID", "42"),
