@@ -188,7 +188,7 @@ impl Service {
             uncertain = tried.uncertain;
             let created = tried.outcome.map_err(|error| Taken::by(error, uncertain))?;
             if let Some(created) = created {
-                return Ok(self.place(created, true)?);
+                return Ok(self.place(&created, true)?);
             }
         }
         request.version = WITHOUT_TYPES;
@@ -199,10 +199,10 @@ impl Service {
             .map_err(|error| Taken::by(error, uncertain || tried.uncertain))?;
         // Only now is it known that the type was what the server did not like.
         self.knows_mime_type.set(false);
-        Ok(self.place(created, false)?)
+        Ok(self.place(&created, false)?)
     }
 
-    fn place(&self, created: Created, typed: bool) -> Result<Place, Error> {
+    fn place(&self, created: &Created, typed: bool) -> Result<Place, Error> {
         if !created.ok {
             return Err(broken(Create::METHOD, "it is not ok"));
         }
