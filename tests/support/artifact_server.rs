@@ -153,7 +153,7 @@ impl ArtifactServer {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&shared);
-                std::thread::spawn(move || serve(stream, &state));
+                std::thread::spawn(move || serve(&stream, &state));
             }
         });
         Self { address, state }
@@ -259,18 +259,18 @@ pub fn token(run: &str, job: &str) -> String {
     )
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) {
+fn serve(stream: &TcpStream, state: &Mutex<State>) {
     let _ = stream.set_nodelay(true);
     let mut reader = BufReader::with_capacity(256 * 1024, stream.try_clone().unwrap());
     while let Some(request) = read_request(&mut reader) {
         let Some((answer, sending)) = answer(request, state) else {
             break;
         };
-        if send(&stream, answer, sending).is_err() {
+        if send(stream, answer, sending).is_err() {
             break;
         }
     }
-    hang_up(&stream);
+    hang_up(stream);
 }
 
 /// What to answer; nothing if the connection is to end.
