@@ -1,5 +1,10 @@
 //! The artifact service's client: against GitHub's own client on the same server, and against all
 //! that can go wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't be set up has failed"
+)]
 
 mod support;
 
@@ -200,4 +205,17 @@ async fn five_hundred_notebooks_with_names_of_all_kinds_are_stored() {
     assert_eq!(server.artifacts().len(), 500);
     assert_eq!(job.service.list(None).await.unwrap().len(), 500);
     assert_eq!(server.records_of(Step::Create).len(), 500);
+}
+
+#[tokio::test]
+async fn uploads_go_side_by_side() {
+    let (server, job) = start();
+    let names: Vec<String> = (0..20).map(|index| format!("n{index}.html")).collect();
+    let uploads = names.iter().map(|name| job.page(name));
+    let uploaded = futures_util::future::join_all(uploads).await;
+    let ids: HashSet<u64> = uploaded.iter().map(|it| it.id).collect();
+    assert_eq!(ids.len(), 20);
+    for one in uploaded {
+        assert_eq!(server.artifact(&one.name).id, one.id);
+    }
 }

@@ -90,7 +90,7 @@ fn a_large_page_is_archived_in_little_memory() {
         types: Types::Refused(400, "unknown field"),
         ..Options::default()
     });
-    let (peak, sent) = upload(&server, 200 * MIB);
+    let (peak, sent) = upload(&server, 100 * MIB);
     assert!(sent < 4 * MIB, "{sent}");
     assert!(peak < ALLOWED_KIB, "{peak} KiB");
 }

@@ -153,7 +153,7 @@ impl ArtifactServer {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let state = Arc::clone(&shared);
-                std::thread::spawn(move || serve(stream, &state));
+                std::thread::spawn(move || serve(&stream, &state));
             }
         });
         Self { address, state }
@@ -173,11 +173,17 @@ impl ArtifactServer {
 
     /// What a runner sets for a job.
     pub fn environment(&self, job: &str) -> Vec<(String, String)> {
+        self.environment_at(&self.url(), job)
+    }
+
+    /// The same for a job that reaches this server by another address, such as one in a container.
+    /// Signed URLs have the address that a call came to.
+    pub fn environment_at(&self, url: &str, job: &str) -> Vec<(String, String)> {
         let token = token("run-1", job);
         [
             ("GITHUB_ACTIONS", "true"),
             ("ACTIONS_RUNTIME_TOKEN", &token),
-            ("ACTIONS_RESULTS_URL", &format!("{}/", self.url())),
+            ("ACTIONS_RESULTS_URL", &format!("{url}/")),
             ("GITHUB_SERVER_URL", "https://github.com"),
             ("GITHUB_REPOSITORY", "octo/hello"),
             ("GITHUB_RUN_ID", "42"),
@@ -253,18 +259,18 @@ pub fn token(run: &str, job: &str) -> String {
     )
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) {
+fn serve(stream: &TcpStream, state: &Mutex<State>) {
     let _ = stream.set_nodelay(true);
     let mut reader = BufReader::with_capacity(256 * 1024, stream.try_clone().unwrap());
     while let Some(request) = read_request(&mut reader) {
         let Some((answer, sending)) = answer(request, state) else {
             break;
         };
-        if send(&stream, answer, sending).is_err() {
+        if send(stream, answer, sending).is_err() {
             break;
         }
     }
-    hang_up(&stream);
+    hang_up(stream);
 }
 
 /// What to answer; nothing if the connection is to end.

@@ -26,6 +26,19 @@ pub enum Content {
     Bytes(Vec<u8>),
 }
 
+impl Content {
+    /// Whether it can be read, as far as that can be known before.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Bytes(_) => Ok(()),
+            Self::File(path) => match left::open(path) {
+                Ok(_) => Ok(()),
+                Err(source) => Err(file_error("read", path.clone(), source)),
+            },
+        }
+    }
+}
+
 impl From<Source<'_>> for Content {
     fn from(source: Source<'_>) -> Self {
         match source {

@@ -78,7 +78,8 @@ impl Blocks {
     /// The next block, empty at the end. Disks and digests take their time, so a thread does it.
     async fn next(mut self) -> Result<(Self, Vec<u8>), Error> {
         let read = move || {
-            let mut block = Vec::with_capacity(self.block_size.min(1024 * 1024));
+            // Room that is not used costs nothing; growing would cost twice as much as is needed.
+            let mut block = Vec::with_capacity(self.block_size);
             let limit = self.block_size as u64;
             match (&mut self.reader).take(limit).read_to_end(&mut block) {
                 Ok(_) => {

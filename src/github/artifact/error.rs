@@ -204,7 +204,7 @@ impl Diagnose for Error {
                  job took longer than its time limit"
             }
             Self::LinkRefused { .. } => {
-                "signed URLs last for about an hour: check the runner's clock and the speed of its \
+                "signed URLs last for a limited time: check the runner's clock and the speed of its \
                  network"
             }
             Self::Quota => {
@@ -229,5 +229,102 @@ fn colon(message: &str) -> String {
         String::new()
     } else {
         format!(": {message}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_read() {
+        let (step, server) = ("CreateArtifact", "the artifact service");
+        let message = || "said so".to_owned();
+        let name = || "report.html".to_owned();
+        let status = |status| Error::Status {
+            server,
+            step,
+            status,
+            message: message(),
+        };
+        let errors = [
+            Error::Missing {
+                variable: "ACTIONS_RUNTIME_TOKEN",
+            },
+            Error::Missing {
+                variable: "GITHUB_RUN_ID",
+            },
+            Error::Invalid {
+                variable: "GITHUB_RUN_ID",
+                reason: "it is not a number".into(),
+            },
+            Error::EnterpriseServer {
+                host: "github.example.com".into(),
+            },
+            Error::Name {
+                name: "a/b".into(),
+                what: "an artifact",
+                reason: "it holds '/'".into(),
+            },
+            Error::File {
+                action: "read",
+                path: "a.html".into(),
+                source: std::io::ErrorKind::NotFound.into(),
+            },
+            Error::File {
+                action: "write",
+                path: "a.zip".into(),
+                source: std::io::ErrorKind::StorageFull.into(),
+            },
+            Error::Unreachable {
+                server,
+                step,
+                reason: "there was no answer in time".into(),
+            },
+            status(503),
+            status(404),
+            Error::TokenRefused {
+                step,
+                message: String::new(),
+            },
+            Error::LinkRefused {
+                step: "Put Block",
+                message: message(),
+            },
+            Error::Quota,
+            Error::Exists { name: name() },
+            Error::NotFound { name: name() },
+            Error::BrokenAnswer {
+                server,
+                step,
+                reason: "it is not ok".into(),
+            },
+            Error::Digest {
+                name: name(),
+                expected: "sha256:00".into(),
+                found: "sha256:11".into(),
+            },
+            Error::TooLarge {
+                what: "the archive".into(),
+                limit: 10,
+                unit: "files",
+            },
+            Error::Archive {
+                reason: "`../x` can't be: `..` is a part of it".into(),
+            },
+            Error::TooLong {
+                what: "the upload of `report.html`".into(),
+                limit: Duration::from_secs(60),
+            },
+        ];
+        let shown: Vec<String> = errors
+            .iter()
+            .map(|error| {
+                let hint = error.hint().map(|hint| format!("  hint: {hint}\n"));
+                let code = error.exit_status() as u8;
+                format!("{code} {error}\n{}", hint.unwrap_or_default())
+            })
+            .collect();
+        insta::assert_snapshot!(shown.concat());
     }
 }

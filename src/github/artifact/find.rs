@@ -17,7 +17,7 @@ use super::blob::{refused, written};
 use super::call::{self, BLOB_STORE, Failed, persist};
 use super::error::Error;
 use super::extract::{ExtractLimits, extract, prepare};
-use super::names::check_name;
+use super::names::{check_name, shown};
 use super::service::Service;
 use super::wire::{Call as _, Ids, List, ListedArtifact, Sign};
 
@@ -109,7 +109,7 @@ impl Service {
             let listed = self.look(Some(name)).await?;
             let artifact = listed
                 .first()
-                .ok_or_else(|| Error::NotFound { name: name.into() })?;
+                .ok_or_else(|| Error::NotFound { name: shown(name) })?;
             let deleted = self.delete_as(&artifact.ids, name).await?;
             Ok(deleted.unwrap_or(artifact.id))
         };
@@ -167,7 +167,7 @@ impl Service {
         let name = &artifact.name;
         let limit = self.limits.download;
         let too_large = || Error::TooLarge {
-            what: format!("the artifact `{}`", super::names::shown(name)),
+            what: format!("the artifact `{}`", shown(name)),
             limit,
             unit: "bytes",
         };
@@ -182,19 +182,16 @@ impl Service {
             match &artifact.digest {
                 Some(digest) if !digest.eq_ignore_ascii_case(&downloaded.digest) => {
                     Err(Error::Digest {
-                        name: super::names::shown(name),
-                        expected: super::names::shown(digest),
+                        name: shown(name),
+                        expected: shown(digest),
                         found: downloaded.digest,
                     })
                 }
                 _ => Ok(downloaded),
             }
         };
-        self.in_time(
-            || format!("the download of `{}`", super::names::shown(name)),
-            work,
-        )
-        .await
+        self.in_time(|| format!("the download of `{}`", shown(name)), work)
+            .await
     }
 
     /// A URL by which an artifact's bytes can be read for a while. Its signature is secret.
@@ -206,7 +203,7 @@ impl Service {
         match self.call(&request).await.outcome {
             Ok(signed) => self.signed(Sign::METHOD, &signed.signed_url),
             Err(Error::Status { status: 404, .. }) => Err(Error::NotFound {
-                name: super::names::shown(&artifact.name),
+                name: shown(&artifact.name),
             }),
             Err(error) => Err(error),
         }

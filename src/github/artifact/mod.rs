@@ -23,4 +23,4 @@ pub use find::{Artifact, Downloaded, Kind};
 pub use names::{Names, check_name};
 pub use patience::Limits;
 pub use service::Service;
-pub use upload::{UploadOptions, Uploaded};
+pub use upload::{MOST_OF_A_JOB, UploadOptions, Uploaded};

@@ -9,7 +9,7 @@ use super::archive::{self, Content, Entry};
 use super::blob::{Blocks, Stored};
 use super::call::SERVICE;
 use super::error::Error;
-use super::names::check_name;
+use super::names::{check_name, shown};
 use super::service::Service;
 use super::wire::{Call as _, Create, Created, Delete, Finalize, Finished, Ids};
 
@@ -19,6 +19,9 @@ const WITHOUT_TYPES: u32 = 4;
 
 const HTML: &str = "text/html";
 const ZIP: &str = "application/zip";
+
+/// How many artifacts a job can store; GitHub refuses more.
+pub const MOST_OF_A_JOB: usize = 500;
 
 /// What may be said about an upload.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,23 +65,23 @@ impl Service {
         let extension = Path::new(name).extension();
         if extension.is_none_or(|extension| extension != "html") {
             return Err(Error::Name {
-                name: super::names::shown(name),
+                name: shown(name),
                 what: "a page",
                 reason: "it does not end with `.html`".into(),
             });
         }
         let work = async {
             // What can't be read is known before anything is created.
-            let blocks = Blocks::of(content.clone(), self.limits.block_size)?;
+            content.check()?;
             let place = self.create(name, HTML, options).await?;
             if place.typed {
+                let blocks = Blocks::of(content, self.limits.block_size)?;
                 return self.fill(name, place, blocks, HTML).await;
             }
             tracing::warn!(
                 name,
                 "the server can't show pages, so this one is stored in an archive"
             );
-            drop(blocks);
             let entry = Entry {
                 name: name.to_owned(),
                 content,
@@ -185,7 +188,7 @@ impl Service {
             uncertain = tried.uncertain;
             let created = tried.outcome.map_err(|error| Taken::by(error, uncertain))?;
             if let Some(created) = created {
-                return Ok(self.place(created, true)?);
+                return Ok(self.place(&created, true)?);
             }
         }
         request.version = WITHOUT_TYPES;
@@ -196,10 +199,10 @@ impl Service {
             .map_err(|error| Taken::by(error, uncertain || tried.uncertain))?;
         // Only now is it known that the type was what the server did not like.
         self.knows_mime_type.set(false);
-        Ok(self.place(created, false)?)
+        Ok(self.place(&created, false)?)
     }
 
-    fn place(&self, created: Created, typed: bool) -> Result<Place, Error> {
+    fn place(&self, created: &Created, typed: bool) -> Result<Place, Error> {
         if !created.ok {
             return Err(broken(Create::METHOD, "it is not ok"));
         }

@@ -90,7 +90,7 @@ pub fn read_request<'a>(reader: &'a mut BufReader<TcpStream>) -> Option<Request<
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| (decode(name), decode(value)))
         .collect();
-    let body: Box<dyn Read> = if headers.get("transfer-encoding").is_some() {
+    let body: Box<dyn Read> = if headers.contains_key("transfer-encoding") {
         Box::new(Chunked {
             reader,
             left: 0,
