@@ -11,6 +11,7 @@ pub mod dagster;
 pub mod github_server;
 pub mod listener;
 pub mod nginx;
+pub mod runner;
 pub mod versions;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,140 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::support::runner::pull_request;
+
+/// The run for a fork: its token only reads.
+fn first(project: &Project, github: &GithubServer, artifacts: &ArtifactServer) -> Vec<u8> {
+    github.state().writable = false;
+    let runner = Runner::new("pull_request", &pull_request("mona"))
+        .with_github(github)
+        .with_artifacts(artifacts);
+    run(project, &runner).expect_code(4);
+    assert_eq!(github.count("POST", "/comments"), 0, "it does not even try");
+    let summary = runner.read("GITHUB_STEP_SUMMARY");
+    assert!(summary.contains("fork"), "{summary}");
+    github.state().writable = true;
+    artifacts.artifact("daglab-report").bytes()
+}
+
+/// The run that it causes in the repository itself.
+fn second(github: &GithubServer) -> Runner {
+    github.state().pulls[0].head_owner = "mona".to_owned();
+    let payload = json!({
+        "action": "completed",
+        "workflow_run": {
+            "id": 100,
+            "run_attempt": 1,
+            "event": "pull_request",
+            "head_branch": "change",
+            "head_sha": HEAD,
+            "html_url": "https://github.com/octo-org/data/actions/runs/100",
+            "head_repository": {"full_name": "mona/data", "fork": true, "owner": {"login": "mona"}},
+            "pull_requests": [],
+        },
+        "repository": {"full_name": "octo-org/data", "owner": {"login": "octo-org"}},
+    });
+    Runner::new("workflow_run", &payload)
+        .with_github(github)
+        .with("GITHUB_RUN_ID", "101")
+}
+
+fn comment(project: &Project, runner: &Runner, report: &Path) -> Run {
+    let mut command = project.daglab(&["action"]);
+    command.env("INPUT_REPORT", report);
+    runner.step(&mut command, &project.root());
+    Run::of(command)
+}
+
+#[test]
+fn the_second_workflow_comments() {
+    let (github, artifacts) = services();
+    let project = project();
+    let archive = first(&project, &github, &artifacts);
+    let file = project.tmp().join("report.zip");
+    std::fs::write(&file, archive).unwrap();
+    let runner = second(&github);
+    let run = comment(&project, &runner, &file);
+    run.expect_code(0);
+    let comments = github.comments(NUMBER);
+    assert_eq!(comments.len(), 1);
+    assert!(
+        comments[0].body.contains("1 of 2 notebooks"),
+        "{}",
+        comments[0].body
+    );
+    assert!(run.stdout().contains("#issuecomment-"), "{}", run.stdout());
+    // Again, as a re-run would: nothing is written.
+    comment(&project, &runner, &file)
+        .expect_code(0)
+        .expect_stderr("unchanged");
+}
+
+#[test]
+fn a_hostile_report_decides_nothing() {
+    let (github, artifacts) = services();
+    let project = project();
+    first(&project, &github, &artifacts);
+    let file = project.artifacts().join("report.json");
+    let mut report: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    report["origin"]["pull_request"] = json!(1);
+    report["origin"]["repository"] = json!("octo-org/secret");
+    report["origin"]["head_sha"] = json!("](https://evil.example)");
+    report["origin"]["comment_key"] = json!("--> @octo-org/team <img src=x>");
+    report["origin"]["archive_url"] = json!("https://evil.example/a.zip");
+    report["origin"]["project_path"] = json!("../..\n# x");
+    report["notebooks"][0]["url"] = json!("https://evil.example/page");
+    report["notebooks"][0]["path"] = json!("a.py` @octo-org/team <script>");
+    let hostile = project.tmp().join("report.json");
+    std::fs::write(&hostile, report.to_string()).unwrap();
+    comment(&project, &second(&github), &project.tmp()).expect_code(0);
+    assert_eq!(github.comments(1).len(), 0);
+    let comments = github.comments(NUMBER);
+    assert_eq!(comments.len(), 1);
+    let body = &comments[0].body;
+    assert!(!body.contains("evil.example"), "{body}");
+    assert!(!body.contains("octo-org/secret"), "{body}");
+    assert_eq!(body.matches("-->").count(), 1, "{body}");
+    assert!(
+        !body.contains("<img") && !body.contains("<script"),
+        "{body}"
+    );
+}
+
+#[test]
+fn a_report_that_is_none_is_refused() {
+    let (github, _) = services();
+    let project = Project::small();
+    let runner = second(&github);
+    for (text, part) in [
+        ("not JSON", "could not read"),
+        ("{}", "schema_version"),
+        (r#"{"schema_version": 99}"#, "version 99"),
+        (&"[".repeat(100_000), "could not read"),
+    ] {
+        let file = project.tmp().join("report.json");
+        std::fs::write(&file, text).unwrap();
+        comment(&project, &runner, &file)
+            .expect_code(7)
+            .expect_stderr(part);
+    }
+    comment(&project, &runner, &project.tmp().join("missing")).expect_code(7);
+    std::os::unix::fs::symlink("/etc/passwd", project.tmp().join("link.json")).unwrap();
+    comment(&project, &runner, &project.tmp().join("link.json")).expect_code(7);
+}
+
+#[test]
+fn a_pull_request_that_moved_on_gets_no_comment() {
+    let (github, artifacts) = services();
+    let project = project();
+    first(&project, &github, &artifacts);
+    let runner = second(&github);
+    github.state().pulls[0].head_sha = "9".repeat(40);
+    let report = project.artifacts().join("report.json");
+    comment(&project, &runner, &report)
+        .expect_code(7)
+        .expect_stderr("no open pull request");
+    assert!(github.comments(NUMBER).is_empty());
+}
