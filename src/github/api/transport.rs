@@ -15,7 +15,7 @@ use serde::Deserialize;
 use url::{Origin, Url};
 
 use super::error::{Error, excerpt};
-use super::limits::{Limits, Refusal, only_asks, refusal};
+use super::limits::{Limits, Refusal, only_asks, refusal, seconds};
 use super::token::Token;
 
 /// The version of the REST API that is spoken.
@@ -166,7 +166,7 @@ impl Transport {
             let asked_for = answer
                 .headers
                 .get("retry-after")
-                .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+                .and_then(|value| seconds(value.to_str().ok()?))
                 .map(Duration::from_secs);
             let pause = asked_for.unwrap_or_else(|| self.limits.pause_after(attempt));
             if self.may_wait(pause) {

@@ -1,7 +1,8 @@
 //! GitHub's own description of its REST API, by which every request and every answer is judged.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use jsonschema::{Draft, Validator};
@@ -67,25 +68,20 @@ impl Contract {
 
     fn load() -> Self {
         let file = node().join("node_modules/@octokit/openapi/generated/api.github.com.json");
-        let text = std::fs::read(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
-        let document: Value = serde_json::from_slice(&text).unwrap();
-        let mut components = BTreeMap::new();
-        let operations = OPERATIONS
-            .iter()
-            .map(|(method, template)| {
-                let value = document["paths"][template][method].clone();
-                assert!(value.is_object(), "GitHub has no {method} {template}");
-                collect(&document, &value, &mut components);
-                Operation {
+        let used = used(&file);
+        let components = used["components"].as_object().unwrap();
+        let values = used["operations"].as_array().unwrap();
+        Self {
+            operations: OPERATIONS
+                .iter()
+                .zip(values)
+                .map(|((method, template), value)| Operation {
                     method,
                     template,
-                    value,
-                }
-            })
-            .collect();
-        Self {
-            operations,
-            components,
+                    value: value.clone(),
+                })
+                .collect(),
+            components: components.clone().into_iter().collect(),
             validators: Mutex::new(HashMap::new()),
         }
     }
@@ -277,6 +273,34 @@ impl Contract {
             _ => {}
         }
     }
+}
+
+/// The operations and what they refer to. The whole description is large and takes seconds to read,
+/// so the part is kept beside what is built, under a name that changes with what it is made from.
+fn used(file: &Path) -> Value {
+    let size = std::fs::metadata(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+    let mut hasher = DefaultHasher::new();
+    (file, size.len(), size.modified().unwrap(), OPERATIONS).hash(&mut hasher);
+    let name = format!("github-contract-{:016x}.json", hasher.finish());
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if let Ok(text) = std::fs::read(&kept) {
+        return serde_json::from_slice(&text).unwrap();
+    }
+    let document: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let mut components = BTreeMap::new();
+    let mut operations = Vec::new();
+    for (method, template) in OPERATIONS {
+        let value = &document["paths"][template][method];
+        assert!(value.is_object(), "GitHub has no {method} {template}");
+        collect(&document, value, &mut components);
+        operations.push(value.clone());
+    }
+    let used = json!({ "operations": operations, "components": components });
+    // Tests run side by side: nobody must see half of it.
+    let mut half = tempfile::NamedTempFile::new_in(kept.parent().unwrap()).unwrap();
+    std::io::Write::write_all(&mut half, used.to_string().as_bytes()).unwrap();
+    half.persist(&kept).unwrap();
+    used
 }
 
 /// `#/components/schemas/x` as `schemas/x`.
