@@ -118,8 +118,7 @@ fn githubs_own_examples_are_understood() {
         assert!(!examples.is_empty(), "{event}");
         for example in &examples {
             let context = of_example(event, example);
-            let _ = writeln!(
-                lines,
+            let line = format!(
                 "{event} {}: {} #{} {} on {:?} fork={} open={} {}",
                 context.action.as_deref().unwrap_or("-"),
                 context.repository,
@@ -130,6 +129,7 @@ fn githubs_own_examples_are_understood() {
                 context.is_open(),
                 context.notes.join("; ")
             );
+            let _ = writeln!(lines, "{}", line.trim_end());
         }
     }
     insta::assert_snapshot!(lines);

@@ -74,10 +74,10 @@ fn a_private_authority_is_trusted_if_it_is_named() {
     let (port, authority) = serve(dir.path());
     let url = format!("https://localhost:{port}");
     assert_eq!(
-        get(&url, "t", Some(authority.clone())).unwrap()["number"],
+        get(&url, "ghs_some_token", Some(authority.clone())).unwrap()["number"],
         7
     );
-    let error = get(&url, "t", None).unwrap_err();
+    let error = get(&url, "ghs_some_token", None).unwrap_err();
     assert!(
         error.to_string().to_lowercase().contains("certificate"),
         "{error}"
@@ -86,13 +86,17 @@ fn a_private_authority_is_trusted_if_it_is_named() {
     assert!(error.hint().unwrap().contains("SSL_CERT_FILE"));
 
     let file = authority.to_str().unwrap();
-    let printed = elsewhere(&[(URL, &url), (TOKEN, "t"), ("SSL_CERT_FILE", file)]);
+    let printed = elsewhere(&[
+        (URL, &url),
+        (TOKEN, "ghs_some_token"),
+        ("SSL_CERT_FILE", file),
+    ]);
     assert!(printed.contains("answer: 7"), "{printed}");
 
     let none = dir.path().join("none.pem");
     std::fs::write(&none, "no certificate").unwrap();
     for file in [none, dir.path().join("missing.pem")] {
-        let error = get(&url, "t", Some(file)).unwrap_err();
+        let error = get(&url, "ghs_some_token", Some(file)).unwrap_err();
         assert!(matches!(error, Error::Authorities { .. }), "{error}");
     }
 }

@@ -322,11 +322,8 @@ fn collect(document: &Value, value: &Value, found: &mut BTreeMap<String, Value>)
                     collect(document, &component, found);
                 }
             }
-            for (name, value) in fields {
-                // What is only an example refers to nothing.
-                if name != "example" && name != "value" {
-                    collect(document, value, found);
-                }
+            for value in fields.values() {
+                collect(document, value, found);
             }
         }
         Value::Array(items) => {
@@ -343,21 +340,19 @@ fn with_null(schema: &Value) -> Value {
         Value::Object(fields) => {
             let mut out: Map<String, Value> = Map::new();
             for (name, value) in fields {
-                if !matches!(name.as_str(), "nullable" | "example" | "discriminator") {
-                    out.insert(name.clone(), with_null(value));
-                }
+                let value = match (name.as_str(), value) {
+                    ("nullable" | "example" | "discriminator", _) => continue,
+                    // Names of an object's, which may be any.
+                    ("properties", Value::Object(properties)) => properties
+                        .iter()
+                        .map(|(name, schema)| (name.clone(), with_null(schema)))
+                        .collect(),
+                    (_, value) => with_null(value),
+                };
+                out.insert(name.clone(), value);
             }
-            // A property may be called so, too.
             if fields.get("nullable") == Some(&Value::Bool(true)) {
                 return json!({ "anyOf": [{ "type": "null" }, out] });
-            }
-            for name in ["nullable", "example", "discriminator"] {
-                if let Some(property @ Value::Object(_)) = fields.get(name)
-                    && name != "discriminator"
-                    && (property.get("type").is_some() || property.get("$ref").is_some())
-                {
-                    out.insert(name.to_owned(), with_null(property));
-                }
             }
             Value::Object(out)
         }

@@ -131,6 +131,11 @@ impl GithubServer {
     pub fn violations(&self) -> Vec<String> {
         self.shared.violations.lock().unwrap().clone()
     }
+
+    /// The same, for a test that means them: they are forgotten.
+    pub fn take_violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.violations.lock().unwrap())
+    }
 }
 
 impl Drop for GithubServer {
