@@ -4,6 +4,8 @@
 //! GraphQL is the one exception. Its description is not part of OpenAPI, so the only question that
 //! is allowed there is compared word by word.
 
+#![allow(unused_imports, reason = "each test file uses some of it")]
+
 pub mod contract;
 pub mod faults;
 pub mod state;
