@@ -18,6 +18,8 @@ mod comments;
 mod comments_at_once;
 #[path = "github_api/limits.rs"]
 mod limits;
+#[path = "github_api/network.rs"]
+mod network;
 
 use std::time::Duration;
 

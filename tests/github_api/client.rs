@@ -327,3 +327,56 @@ fn a_token_is_a_users_or_a_bots() {
         assert!(matches!(error, Error::Unauthorised { .. }), "{error}");
     });
 }
+
+#[test]
+fn the_stand_in_sees_what_github_does_not_describe() {
+    let server = server();
+    wait(async {
+        let api = api(&server);
+        let commenting = |body: Value| {
+            let api = &api;
+            async move { api.post::<_, Value>(COMMENTS, &body).await }
+        };
+        for (body, expected) in [
+            (json!({ "body": "x", "title": "y" }), "/title is not known"),
+            (json!({ "text": "x" }), "\"body\" is a required property"),
+            (json!("x"), "is not of type \"object\""),
+        ] {
+            server.fault(Fault::once("POST", COMMENTS, What::status(403, "No")));
+            commenting(body).await.unwrap_err();
+            let found = server.take_violations().join("\n");
+            assert!(found.contains(expected), "{found}");
+        }
+        for (path, expected) in [
+            (
+                "/repos/octo-org/data/pulls?stat=open",
+                "no query parameter stat",
+            ),
+            (
+                "/repos/octo-org/data/pulls?state=ajar",
+                "\"ajar\" is not one of",
+            ),
+            (
+                "/repos/octo-org/data/pulls?page=x",
+                "is not of type \"integer\"",
+            ),
+        ] {
+            server.fault(Fault::once("GET", "/pulls", What::status(403, "No")));
+            api.get::<Value>(path).await.unwrap_err();
+            let found = server.take_violations().join("\n");
+            assert!(found.contains(expected), "{found}");
+        }
+        api.get::<Value>("/repos/octo-org/data/pull/7")
+            .await
+            .unwrap_err();
+        assert!(server.take_violations()[0].contains("no such operation"));
+        // Its own answers as well.
+        server.state().add_comment(7, "mona", "User", "x");
+        server.state().repository = "octo-org/data with spaces".to_owned();
+        api.get::<Value>("/repos/octo-org/data%20with%20spaces/issues/7/comments")
+            .await
+            .unwrap();
+        let found = server.take_violations().join("\n");
+        assert!(found.contains("is not a \"uri\""), "{found}");
+    });
+}

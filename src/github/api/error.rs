@@ -84,7 +84,7 @@ pub enum Error {
         integration: bool,
     },
     /// There is no such thing, or the token may not see it.
-    #[error("GitHub knows nothing at `{request}`")]
+    #[error("GitHub finds nothing at `{request}`")]
     NotFound {
         /// Method and path.
         request: String,

@@ -78,7 +78,7 @@ pub(super) fn refusal(
 ) -> Option<Refusal> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let number = |name: &str| text(name).and_then(|text| text.trim().parse::<i64>().ok());
-    let retry_after = number("retry-after").and_then(|seconds| u64::try_from(seconds).ok());
+    let retry_after = text("retry-after").and_then(seconds);
     let used_up = number("x-ratelimit-remaining") == Some(0);
     let lower = message.to_ascii_lowercase();
     let said = lower.contains("rate limit") || lower.contains("abuse detection");
@@ -107,6 +107,13 @@ pub(super) fn refusal(
         pause,
         secondary: !used_up,
     })
+}
+
+/// A number of seconds in a header. One that is too large for a number is still long.
+pub(super) fn seconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

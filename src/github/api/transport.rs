@@ -15,7 +15,7 @@ use serde::Deserialize;
 use url::{Origin, Url};
 
 use super::error::{Error, excerpt};
-use super::limits::{Limits, Refusal, only_asks, refusal};
+use super::limits::{Limits, Refusal, only_asks, refusal, seconds};
 use super::token::Token;
 
 /// The version of the REST API that is spoken.
@@ -166,7 +166,7 @@ impl Transport {
             let asked_for = answer
                 .headers
                 .get("retry-after")
-                .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+                .and_then(|value| seconds(value.to_str().ok()?))
                 .map(Duration::from_secs);
             let pause = asked_for.unwrap_or_else(|| self.limits.pause_after(attempt));
             if self.may_wait(pause) {
@@ -279,7 +279,7 @@ impl Transport {
             Ok(answer) => answer,
             Err(_) => Err(self.network(
                 request,
-                format!("none within {} s", self.limits.timeout.as_secs_f32()),
+                &format!("none within {} s", self.limits.timeout.as_secs_f32()),
                 true,
             )),
         }
@@ -291,7 +291,7 @@ impl Transport {
         request: &Prepared,
     ) -> Result<Answer, Error> {
         let failed =
-            |error: &reqwest::Error| self.network(request, innermost(error), !error.is_connect());
+            |error: &reqwest::Error| self.network(request, &innermost(error), !error.is_connect());
         let mut answer = builder.send().await.map_err(|error| failed(&error))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let mut body = Vec::new();
@@ -311,11 +311,11 @@ impl Transport {
         })
     }
 
-    fn network(&self, request: &Prepared, reason: String, may_have_acted: bool) -> Error {
+    fn network(&self, request: &Prepared, reason: &str, may_have_acted: bool) -> Error {
         Error::Network {
             request: request.shown.clone(),
             host: request.url.host_str().unwrap_or_default().to_owned(),
-            reason: excerpt(&reason, self.token.text()),
+            reason: excerpt(reason, self.token.text()),
             may_have_acted,
         }
     }

@@ -316,8 +316,14 @@ impl Writer<'_> {
     }
 
     async fn create(&mut self) -> Result<(), Error> {
-        self.creations += 1;
         let path = self.path();
+        if self.creations >= CREATIONS {
+            return Err(Error::Answer {
+                request: format!("POST {path}"),
+                reason: "the comment is gone each time after it was created".to_owned(),
+            });
+        }
+        self.creations += 1;
         let sent: Result<Listed, Error> = self.api.post(&path, &json!({ "body": self.body })).await;
         match sent {
             Ok(comment) => {

@@ -1,7 +1,8 @@
 //! GitHub's own description of its REST API, by which every request and every answer is judged.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use jsonschema::{Draft, Validator};
@@ -67,25 +68,20 @@ impl Contract {
 
     fn load() -> Self {
         let file = node().join("node_modules/@octokit/openapi/generated/api.github.com.json");
-        let text = std::fs::read(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
-        let document: Value = serde_json::from_slice(&text).unwrap();
-        let mut components = BTreeMap::new();
-        let operations = OPERATIONS
-            .iter()
-            .map(|(method, template)| {
-                let value = document["paths"][template][method].clone();
-                assert!(value.is_object(), "GitHub has no {method} {template}");
-                collect(&document, &value, &mut components);
-                Operation {
+        let used = used(&file);
+        let components = used["components"].as_object().unwrap();
+        let values = used["operations"].as_array().unwrap();
+        Self {
+            operations: OPERATIONS
+                .iter()
+                .zip(values)
+                .map(|((method, template), value)| Operation {
                     method,
                     template,
-                    value,
-                }
-            })
-            .collect();
-        Self {
-            operations,
-            components,
+                    value: value.clone(),
+                })
+                .collect(),
+            components: components.clone().into_iter().collect(),
             validators: Mutex::new(HashMap::new()),
         }
     }
@@ -279,6 +275,34 @@ impl Contract {
     }
 }
 
+/// The operations and what they refer to. The whole description is large and takes seconds to read,
+/// so the part is kept beside what is built, under a name that changes with what it is made from.
+fn used(file: &Path) -> Value {
+    let size = std::fs::metadata(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+    let mut hasher = DefaultHasher::new();
+    (file, size.len(), size.modified().unwrap(), OPERATIONS).hash(&mut hasher);
+    let name = format!("github-contract-{:016x}.json", hasher.finish());
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if let Ok(text) = std::fs::read(&kept) {
+        return serde_json::from_slice(&text).unwrap();
+    }
+    let document: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let mut components = BTreeMap::new();
+    let mut operations = Vec::new();
+    for (method, template) in OPERATIONS {
+        let value = &document["paths"][template][method];
+        assert!(value.is_object(), "GitHub has no {method} {template}");
+        collect(&document, value, &mut components);
+        operations.push(value.clone());
+    }
+    let used = json!({ "operations": operations, "components": components });
+    // Tests run side by side: nobody must see half of it.
+    let mut half = tempfile::NamedTempFile::new_in(kept.parent().unwrap()).unwrap();
+    std::io::Write::write_all(&mut half, used.to_string().as_bytes()).unwrap();
+    half.persist(&kept).unwrap();
+    used
+}
+
 /// `#/components/schemas/x` as `schemas/x`.
 fn key(name: &str) -> &str {
     name.strip_prefix("#/components/").unwrap()
@@ -298,11 +322,8 @@ fn collect(document: &Value, value: &Value, found: &mut BTreeMap<String, Value>)
                     collect(document, &component, found);
                 }
             }
-            for (name, value) in fields {
-                // What is only an example refers to nothing.
-                if name != "example" && name != "value" {
-                    collect(document, value, found);
-                }
+            for value in fields.values() {
+                collect(document, value, found);
             }
         }
         Value::Array(items) => {
@@ -319,21 +340,19 @@ fn with_null(schema: &Value) -> Value {
         Value::Object(fields) => {
             let mut out: Map<String, Value> = Map::new();
             for (name, value) in fields {
-                if !matches!(name.as_str(), "nullable" | "example" | "discriminator") {
-                    out.insert(name.clone(), with_null(value));
-                }
+                let value = match (name.as_str(), value) {
+                    ("nullable" | "example" | "discriminator", _) => continue,
+                    // Names of an object's, which may be any.
+                    ("properties", Value::Object(properties)) => properties
+                        .iter()
+                        .map(|(name, schema)| (name.clone(), with_null(schema)))
+                        .collect(),
+                    (_, value) => with_null(value),
+                };
+                out.insert(name.clone(), value);
             }
-            // A property may be called so, too.
             if fields.get("nullable") == Some(&Value::Bool(true)) {
                 return json!({ "anyOf": [{ "type": "null" }, out] });
-            }
-            for name in ["nullable", "example", "discriminator"] {
-                if let Some(property @ Value::Object(_)) = fields.get(name)
-                    && name != "discriminator"
-                    && (property.get("type").is_some() || property.get("$ref").is_some())
-                {
-                    out.insert(name.to_owned(), with_null(property));
-                }
             }
             Value::Object(out)
         }

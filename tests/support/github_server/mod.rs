@@ -4,6 +4,8 @@
 //! GraphQL is the one exception. Its description is not part of OpenAPI, so the only question that
 //! is allowed there is compared word by word.
 
+#![allow(unused_imports, reason = "each test file uses some of it")]
+
 pub mod contract;
 pub mod faults;
 pub mod state;
@@ -130,6 +132,11 @@ impl GithubServer {
     /// Where requests or answers were not as GitHub describes them.
     pub fn violations(&self) -> Vec<String> {
         self.shared.violations.lock().unwrap().clone()
+    }
+
+    /// The same, for a test that means them: they are forgotten.
+    pub fn take_violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.violations.lock().unwrap())
     }
 }
 

@@ -282,6 +282,8 @@ impl State {
     fn shown_pull(&self, pull: &Pull, mut shown: Value) -> Value {
         let (_, name) = self.repository.split_once('/').unwrap();
         shown["number"] = json!(pull.number);
+        // GitHub's example lacks what GitHub's schema requires of a team.
+        shown["requested_teams"] = json!([]);
         shown["state"] = json!(pull.state);
         shown["merged_at"] = pull.merged_as.as_ref().map_or(Value::Null, |_| json!(TIME));
         shown["merge_commit_sha"] = json!(pull.merged_as);
