@@ -176,7 +176,7 @@ fn cells(input: &PageInput<'_>) -> Vec<CellView> {
         let place = place(input.page, input.source, index);
         let mut view = CellView::of(report, index, &input.notebook.cells);
         if let (Some(Blame { text, cell: None }), true) = (&mut view.blame, was_stopped(cell)) {
-            text.push_str(" because a cell above it was ended with `mo.stop`");
+            text.push_str(" because a cell above it was ended with mo.stop");
         }
         let (code, first) = code_of(cell, place, input.text, report);
         // The code first: whatever a cell shows, it can be seen what it did.
