@@ -110,7 +110,7 @@ fn token_class(class: &str) -> Option<&'static str> {
         "s" | "s1" | "s2" | "sa" | "sb" | "sd" | "se" | "si" | "sr" => "t-s",
         "c" | "c1" | "cm" | "cp" => "t-c",
         "m" | "mf" | "mi" | "mh" | "il" => "t-m",
-        "nf" | "nc" | "fm" | "nd" => "t-f",
+        "nf" | "nc" | "fm" => "t-f",
         _ => return None,
     })
 }
