@@ -178,6 +178,98 @@ fn whatever_a_notebook_shows_is_seen_without_a_network() {
     assert_eq!(links.iter().copied().find(web), None, "{links:?}");
 }
 
+/// An export as marimo writes it, with a picture of 4 MB in each cell, and the report of it.
+fn large_export(file: &Path, megabytes: usize) -> String {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(file).unwrap());
+    let count = megabytes.div_ceil(4);
+    let picture = "QUJD".repeat(1_000_000);
+    let cells: Vec<Value> = (0..count)
+        .map(|n| json!({"id": format!("c{n}"), "name": "_", "code": "x"}))
+        .collect();
+    let head = json!({"cells": cells});
+    write!(
+        out,
+        "<html>__MARIMO_MOUNT_CONFIG__ Object.freeze({{\"notebook\": {head}, "
+    )
+    .unwrap();
+    write!(out, "\"session\": {{\"cells\": [").unwrap();
+    for n in 0..count {
+        let comma = if n > 0 { "," } else { "" };
+        write!(
+            out,
+            "{comma}{{\"id\": \"c{n}\", \"console\": [], \"outputs\": [{{\"type\": \"data\", \
+             \"data\": {{\"image/png\": \"data:image/png;base64,{picture}\"}}}}]}}"
+        )
+        .unwrap();
+    }
+    write!(out, "]}}}})</html>").unwrap();
+    let cell = |_| "\n@app.cell\ndef _():\n    x\n    return\n";
+    let body: String = (0..count).map(cell).collect();
+    format!("import marimo\napp = marimo.App()\n{body}")
+}
+
+/// The most memory that this process has had, in bytes.
+fn peak() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.unwrap().trim().trim_end_matches(" kB");
+    kilobytes.parse::<usize>().unwrap() * 1024
+}
+
+/// `DAGLAB_TEST_EXPORT_MB=300` makes it as large as marimo's exports get.
+#[test]
+fn a_large_export_takes_no_more_memory_than_it_must() {
+    use daglab::marimo::{events::Events, page as exported, results, source};
+    let megabytes = std::env::var("DAGLAB_TEST_EXPORT_MB").ok();
+    let megabytes = megabytes.map_or(60, |megabytes| megabytes.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("page.html");
+    let text = large_export(&file, megabytes);
+    let size = file.metadata().unwrap().len() as usize;
+    let before = peak();
+
+    let html = std::fs::read(&file).unwrap();
+    let page = exported::parse(&String::from_utf8_lossy(&html)).unwrap();
+    drop(html);
+    let source = source::parse(&text).unwrap();
+    let mut results = results::of_page(&page, &source, &Events::default(), "a.py");
+    drop(std::mem::take(&mut results.pictures));
+    let report = daglab::report::model::NotebookReport {
+        cells: std::mem::take(&mut results.cells),
+        ..passed()
+    };
+    let rendered = daglab::page::render(&daglab::page::PageInput {
+        notebook: &report,
+        page: Some(&page),
+        text: &text,
+        source: Some(&source),
+        project: &Default::default(),
+        started_at: "",
+        interactive: None,
+    });
+    let used = peak() - before;
+    eprintln!(
+        "an export of {size} bytes took {used} bytes; the page has {}",
+        rendered.len()
+    );
+    assert!(rendered.len() < daglab::page::LARGEST + 200_000);
+    assert!(rendered.contains("left out: the page would be larger than 30 MiB"));
+    // The text and what it says; and the page, a few times over.
+    assert!(
+        used < size * 9 / 4 + 4 * daglab::page::LARGEST,
+        "{used} bytes for {size}"
+    );
+}
+
+fn passed() -> daglab::report::model::NotebookReport {
+    serde_json::from_value(json!({
+        "path": "a.py", "title": "a", "status": "passed", "reason": null, "duration_s": 1.0,
+        "attempts": 1, "allow_failure": false, "html": null, "url": null, "target": null, "args": [],
+        "peak_memory_bytes": null, "cells": [],
+    }))
+    .unwrap()
+}
+
 /// By cell: what has to be read on the page.
 const EXPECTED: &[(&str, &[&str])] = &[
     (

@@ -164,8 +164,11 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
     if report.reason.is_none() {
         report.reason = read.reason.take();
     }
+    // First, so that they are gone when the page is made, which takes room, too.
+    let pictures = std::mem::take(&mut read.results.pictures);
+    store_pictures(session, planned, report, &pictures);
+    drop(pictures);
     store_pages(session, planned, report, &mut read).await;
-    store_pictures(session, planned, report, &read.results.pictures);
 }
 
 /// What is known of an attempt.

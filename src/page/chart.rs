@@ -60,7 +60,7 @@ pub(super) fn plotly(writer: &mut Writer, figure: &Value) {
             .filter(|(_, value)| value.is_array())
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        let rows = frame::records(&Value::Object(columns));
+        let (rows, points) = frame::by_column(&columns);
         writer.within("details", "", |writer| {
             writer.within("summary", "", |writer| {
                 let name = if name.is_empty() {
@@ -68,16 +68,13 @@ pub(super) fn plotly(writer: &mut Writer, figure: &Value) {
                 } else {
                     format!(" “{name}”")
                 };
-                writer.text(&format!(
-                    "Trace{name}, {kind}, {}",
-                    count(rows.len(), "point")
-                ));
+                writer.text(&format!("Trace{name}, {kind}, {}", count(points, "point")));
             });
             if rows.is_empty() {
                 let text = serde_json::to_string_pretty(trace).unwrap_or_default();
                 writer.within("pre", "plain", |w| w.text(beginning(&text, LONGEST)));
             } else {
-                frame::write(writer, Vec::new(), &rows, None, None);
+                frame::write(writer, Vec::new(), &rows, Some(points as u64), None);
             }
         });
     }

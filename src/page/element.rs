@@ -118,7 +118,7 @@ fn control(writer: &mut Writer, element: &Element<'_>) {
             _ if secret => Some("••••".to_owned()),
             // How often it was pressed says nothing.
             _ if element.name == "marimo-button" => None,
-            Some(value) => Some(value::plain(value)).filter(|text| !text.is_empty()),
+            Some(value) => Some(value::short(value)).filter(|text| !text.is_empty()),
             None => None,
         };
         if let Some(shown) = shown {

@@ -134,22 +134,22 @@ pub(super) fn records(data: &Value) -> Vec<Value> {
         }
         Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
         // By column, as some data frames write themselves.
-        Value::Object(columns) => {
-            let longest = columns
-                .values()
-                .filter_map(Value::as_array)
-                .map(Vec::len)
-                .max();
-            let row = |index: usize| -> Value {
-                let cells = columns
-                    .iter()
-                    .map(|(name, cells)| (name.clone(), cells[index].clone()));
-                Value::Object(cells.collect())
-            };
-            (0..longest.unwrap_or(0)).map(row).collect()
-        }
+        Value::Object(columns) => by_column(columns).0,
         _ => Vec::new(),
     }
+}
+
+/// The first records of what is written column by column, and how many there are.
+pub(super) fn by_column(columns: &serde_json::Map<String, Value>) -> (Vec<Value>, usize) {
+    let lists = columns.values().filter_map(Value::as_array);
+    let longest = lists.map(Vec::len).max().unwrap_or(0);
+    let row = |index: usize| -> Value {
+        let cells = columns
+            .iter()
+            .map(|(name, cells)| (name.clone(), cells[index].clone()));
+        Value::Object(cells.collect())
+    };
+    ((0..longest.min(ROWS)).map(row).collect(), longest)
 }
 
 /// Comma-separated values with quotes, as Python writes them.

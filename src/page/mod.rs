@@ -66,7 +66,12 @@ pub struct PageInput<'a> {
 
 /// The page. It is complete in itself; only the link to the interactive page depends on its place.
 pub fn render(input: &PageInput<'_>) -> String {
-    let page = view::PageView::of(input);
+    within(input, LARGEST)
+}
+
+/// The page, with so much room for outputs, consoles and code.
+fn within(input: &PageInput<'_>, room: usize) -> String {
+    let page = view::PageView::of(input, room);
     let context = context! {
         page => Serde(&page),
         cells => page.cells(),

@@ -26,6 +26,17 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
+/// The beginning of [`plain`].
+pub(super) fn short(value: &Value) -> String {
+    let mut text = plain(value);
+    let end = beginning(&text, LONGEST).len();
+    if end < text.len() {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// Writes a value as nested lists.
 pub(super) fn write(writer: &mut Writer, value: &Value) {
     let mut left = MOST;

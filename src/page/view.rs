@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::console::{self, Stretch};
 use super::markup::clean::Cleaner;
-use super::{LARGEST, PageInput, code, output};
+use super::{PageInput, code, output};
 use crate::marimo::page::{Output, Page, PageCell};
 use crate::marimo::source::{Cell, Source};
 use crate::report::model::{CellReport, CellStatus, NotebookReport};
@@ -92,7 +92,7 @@ struct Blame {
 }
 
 impl PageView {
-    pub(super) fn of(input: &PageInput<'_>) -> Self {
+    pub(super) fn of(input: &PageInput<'_>, room: usize) -> Self {
         let notebook = input.notebook;
         let tone = notebook.tone();
         let failed = |(index, cell): (usize, &CellReport)| {
@@ -121,7 +121,7 @@ impl PageView {
                 .enumerate()
                 .filter_map(failed)
                 .collect(),
-            cells: cells(input),
+            cells: cells(input, Room::of(room)),
         }
     }
 
@@ -150,33 +150,39 @@ impl PageView {
 }
 
 /// What is left of the room that a page has for outputs.
-struct Room(usize);
+struct Room {
+    whole: usize,
+    left: usize,
+}
 
 impl Room {
+    fn of(whole: usize) -> Self {
+        Self { whole, left: whole }
+    }
+
     /// The HTML, or a word on why it is not there.
     fn take(&mut self, html: String, what: &str) -> String {
-        if html.len() <= self.0 {
-            self.0 -= html.len();
+        if html.len() <= self.left {
+            self.left -= html.len();
             return html;
         }
         format!(
             "<p class=\"note\">{what} of {} left out: the page would be larger than {}.</p>",
             bytes(html.len() as u64),
-            bytes(LARGEST as u64)
+            bytes(self.whole as u64)
         )
     }
 }
 
-fn cells(input: &PageInput<'_>) -> Vec<CellView> {
+fn cells(input: &PageInput<'_>, mut room: Room) -> Vec<CellView> {
     let cleaner = Cleaner::new();
-    let mut room = Room(LARGEST);
     let reports = input.notebook.cells.iter().enumerate();
     let views = reports.map(|(index, report)| {
         let cell = input.page.and_then(|page| page.cells.get(index));
         let place = place(input.page, input.source, index);
         let mut view = CellView::of(report, index, &input.notebook.cells);
         if let (Some(Blame { text, cell: None }), true) = (&mut view.blame, was_stopped(cell)) {
-            text.push_str(" because a cell above it was ended with `mo.stop`");
+            text.push_str(" because a cell above it was ended with mo.stop");
         }
         let (code, first) = code_of(cell, place, input.text, report);
         // The code first: whatever a cell shows, it can be seen what it did.
@@ -196,7 +202,7 @@ fn cells(input: &PageInput<'_>) -> Vec<CellView> {
                 }
             }
             for stretch in console::stretches(&cleaner, index + 1, &cell.console) {
-                let large = stretch.html.len() > room.0;
+                let large = stretch.html.len() > room.left;
                 view.console.push(Stretch {
                     html: room.take(stretch.html, "output"),
                     text: stretch.text && !large,

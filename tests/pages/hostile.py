@@ -19,7 +19,7 @@ def scripts():
 @app.cell
 def links(mo):
     mo.Html(
-        "<a href='javascript:window.owned=8'>link-1</a><a href='java&#115;cript:window.owned=8'>link-2</a>"
+        "<a href='javascript:window.owned=8'>link-1</a><a href='&#106;avascript:window.owned=8'>link-2</a>"
         "<a href='data:text/html,<script>parent.owned=9</script>'>link-3</a>"
         "<a href='vbscript:x'>link-4</a><a href='&#x01;javascript:window.owned=1'>link-5</a>"
         "<a href='https://example.org/ok' target='_top' ping='https://example.org/ping'>link-6</a>"
