@@ -50,6 +50,6 @@ LABEL org.opencontainers.image.title="daglab" \
     org.opencontainers.image.licenses="MIT" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
-# A container action runs as root. As process 1, daglab passes signals on and reaps what its
-# children leave, so there is no other init.
+# A container action runs as root. As process 1, daglab passes signals on, ends what its children
+# leave and reaps it in the end, so there is no other init.
 ENTRYPOINT ["/usr/local/bin/daglab"]
