@@ -30,7 +30,7 @@ use support::{Project, Run, python};
 fn project() -> Project {
     let project = Project::small();
     project
-        .write("daglab.yaml", "ci:\n  jobs: [working_job]\n")
+        .write("daglab.yaml", "ci:\n  jobs: [good_job]\n")
         .notebook(
             "notebooks/good.py",
             &["import marimo as mo\nmo.md('# All is well')"],

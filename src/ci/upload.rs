@@ -8,6 +8,7 @@ use futures_util::stream;
 use super::job::Job;
 use super::session::{Session, finding};
 use crate::error::Diagnose;
+use crate::github::artifact::MOST_OF_A_JOB;
 use crate::publish::artifacts::ArtifactStore;
 use crate::report::model::{NotebookReport, Severity};
 use crate::ui::progress::Event;
@@ -23,6 +24,18 @@ pub(super) async fn pages(session: &Session, job: &Job<'_>, notebooks: &mut [Not
     };
     (job.emit)(Event::Phase("publishing pages".to_owned()));
     let root = session.store.borrow().root().to_owned();
+    // One is for the archive, which has all pages.
+    let room = MOST_OF_A_JOB - 1;
+    let mut notebooks: Vec<&mut NotebookReport> = notebooks.iter_mut().collect();
+    if notebooks.len() > room {
+        let message = format!(
+            "a job may store {MOST_OF_A_JOB} artifacts: {} pages are only in the archive",
+            notebooks.len() - room
+        );
+        session.find(finding("daglab", "not-published", Severity::Info, message));
+        notebooks.sort_by_key(|notebook| !notebook.status.is_failure());
+        notebooks.truncate(room);
+    }
     let all =
         stream::iter(notebooks).map(|notebook| page(session, job, publisher, &root, notebook));
     all.buffer_unordered(AT_ONCE).collect::<()>().await;

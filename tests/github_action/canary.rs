@@ -10,7 +10,7 @@ fn hostile() -> Project {
     project
         .write(
             "daglab.yaml",
-            "ci:\n  jobs: [working_job]\n  env: [NAMED_TOKEN, DATABASE_URL]\n",
+            "ci:\n  jobs: [good_job]\n  env: [NAMED_TOKEN, DATABASE_URL]\n",
         )
         .notebook(
             "notebooks/shows.py",
@@ -85,7 +85,7 @@ fn secrets_are_nowhere_and_nobody_else_commands() {
         "{:?}",
         outputs.iter().map(|it| &it.0).collect::<Vec<_>>()
     );
-    let runtime = crate::support::artifact_server::token("run-1", "job-1");
+    let runtime = support::artifact_server::token("run-1", "job-1");
     let token = github.token();
     let secrets = [
         "canary-7f3a",

@@ -51,10 +51,10 @@ fn a_cancelled_run_says_so_and_leaves_nothing() {
 #[test]
 fn a_cancelled_run_does_not_wait_for_github() {
     let (github, artifacts) = services();
-    github.fault(crate::support::github_server::Fault::always(
+    github.fault(support::github_server::Fault::always(
         "GET",
         "/",
-        crate::support::github_server::What::Hang,
+        support::github_server::What::Hang,
     ));
     let project = Project::small();
     project.notebook(
@@ -111,12 +111,9 @@ fn a_server_without_artifacts_is_said() {
     let (github, _) = services();
     let project = Project::small();
     project.notebook("notebooks/good.py", &["1 + 1"]);
-    let runner = Runner::new(
-        "pull_request",
-        &crate::support::runner::pull_request("octo-org"),
-    )
-    .with_github(&github)
-    .with("GITHUB_SERVER_URL", "https://git.example.com");
+    let runner = Runner::new("pull_request", &support::runner::pull_request("octo-org"))
+        .with_github(&github)
+        .with("GITHUB_SERVER_URL", "https://git.example.com");
     run(&project, &runner)
         .expect_code(0)
         .expect_stderr("no artifacts of version 4");

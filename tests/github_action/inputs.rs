@@ -37,8 +37,10 @@ fn both_variants_have_an_input_for_each_flag() {
     let expected: BTreeSet<String> = flags.chain(OTHER_INPUTS.map(str::to_owned)).collect();
     assert_eq!(names("action.yml", "inputs"), expected);
     let mut on_runner = names("on-runner/action.yml", "inputs");
-    // Which release is fetched is nothing that the program can be asked.
-    on_runner.remove("version");
+    // Which program is run is nothing that it can be asked.
+    for name in ["binary", "download-url"] {
+        assert!(on_runner.remove(name), "{name}");
+    }
     assert_eq!(on_runner, expected);
 }
 
