@@ -15,7 +15,7 @@ use crate::github::runner::Files;
 use crate::log::Log;
 use crate::redact::secrets;
 use crate::supervise::guard::{self, Role};
-use crate::supervise::{self, descendants};
+use crate::supervise::{self, descendants, orphans};
 use crate::ui::{self, Printer};
 
 const STYLES: Styles = Styles::styled()
@@ -173,15 +173,23 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Discover(args) => in_runtime(discover::run(&args, &context)),
-        Command::Ci(args) => in_runtime(ci::run(&args, &context)),
-        Command::Export(args) => in_runtime(export::run(&args, &context)),
-        Command::Run(args) => in_runtime(run::run(&args, &context)),
+        Command::Ci(args) => in_runtime(reaping(ci::run(&args, &context))),
+        Command::Export(args) => in_runtime(reaping(export::run(&args, &context))),
+        Command::Run(args) => in_runtime(reaping(run::run(&args, &context))),
     };
     if let Some(workdir) = &context.workdir {
         descendants::end_all();
         workdir.remove();
     }
     result.map(ExitCode::from)
+}
+
+/// Reaps what children leave while it works.
+async fn reaping<T>(work: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = work => done,
+        never = orphans::reap() => match never {},
+    }
 }
 
 /// One thread for everything that waits: nothing here computes for long.

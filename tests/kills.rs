@@ -197,3 +197,61 @@ fn what_does_not_listen_is_killed_with_the_rest() {
         .is_some()));
     assert_nothing_left(&project, "after SIGTERM with a worker that is stuck");
 }
+
+/// The processes that nobody has asked for how they ended, below one: their parents' ids lead there.
+fn zombies_below(root: i32) -> usize {
+    let stats: Vec<(i32, i32, bool)> = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let mut rest = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+            let dead = rest.next()? == "Z";
+            Some((pid, rest.next()?.parse().ok()?, dead))
+        })
+        .collect();
+    let mut below = vec![root];
+    let mut index = 0;
+    while index < below.len() {
+        let parent = below[index];
+        below.extend(stats.iter().filter(|it| it.1 == parent).map(|it| it.0));
+        index += 1;
+    }
+    stats
+        .iter()
+        .filter(|(pid, _, dead)| *dead && below.contains(pid))
+        .count()
+}
+
+#[test]
+fn what_detached_itself_is_reaped_while_others_run() {
+    let project = Project::small();
+    project.notebook(
+        "notebooks/leaves.py",
+        &["import os, time\n\
+           for _ in range(20):\n    \
+               if os.fork() == 0:\n        \
+                   os.setsid()\n        \
+                   if os.fork() == 0:\n            \
+                       open('grandchild', 'a').write('x')\n        \
+                   os._exit(0)\n    \
+               os.wait()\n\
+           open('began', 'w')\n\
+           time.sleep(600)"],
+    );
+    let mut child = start(&project);
+    let size =
+        |name: &str| std::fs::metadata(project.root().join(name)).map_or(0, |meta| meta.len());
+    let began = project.root().join("began");
+    assert!(eventually(Duration::from_secs(120), || began.exists()
+        && size("grandchild") == 20));
+    let root = pid(&child).as_raw_nonzero().get();
+    assert!(eventually(Duration::from_secs(30), || zombies_below(root) == 0));
+    assert!(child.try_wait().unwrap().is_none(), "it is still at work");
+    kill_process(pid(&child), Signal::TERM).unwrap();
+    assert!(eventually(GONE_WITHIN, || child
+        .try_wait()
+        .unwrap()
+        .is_some()));
+}

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::protocol::TaskId;
 use super::running::{MARK, mark};
 use super::{Error, Exit, Interpreter, Running, Task};
+use crate::supervise::orphans;
 
 pub(super) fn spawn(interpreter: &Interpreter, id: TaskId, task: &Task) -> Result<Running, Error> {
     let started = |source| Error::Start {
@@ -37,6 +38,7 @@ pub(super) fn spawn(interpreter: &Interpreter, id: TaskId, task: &Task) -> Resul
     }
     command.env(MARK, mark(id));
     let mut child = command.spawn().map_err(started)?;
+    orphans::is_own(child.id());
     let pid = child
         .id()
         .and_then(|id| i32::try_from(id).ok())

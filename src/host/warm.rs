@@ -18,6 +18,7 @@ use super::plain::append_to;
 use super::protocol::{Library, PROTOCOL, Reply, Request, TaskId};
 use super::running::{MARK, mark};
 use super::{Error, Exit, Interpreter, Running, Task, tail};
+use crate::supervise::orphans;
 
 /// How long imports may take on a slow machine with a cold disk.
 const IMPORTS: Duration = Duration::from_secs(120);
@@ -87,6 +88,7 @@ impl Warm {
             .kill_on_drop(true)
             .spawn()
             .map_err(started)?;
+        orphans::is_own(process.id());
 
         let failed = |what: &str| Error::Host {
             what: what.to_owned(),

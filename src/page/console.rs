@@ -74,13 +74,13 @@ pub(super) fn stretches(cleaner: &Cleaner, cell: usize, console: &[Console]) -> 
         let html = if entry.data.is_null() {
             let mut writer = Writer::new(cell);
             writer.fragment(&entry.text);
-            output::finished(cleaner, writer)
+            output::finished(cleaner, &writer)
         } else if let Some(picture) = output::picture(&entry.mimetype, &entry.data) {
             picture
         } else {
             let mut writer = Writer::new(cell);
             output::data(&mut writer, &entry.mimetype, &entry.data);
-            output::finished(cleaner, writer)
+            output::finished(cleaner, &writer)
         };
         stretches.push(Stretch {
             name: "",

@@ -53,7 +53,7 @@ pub(super) fn write(writer: &mut Writer, element: &Element<'_>) {
         "marimo-carousel" => {
             for child in &element.children {
                 writer.within("div", "tab", |writer| {
-                    writer.nodes(std::slice::from_ref(child))
+                    writer.nodes(std::slice::from_ref(child));
                 });
             }
         }
@@ -170,7 +170,7 @@ fn math(writer: &mut Writer, element: &Element<'_>) {
 fn diagram(writer: &mut Writer, element: &Element<'_>) {
     writer.within("div", "diagram", |writer| {
         writer.within("span", "kind", |writer| {
-            writer.text("Mermaid diagram, as its source")
+            writer.text("Mermaid diagram, as its source");
         });
         let source = string(element, "data-diagram").unwrap_or_default();
         writer.within("pre", "diagram", |writer| writer.text(&source));

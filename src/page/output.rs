@@ -63,13 +63,13 @@ pub(super) fn render(cleaner: &Cleaner, cell: usize, output: &Output) -> String 
         }
         let mut writer = Writer::new(cell);
         self::data(&mut writer, kind, value);
-        shown.push_str(&finished(cleaner, writer));
+        shown.push_str(&finished(cleaner, &writer));
     }
     shown
 }
 
 /// What a writer has written, cleaned, with a word on what was left out.
-pub(super) fn finished(cleaner: &Cleaner, writer: Writer) -> String {
+pub(super) fn finished(cleaner: &Cleaner, writer: &Writer) -> String {
     let mut html = cleaner.clean(&writer.out);
     if !writer.left_out.is_empty() {
         let what: Vec<&str> = writer.left_out.iter().copied().collect();
@@ -125,11 +125,11 @@ pub(super) fn data(writer: &mut Writer, kind: &str, value: &Value) {
         }
         ("text/password", _) => writer.within("span", "control", |writer| writer.text("••••")),
         ("application/vnd.marimo+traceback", Some(html)) => {
-            plain(writer, &crate::marimo::text::strip_html(html))
+            plain(writer, &crate::marimo::text::strip_html(html));
         }
         ("application/vnd.marimo+error", _) => plain(writer, &value::plain(value)),
         (kind, _) if kind.starts_with("application/vnd.vega") => {
-            chart_of(writer, kind, value, chart::vega)
+            chart_of(writer, kind, value, chart::vega);
         }
         (kind, _) if kind.starts_with("application/vnd.plotly") => {
             chart_of(writer, kind, value, chart::plotly);

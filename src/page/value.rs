@@ -101,16 +101,16 @@ fn leaf(writer: &mut Writer, text: &str) {
                     writer.raw(" ");
                 }
                 writer.within("span", "t-m", |writer| {
-                    writer.text(beginning(body, LONGEST))
+                    writer.text(beginning(body, LONGEST));
                 });
-            })
+            });
         }
         Some((kind, body)) => output::data(writer, kind, &Value::String(body.to_owned())),
         None => writer.within("code", "", |writer| {
             let shown = beginning(text, LONGEST);
             let more = if shown.len() < text.len() { "…" } else { "" };
             writer.within("span", "t-s", |writer| {
-                writer.text(&format!("\"{shown}{more}\""))
+                writer.text(&format!("\"{shown}{more}\""));
             });
         }),
     }

@@ -15,7 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands in a secret's place.
 pub const REMOVED: &str = "***";
@@ -25,6 +25,17 @@ const CHUNK: usize = 256 * 1024;
 
 /// Shorter values are words that texts are full of.
 const SHORTEST: usize = 6;
+
+/// How many notations may stand inside each other.
+const LAYERS: u32 = 3;
+
+/// What Python's `quote` leaves as it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
 
 /// Words of a variable's name that say that its value is secret.
 const WORDS: &[&str] = &[
@@ -243,45 +254,64 @@ fn is_plain(value: &str) -> bool {
             .contains(&value.to_ascii_lowercase().as_str())
 }
 
-/// A value as it is, and as what is printed may hold it.
-fn forms(value: &str) -> Vec<String> {
-    let json = serde_json::Value::from(value).to_string();
-    let json = json[1..json.len() - 1].to_owned();
-    let script: String = json
-        .chars()
-        .map(|c| match c {
-            '<' | '>' | '&' => format!("\\u{:04x}", u32::from(c)),
-            c => c.to_string(),
-        })
-        .collect();
-    let html = |quote: &str, apostrophe: &str| {
-        value
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-            .replace('"', quote)
-            .replace('\'', apostrophe)
-    };
-    let mut forms = vec![
-        value.to_owned(),
-        html("&quot;", "&#x27;"),
-        html("&quot;", "&#39;"),
-        html("\"", "'"),
-        html("&#34;", "&#39;"),
-        json,
-        script,
-        value.replace('\\', "\\\\").replace('\'', "\\'"),
-        utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
-        url::form_urlencoded::byte_serialize(value.as_bytes()).collect(),
-    ];
+/// A value as it is, and as what is printed may hold it: in one writing inside another, as JSON that
+/// is printed, shown in a page, and kept in the page's own data.
+fn forms(value: &str) -> BTreeSet<String> {
+    let mut forms = BTreeSet::from([value.to_owned()]);
+    for _ in 0..LAYERS {
+        forms = forms.iter().flat_map(|form| written(form)).collect();
+    }
     // As a password of basic authentication, too, it is inside something longer: of a value that
     // is encoded at any offset, these characters are the same.
     for skip in 0..3 {
         forms.extend(encoded_inside(value.as_bytes(), skip));
     }
-    forms.push(STANDARD.encode(value));
-    forms.push(URL_SAFE_NO_PAD.encode(value));
+    forms.insert(STANDARD.encode(value));
+    forms.insert(URL_SAFE_NO_PAD.encode(value));
     forms
+}
+
+/// A text, and as the usual notations write it.
+fn written(text: &str) -> Vec<String> {
+    let json = serde_json::Value::from(text).to_string();
+    let json = json[1..json.len() - 1].to_owned();
+    let escaped = |text: &str, wanted: fn(char) -> bool| -> String {
+        text.chars()
+            .map(|c| match c {
+                c if wanted(c) => {
+                    let mut units = [0; 2];
+                    let units = c.encode_utf16(&mut units).iter();
+                    units.map(|unit| format!("\\u{unit:04x}")).collect()
+                }
+                c => c.to_string(),
+            })
+            .collect()
+    };
+    let html = |quote: &str, apostrophe: &str, slash: &str| {
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', quote)
+            .replace('\'', apostrophe)
+            .replace('/', slash)
+    };
+    vec![
+        text.to_owned(),
+        html("&quot;", "&#x27;", "/"),
+        html("&quot;", "&#x27;", "&#x2f;"),
+        html("&quot;", "&#39;", "/"),
+        html("\"", "'", "/"),
+        html("&#34;", "&#39;", "/"),
+        // In a script, and as Python writes it.
+        escaped(&json, |c| matches!(c, '<' | '>' | '&')),
+        escaped(&json, |c| !c.is_ascii()),
+        escaped(&json, |c| matches!(c, '<' | '>' | '&') || !c.is_ascii()),
+        json,
+        text.replace('\\', "\\\\").replace('\'', "\\'"),
+        utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
+        utf8_percent_encode(text, UNRESERVED).to_string(),
+        url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
+    ]
 }
 
 /// What base64 makes of `value` when `before` bytes (modulo 3) stand in front of it: the part that

@@ -37,6 +37,22 @@ fn children() -> HashMap<Pid, Vec<Pid>> {
     children
 }
 
+/// The children of this process that have ended and were not waited for yet.
+pub fn dead_children() -> HashSet<Pid> {
+    let own = rustix::process::getpid();
+    let children = children().remove(&own).unwrap_or_default();
+    children.into_iter().filter(|pid| is_dead(*pid)).collect()
+}
+
+fn is_dead(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    // The state follows the name.
+    stat.is_ok_and(|stat| {
+        stat.rsplit_once(')')
+            .is_some_and(|(_, rest)| rest.starts_with(" Z"))
+    })
+}
+
 fn below(root: Pid, children: &HashMap<Pid, Vec<Pid>>) -> Vec<Pid> {
     let mut found = Vec::new();
     let mut queue = vec![root];

@@ -10,6 +10,7 @@ pub mod cancel;
 pub mod descendants;
 pub mod guard;
 pub mod left;
+pub mod orphans;
 pub mod workdir;
 
 use crate::error::{Diagnose, ExitStatus};

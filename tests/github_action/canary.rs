@@ -15,12 +15,12 @@ fn hostile() -> Project {
         .notebook(
             "notebooks/shows.py",
             &[
-                "import os\nprint(dict(os.environ))\nprint(os.environ['NAMED_TOKEN'])",
-                "import base64, json, os, urllib.parse\n\
-                 _t = os.environ['NAMED_TOKEN']\n\
+                "import os as _os\nprint(dict(_os.environ))\nprint(_os.environ['NAMED_TOKEN'])",
+                "import base64, json, os as _os, urllib.parse\n\
+                 _t = _os.environ['NAMED_TOKEN']\n\
                  print(json.dumps(_t), urllib.parse.quote(_t), base64.b64encode(_t.encode()))\n\
                  import marimo as mo\nmo.md('token ' + _t)",
-                "import os\nraise RuntimeError('no login with ' + os.environ['DATABASE_URL'])",
+                "import os as _os\nraise RuntimeError('no login with ' + _os.environ['DATABASE_URL'])",
             ],
         )
         .notebook(

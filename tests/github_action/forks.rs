@@ -97,9 +97,12 @@ fn a_hostile_report_decides_nothing() {
     assert!(!body.contains("evil.example"), "{body}");
     assert!(!body.contains("octo-org/secret"), "{body}");
     assert_eq!(body.matches("-->").count(), 1, "{body}");
+    let name = "``a.py` @octo-org/team <script>``";
+    assert_eq!(body.matches(name).count(), 1, "it is code: {body}");
+    let rest = body.replace(name, "");
     assert!(
-        !body.contains("<img") && !body.contains("<script"),
-        "{body}"
+        !rest.contains("<img") && !rest.contains("<script") && !rest.contains("@octo-org"),
+        "{rest}"
     );
 }
 

@@ -56,7 +56,7 @@ fn everything_is_told() {
         "{html}"
     );
     assert!(
-        html.contains("actions/runs/100"),
+        html.replace("&#x2f;", "/").contains("/actions/runs/100\""),
         "the page leads back to its run"
     );
 

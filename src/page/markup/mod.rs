@@ -183,7 +183,7 @@ impl Writer {
                 let icon = element.attribute("icon").unwrap_or_default();
                 let name = icon.rsplit(':').next().unwrap_or_default();
                 self.within("small", "icon", |writer| {
-                    writer.text(&format!("[icon: {name}]"))
+                    writer.text(&format!("[icon: {name}]"));
                 });
             }
             name if name.starts_with("marimo-") => element::write(self, element),

@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::Progress;
 use crate::project::Error;
+use crate::supervise::orphans;
 
 /// How many of the last lines an error shows.
 const SHOWN_LINES: usize = 25;
@@ -148,7 +149,9 @@ impl ToolCommand {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        command.spawn().map(Group)
+        let child = command.spawn()?;
+        orphans::is_own(child.id());
+        Ok(Group(child))
     }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure the image beside a plain one with the same packages: `benches/image IMAGE BASE`.
+"""Measure the image beside a plain one with the same packages: `benches/image.py IMAGE BASE`.
 
 Both are on one engine (`DOCKER_HOST`) and take turns; the plain one is BASE with pip's installation
 of the same versions. Medians go to stdout as a Markdown table.
@@ -60,7 +60,9 @@ def timed(folder: Path, image: str, *arguments: str) -> float:
         docker("run", "--rm", "--workdir", "/work", "--volume", f"{copy}:/work", image, *arguments)
         taken = time.perf_counter() - begun
         # What a container's root has written is root's.
-        docker("run", "--rm", "--volume", f"{copy}:/work", PLAIN, "sh", "-c", "rm -rf /work/.daglab")
+        docker(
+            "run", "--rm", "--volume", f"{copy}:/work", PLAIN, "sh", "-c", "rm -rf /work/.daglab"
+        )
         return taken
 
 
@@ -84,7 +86,9 @@ def main() -> None:
             ),
         }
         print("| what | the image | plain |\n| --- | --- | --- |")
-        sizes = [docker("image", "inspect", "--format", "{{.Size}}", i) for i in (given.image, PLAIN)]
+        sizes = [
+            docker("image", "inspect", "--format", "{{.Size}}", i) for i in (given.image, PLAIN)
+        ]
         base = int(docker("image", "inspect", "--format", "{{.Size}}", given.base))
         cells = [f"{(int(size) - base) / 1e6:.0f} MB" for size in sizes]
         print(f"| size beyond the base of {base / 1e6:.0f} MB | {' | '.join(cells)} |")
