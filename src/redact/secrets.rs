@@ -275,18 +275,7 @@ fn forms(value: &str) -> BTreeSet<String> {
 fn written(text: &str) -> Vec<String> {
     let json = serde_json::Value::from(text).to_string();
     let json = json[1..json.len() - 1].to_owned();
-    let escaped = |text: &str, wanted: fn(char) -> bool| -> String {
-        text.chars()
-            .map(|c| match c {
-                c if wanted(c) => {
-                    let mut units = [0; 2];
-                    let units = c.encode_utf16(&mut units).iter();
-                    units.map(|unit| format!("\\u{unit:04x}")).collect()
-                }
-                c => c.to_string(),
-            })
-            .collect()
-    };
+    let markup = |c| matches!(c, '<' | '>' | '&');
     let html = |quote: &str, apostrophe: &str, slash: &str| {
         text.replace('&', "&amp;")
             .replace('<', "&lt;")
@@ -303,15 +292,33 @@ fn written(text: &str) -> Vec<String> {
         html("\"", "'", "/"),
         html("&#34;", "&#39;", "/"),
         // In a script, and as Python writes it.
-        escaped(&json, |c| matches!(c, '<' | '>' | '&')),
-        escaped(&json, |c| !c.is_ascii()),
-        escaped(&json, |c| matches!(c, '<' | '>' | '&') || !c.is_ascii()),
+        escaped(&json, markup, false),
+        escaped(&json, markup, true),
+        escaped(&json, |c| !c.is_ascii(), false),
+        escaped(&json, |c| markup(c) || !c.is_ascii(), true),
         json,
         text.replace('\\', "\\\\").replace('\'', "\\'"),
         utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
         utf8_percent_encode(text, UNRESERVED).to_string(),
         url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
     ]
+}
+
+/// JSON with `\u` in place of some characters, in either case of hexadecimal digits.
+fn escaped(json: &str, wanted: impl Fn(char) -> bool, upper: bool) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if !wanted(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let digits = format!("{unit:04x}");
+            out.push_str("\\u");
+            out.push_str(&if upper { digits.to_uppercase() } else { digits });
+        }
+    }
+    out
 }
 
 /// What base64 makes of `value` when `before` bytes (modulo 3) stand in front of it: the part that
