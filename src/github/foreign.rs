@@ -75,7 +75,9 @@ impl Diagnose for Error {
                 Some("download the artifact `daglab-report` of the run before this".to_owned())
             }
             Self::Version(_) => Some("use the same version of daglab in both workflows".to_owned()),
-            Self::NoToken => Some("set the variable `GITHUB_TOKEN`".to_owned()),
+            Self::NoToken => {
+                Some("set the input `github-token`, or the variable `GITHUB_TOKEN`".to_owned())
+            }
             Self::NoPullRequest { .. } => {
                 Some("it may have been closed, or its branch may have moved on".to_owned())
             }
