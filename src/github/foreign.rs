@@ -72,7 +72,11 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { .. } => {
-                Some("download the artifact `daglab-report` of the run before this".to_owned())
+                Some(
+                "download the artifact `daglab-report` of the run before this; where the project is \
+                 a folder of the repository, its name ends in the folder's"
+                    .to_owned(),
+            )
             }
             Self::Version(_) => Some("use the same version of daglab in both workflows".to_owned()),
             Self::NoToken => {
