@@ -1,5 +1,6 @@
 //! The command line: the tree of subcommands and the flags they share.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::builder::Styles;
@@ -10,12 +11,13 @@ use tokio::task::LocalSet;
 
 use crate::commands::{Context, Failure, action, ci, completions, config, discover, export, run};
 use crate::completion;
-use crate::error::Diagnose as _;
+use crate::error::{Diagnose as _, ExitStatus};
 use crate::github::runner::Files;
 use crate::log::Log;
 use crate::redact::secrets;
 use crate::supervise::guard::{self, Role};
 use crate::supervise::{self, descendants, orphans};
+use crate::ui::runner::Stderr;
 use crate::ui::{self, Printer};
 
 const STYLES: Styles = Styles::styled()
@@ -119,8 +121,14 @@ pub fn run(cli: Cli) -> ExitCode {
     }
     let cli = match cli.command {
         Command::Action => match action::command_line(|name| std::env::var(name).ok()) {
-            // As an error of the command line does, it says so and ends.
-            Ok(line) => Cli::parse_from(line),
+            Ok(line) => match Cli::try_parse_from(line) {
+                Ok(cli) => cli,
+                Err(error) => {
+                    // An input may hold lines that a runner would obey.
+                    let _ = write!(Stderr::new(), "{}", error.render());
+                    return ExitStatus::Usage.into();
+                }
+            },
             Err(error) => {
                 ui::print_error(&error);
                 return error.exit_status().into();
@@ -152,9 +160,13 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
             Role::Guard => {
                 // Whatever becomes of the worker, what was run says nothing to later steps.
                 let files = Files::take(|name| std::env::var(name).ok());
-                let code = guard::run();
-                files.restore_others();
-                return Ok(code?);
+                let ended = guard::run();
+                match &ended {
+                    // What it has said itself stays.
+                    Ok(ended) if !ended.was_killed => files.restore_others(),
+                    _ => files.restore(),
+                }
+                return Ok(ended?.code);
             }
             Role::Worker(workdir) => Some(workdir),
         }

@@ -14,6 +14,8 @@ mod canary;
 mod endings;
 #[path = "github_action/forks.rs"]
 mod forks;
+#[path = "github_action/hostile.rs"]
+mod hostile;
 #[path = "github_action/inputs.rs"]
 mod inputs;
 #[path = "github_action/told.rs"]

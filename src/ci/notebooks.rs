@@ -17,6 +17,9 @@ use crate::supervise::left;
 use crate::ui::progress::{Event, Finished, Kind};
 use crate::ui::text::sanitize;
 
+/// A notebook of this many bytes is not one that somebody has written.
+const LARGEST_SOURCE: u64 = 16 * 1024 * 1024;
+
 /// A page of this many bytes is not one that a browser opens.
 const LARGEST_PAGE: u64 = 512 * 1024 * 1024;
 
@@ -147,7 +150,9 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
     let reason = report.reason.clone();
     // Pages may be large; reading one must not hold up the others.
     let read = tokio::task::spawn_blocking(move || {
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        // It may have made something else of itself.
+        let text = left::read_linked(&file, LARGEST_SOURCE).unwrap_or_default();
+        let text = String::from_utf8(text).unwrap_or_default();
         let source = source::parse(&text);
         let read = read_results(&attempt, &source, &path, status, reason.as_deref());
         Read {

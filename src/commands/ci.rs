@@ -171,7 +171,11 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
     };
     let begun = Begun::now();
     let started_at = begun.time().to_owned();
-    let finished = match carry_out(args, context, begun, delivery.as_ref()).await {
+    let cancel = Cancel::on_signals()?;
+    if let Some(delivery) = &mut delivery {
+        delivery.learn(&cancel).await;
+    }
+    let finished = match carry_out(args, context, begun, delivery.as_ref(), &cancel).await {
         Ok(finished) => finished,
         Err(failure) => {
             let name = args.project.display().to_string();
@@ -185,7 +189,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
             }
         }
     };
-    conclude(args, context, delivery.as_mut(), finished).await
+    conclude(args, context, delivery.as_ref(), finished, &cancel).await
 }
 
 fn show_plan(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure> {
@@ -234,6 +238,7 @@ async fn carry_out(
     context: &Context,
     begun: Begun,
     delivery: Option<&Delivery>,
+    cancel: &Cancel,
 ) -> Result<Finished, Failure> {
     let Planned {
         project,
@@ -247,7 +252,6 @@ async fn carry_out(
     let store = LocalStore::open(&artifacts)?;
     let artifacts = store.root().to_owned();
 
-    let cancel = Cancel::on_signals()?;
     let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
     let shown = Rc::clone(&progress);
     let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
@@ -308,39 +312,48 @@ async fn carry_out(
     })
 }
 
-/// Writes the report to wherever it is wanted.
+/// Writes the report to wherever it is wanted. What can't be written in one place is still written
+/// in the others.
 async fn conclude(
     args: &CiArgs,
     context: &Context,
-    mut delivery: Option<&mut Delivery>,
+    delivery: Option<&Delivery>,
     finished: Finished,
+    cancel: &Cancel,
 ) -> Result<ExitStatus, Failure> {
     let Finished {
         mut report,
         artifacts,
-        failure,
+        mut failure,
         status,
         kept,
     } = finished;
-    if let Some(delivery) = &mut delivery {
+    if let Some(delivery) = delivery {
         // What was run is over, and must not disturb what is said of it.
         descendants::end_all();
-        delivery.settle(&mut report).await;
+        delivery.settle();
+        report.origin = Some(delivery.origin());
     }
-    if let Some(artifacts) = &artifacts {
+    let root = artifacts.as_deref();
+    let mut written = Vec::new();
+    if let Some(root) = root {
         let junit = args.junit.as_deref().map(|file| context.dir.join(file));
-        write_files(artifacts, junit, &report)?;
-        if let Some(delivery) = &delivery {
-            delivery.store_all(&mut report, artifacts).await;
-            local::write_whole(&artifacts.join(REPORT), report.to_json().as_bytes())?;
-        }
-        print(args, context, &report, artifacts)?;
+        written.push(write_files(root, junit, &report));
     }
-    if let Some(delivery) = &delivery {
-        let file = artifacts.map(|artifacts| artifacts.join(REPORT));
-        for note in delivery.deliver(&report, file.as_deref()).await {
+    if let Some(delivery) = delivery {
+        for note in delivery.deliver(&mut report, root, cancel).await {
             context.printer.message(&note);
         }
+    }
+    if let Some(root) = root {
+        if delivery.is_some() {
+            // It now says where its archive is.
+            written.push(write_report(root, &report));
+        }
+        written.push(print(args, context, &report, root));
+    }
+    if failure.is_none() {
+        failure = written.into_iter().find_map(Result::err);
     }
     if let Some(failure) = failure {
         return Err(failure);
@@ -423,6 +436,11 @@ fn write_files(
     if let Some(file) = junit_file {
         local::write_whole(&file, junit::render(report).as_bytes())?;
     }
+    Ok(())
+}
+
+fn write_report(artifacts: &Path, report: &CiReport) -> Result<(), Failure> {
+    local::write_whole(&artifacts.join(REPORT), report.to_json().as_bytes())?;
     Ok(())
 }
 

@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::path::Path;
 
-use super::Published;
+use super::{Published, local};
 use crate::github::artifact::{Content, Entry, Error, Names, Service, UploadOptions, Uploaded};
+use crate::redact::secrets;
 
 /// What tells the archive with the report from pages.
 const ARCHIVE: &str = "daglab-report";
@@ -17,6 +18,15 @@ pub struct ArtifactStore {
     options: UploadOptions,
     /// Set once nothing more will be taken: the storage is used up, the token has expired.
     closed: Cell<bool>,
+}
+
+/// An archive, and what is not in it.
+#[derive(Debug)]
+pub struct StoredArchive {
+    /// Where it is.
+    pub published: Published,
+    /// The names of files that could not be read.
+    pub left_out: Vec<String>,
 }
 
 impl ArtifactStore {
@@ -40,28 +50,52 @@ impl ArtifactStore {
     }
 
     /// Stores the page of the notebook with this path.
-    pub async fn put_page(&self, notebook: &str, page: Vec<u8>) -> Result<Published, Error> {
+    pub async fn put_page(&self, notebook: &str, page: String) -> Result<Published, Error> {
         let name = self.names.borrow_mut().page(notebook);
-        let content = Content::Bytes(page);
+        let page = secrets::known().remove(&page).into_owned();
+        let content = Content::Bytes(page.into_bytes());
         let stored = self.service.upload_page(&name, content, self.options).await;
         self.published(stored)
     }
 
-    /// Stores files of a directory, by their names inside it, as one archive.
-    pub async fn put_archive(&self, root: &Path, keys: &[String]) -> Result<Published, Error> {
+    /// Stores texts, and files of a directory by their names inside it, as one archive. A file that
+    /// can't be read is left out.
+    pub async fn put_archive(
+        &self,
+        texts: [(&str, String); 2],
+        files: Option<(&Path, Vec<String>)>,
+    ) -> Result<StoredArchive, Error> {
         let name = self.names.borrow_mut().archive(ARCHIVE);
-        let entries = keys
-            .iter()
-            .map(|key| Entry {
-                name: key.clone(),
-                content: Content::File(root.join(key)),
+        let mut entries: Vec<Entry> = texts
+            .into_iter()
+            .map(|(name, text)| Entry {
+                name: name.to_owned(),
+                content: Content::Bytes(text.into_bytes()),
             })
             .collect();
+        // Copies, where nobody else knows of them, and without secrets once more: what lies in the
+        // directory may be what code under test has put there since it was stored.
+        let private = tempfile::tempdir().map_err(|error| Error::Setup(error.to_string()))?;
+        let mut left_out = Vec::new();
+        let (root, keys) = files.unwrap_or((Path::new(""), Vec::new()));
+        for (index, key) in keys.into_iter().enumerate() {
+            let copy = private.path().join(index.to_string());
+            match local::copy_whole(&root.join(&key), &copy) {
+                Ok(_) => entries.push(Entry {
+                    name: key,
+                    content: Content::File(copy),
+                }),
+                Err(_) => left_out.push(key),
+            }
+        }
         let stored = self
             .service
             .upload_archive(&name, entries, self.options)
             .await;
-        self.published(stored)
+        Ok(StoredArchive {
+            published: self.published(stored)?,
+            left_out,
+        })
     }
 
     fn published(&self, stored: Result<Uploaded, Error>) -> Result<Published, Error> {

@@ -111,9 +111,18 @@ fn become_subreaper() -> Result<(), Error> {
         .map_err(|error| Error::System(error.into()))
 }
 
-/// Starts this program again as a worker with the same arguments and waits for it. Returns its exit
-/// code once nothing is left of it.
-pub fn run() -> Result<ExitCode, Error> {
+/// How a worker ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// With this exit code.
+    pub code: ExitCode,
+    /// By a signal rather than by itself.
+    pub was_killed: bool,
+}
+
+/// Starts this program again as a worker with the same arguments and waits for it. Returns how it
+/// ended once nothing is left of it.
+pub fn run() -> Result<Ended, Error> {
     become_subreaper()?;
     let workdir = Workdir::choose();
     let code = supervise(&workdir);
@@ -122,7 +131,7 @@ pub fn run() -> Result<ExitCode, Error> {
     code
 }
 
-fn supervise(workdir: &Path) -> Result<ExitCode, Error> {
+fn supervise(workdir: &Path) -> Result<Ended, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -183,8 +192,9 @@ fn supervise(workdir: &Path) -> Result<ExitCode, Error> {
         let code = status
             .code()
             .or_else(|| status.signal().map(|signal| 128 + signal));
-        Ok(ExitCode::from(
-            code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
-        ))
+        Ok(Ended {
+            code: ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+            was_killed: status.signal().is_some(),
+        })
     })
 }

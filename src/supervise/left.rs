@@ -36,6 +36,11 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads a regular file that may be reached by links, as files of a project are.
+pub fn read_linked(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    read(&path.canonicalize()?, limit)
+}
+
 /// Reads the end of a regular file as text.
 pub fn read_end(path: &Path, limit: u64) -> Result<String> {
     let mut file = open(path)?;

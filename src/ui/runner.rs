@@ -89,6 +89,9 @@ pub fn command(line: &str) {
 
 /// Writes a command that may hold secrets: the one that has them hidden.
 pub fn mask(line: &str) {
+    if !reads() {
+        return;
+    }
     // There is nowhere to say that stderr is gone, and the work goes on without it.
     let _ = writeln!(io::stderr(), "{line}");
 }

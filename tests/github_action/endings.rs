@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
+use crate::support::artifact_server::{Fault, Step};
 use crate::support::runner::commands;
 use crate::support::{eventually, processes_of};
 
@@ -93,6 +94,8 @@ fn what_can_not_begin_is_told() {
     assert!(comments[0].body.contains("❌"), "{}", comments[0].body);
     assert!(comments[0].body.contains("timeout"), "{}", comments[0].body);
     assert_eq!(runner.output("result"), "error");
+    // A second workflow would find it there.
+    artifacts.artifact("daglab-report");
     assert!(commands(&run.stderr()).iter().any(|it| it.name == "error"));
 }
 
@@ -119,4 +122,40 @@ fn a_server_without_artifacts_is_said() {
         .expect_stderr("no artifacts of version 4");
     let comment = &github.comments(NUMBER)[0].body;
     assert!(!comment.contains("file://"), "{comment}");
+}
+
+#[test]
+fn a_run_cancelled_while_it_tells_ends_in_time() {
+    let (github, artifacts) = services();
+    artifacts.inject(Step::PutBlock, [Fault::Silence]);
+    let project = Project::small();
+    project.notebook("notebooks/good.py", &["1 + 1"]);
+    let runner = Runner::of_pull_request(&github, &artifacts);
+    let mut child = action(&project, &runner)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let hangs = || artifacts.faults_left() == 0;
+    assert!(eventually(Duration::from_secs(120), hangs));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert!(
+        eventually(GRANTED, || child.try_wait().unwrap().is_some()),
+        "it takes too long"
+    );
+    assert!(runner.read("GITHUB_STEP_SUMMARY").contains("daglab"));
+    assert_ne!(runner.output("result"), "");
+}
+
+#[test]
+fn what_can_not_be_written_here_is_told_there() {
+    let (github, artifacts) = services();
+    let project = Project::small();
+    project.notebook("notebooks/good.py", &["1 + 1"]);
+    std::fs::create_dir(project.root().join("taken")).unwrap();
+    let runner = Runner::of_pull_request(&github, &artifacts).with("INPUT_JUNIT", "taken");
+    run(&project, &runner).expect_code(8).expect_stderr("taken");
+    assert_eq!(github.comments(NUMBER).len(), 1);
+    assert_eq!(runner.output("result"), "passed");
+    assert!(runner.read("GITHUB_STEP_SUMMARY").starts_with("## ✅"));
 }

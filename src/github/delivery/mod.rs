@@ -21,10 +21,14 @@ use crate::error::Diagnose;
 use crate::publish::artifacts::ArtifactStore;
 use crate::redact::secrets;
 use crate::report::model::{CiReport, Origin, RunResult};
-use crate::report::{annotations, markdown, summary};
+use crate::report::{annotations, html, markdown, summary};
+use crate::supervise::cancel::Cancel;
 
-/// What the API may take after everything was done.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// What GitHub may take before anything runs.
+const FIRST_WORD: Duration = Duration::from_secs(30);
+
+/// What it may take after everything was done.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// The same when the runner wants the job to end: it sends SIGTERM 7.5 s after SIGINT.
 const LAST_WORD: Duration = Duration::from_millis(2500);
@@ -61,6 +65,14 @@ pub struct Delivery {
     project_path: String,
     workspace: Option<PathBuf>,
     notes: RefCell<Vec<String>>,
+    masked: Vec<String>,
+}
+
+/// Where what was told can be seen.
+#[derive(Debug, Default)]
+struct Links {
+    comment: RefCell<Option<String>>,
+    archive: RefCell<Option<String>>,
 }
 
 impl Delivery {
@@ -72,7 +84,8 @@ impl Delivery {
     ) -> Result<Self, context::Error> {
         let context = context::of_this_process()?;
         let mut notes = context.notes.clone();
-        runner::mask(secrets::known().values());
+        let masked: Vec<String> = secrets::known().values().map(str::to_owned).collect();
+        runner::mask(masked.iter().map(String::as_str));
         let workspace = variable("GITHUB_WORKSPACE").map(PathBuf::from);
         let project_path = workspace
             .as_deref()
@@ -101,6 +114,7 @@ impl Delivery {
             project_path,
             workspace,
             notes: RefCell::new(notes),
+            masked,
         })
     }
 
@@ -109,55 +123,108 @@ impl Delivery {
         self.store.clone()
     }
 
-    /// Asks GitHub for what the event does not say, and writes down where the report comes from.
-    pub async fn settle(&mut self, report: &mut CiReport) {
-        // Nothing foreign runs any more: what it wrote to the runner's files goes now.
-        self.files.restore();
-        if self.context.is_open()
-            && let Some(api) = &self.api
-        {
-            let known = self.context.notes.len();
-            let asked = tokio::time::timeout(patience(report), self.context.resolve(api)).await;
-            if let Ok(Err(error)) = asked {
-                self.note(&because("The pull request is not known", &error));
-            }
-            for note in self.context.notes.iter().skip(known) {
-                self.note(note);
-            }
-        }
-        report.origin = Some(self.origin());
-    }
-
-    /// Stores the report and all that belongs to it, which lies in `root`. The report says from then
-    /// on where that is.
-    pub async fn store_all(&self, report: &mut CiReport, root: &Path) {
-        let Some(store) = &self.store else { return };
-        if report.result == RunResult::Cancelled || store.is_closed() {
+    /// Asks GitHub for what the event does not say: before anything runs, for what is asked may be
+    /// another thing afterwards.
+    pub async fn learn(&mut self, cancel: &Cancel) {
+        let Some(api) = self.api.as_ref().filter(|_| self.context.is_open()) else {
             return;
+        };
+        let known = self.context.notes.len();
+        let asked = tokio::select! {
+            asked = self.context.resolve(api) => asked,
+            () = tokio::time::sleep(FIRST_WORD) => return,
+            _ = cancel.cancelled() => return,
+        };
+        if let Err(error) = asked {
+            self.note(&because("The pull request is not known", &error));
         }
-        match store.put_archive(root, &told::files(report)).await {
-            Ok(published) => {
-                if let Some(origin) = &mut report.origin {
-                    origin.archive_url = Some(published.url);
-                }
-            }
-            Err(error) => self.note(&because("The report is not stored as an artifact", &error)),
+        for note in self.context.notes.iter().skip(known) {
+            self.note(note);
         }
     }
 
-    /// Tells GitHub. `file` is where the report lies. Returns what could not be told, as sentences.
-    pub async fn deliver(&self, report: &CiReport, file: Option<&Path>) -> Vec<String> {
-        let patience = patience(report);
-        let comment = self.within(patience, "comment", self.comment(report)).await;
-        if self.wishes.check_run {
-            self.within(patience, "check run", self.check_run(report))
-                .await;
+    /// Makes the runner's files what they were. Nothing foreign may run any more.
+    pub fn settle(&self) {
+        self.files.restore();
+        // Settings and `.env` may have named some more.
+        let known = secrets::known();
+        let masked: Vec<&str> = self.masked.iter().map(String::as_str).collect();
+        runner::mask(known.values().filter(|value| !masked.contains(value)));
+    }
+
+    /// Tells GitHub. `root` is where the report and its files lie, if they do. Returns what could
+    /// not be told, as sentences.
+    ///
+    /// What needs no network is told first, and once more when all is known. Whoever cancels waits
+    /// no longer than [`LAST_WORD`].
+    pub async fn deliver(
+        &self,
+        report: &mut CiReport,
+        root: Option<&Path>,
+        cancel: &Cancel,
+    ) -> Vec<String> {
+        self.write_files(report, root, &Links::default());
+        let links = Links::default();
+        let hurry = async {
+            tokio::select! {
+                _ = cancel.cancelled() => tokio::time::sleep(LAST_WORD).await,
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
+        };
+        tokio::select! {
+            () = self.over_the_network(report, root, &links) => {}
+            () = hurry => self.note("GitHub did not answer in time: not all of it was told."),
         }
-        self.write_files(report, file, comment.flatten().as_deref());
+        if let Some(origin) = &mut report.origin {
+            origin.archive_url = links.archive.borrow().clone();
+        }
+        self.write_files(report, root, &links);
         if self.wishes.annotations {
             runner::annotate(&annotations::of(report));
         }
         self.notes.borrow().clone()
+    }
+
+    async fn over_the_network(&self, report: &CiReport, root: Option<&Path>, links: &Links) {
+        // There may be time for one thing only.
+        let in_a_hurry = report.result == RunResult::Cancelled;
+        if !in_a_hurry {
+            self.store_all(report, root, links).await;
+        }
+        let mut told = report.clone();
+        if let Some(origin) = &mut told.origin {
+            origin.archive_url = links.archive.borrow().clone();
+        }
+        links.comment.replace(self.comment(&told).await);
+        if self.wishes.check_run {
+            self.check_run(&told).await;
+        }
+        if in_a_hurry {
+            self.store_all(report, root, links).await;
+        }
+    }
+
+    /// Stores the report and all that belongs to it.
+    async fn store_all(&self, report: &CiReport, root: Option<&Path>, links: &Links) {
+        let Some(store) = self.store.as_ref().filter(|store| !store.is_closed()) else {
+            return;
+        };
+        let pages = [
+            ("report.json", report.to_json()),
+            ("index.html", html::render(report)),
+        ];
+        let files = root.map(|root| (root, told::files(report)));
+        match store.put_archive(pages, files).await {
+            Ok(stored) => {
+                for key in &stored.left_out {
+                    self.note(&format!(
+                        "`{key}` is not in the archive: it could not be read."
+                    ));
+                }
+                links.archive.replace(Some(stored.published.url));
+            }
+            Err(error) => self.note(&because("The report is not stored as an artifact", &error)),
+        }
     }
 
     /// Where the report comes from, as far as it is known.
@@ -173,21 +240,6 @@ impl Delivery {
     fn note(&self, note: &str) {
         let note = secrets::known().remove(note).into_owned();
         self.notes.borrow_mut().push(note);
-    }
-
-    async fn within<T>(
-        &self,
-        patience: Duration,
-        what: &str,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
-        let done = tokio::time::timeout(patience, work).await;
-        if done.is_err() {
-            self.note(&format!(
-                "There is no {what}: GitHub did not answer in time."
-            ));
-        }
-        done.ok()
     }
 
     /// Writes the comment. Returns its address.
@@ -259,7 +311,7 @@ impl Delivery {
         }
     }
 
-    fn write_files(&self, report: &CiReport, file: Option<&Path>, comment: Option<&str>) {
+    fn write_files(&self, report: &CiReport, root: Option<&Path>, links: &Links) {
         if self.wishes.summary {
             let notes = markdown::notes(&self.notes.borrow());
             let room = notes.chars().count();
@@ -270,12 +322,12 @@ impl Delivery {
             }
         }
         // Other steps see the workspace elsewhere than a container does.
-        let file = file.map(|file| {
+        let file = root.map(|root| root.join("report.json")).map(|file| {
             let workspace = self.workspace.as_deref();
-            let inside = workspace.and_then(|workspace| context::project_path(workspace, file));
+            let inside = workspace.and_then(|workspace| context::project_path(workspace, &file));
             inside.unwrap_or_else(|| file.display().to_string())
         });
-        let outputs = told::outputs(report, file, comment);
+        let outputs = told::outputs(report, file, links.comment.borrow().as_deref());
         if let Err(error) = self.files.set_outputs(&outputs) {
             self.note(&format!(
                 "The step's outputs could not be written: {error}."
@@ -322,13 +374,6 @@ fn open_store(
     let service = Service::from_environment(variable, artifact::Limits::default(), on_secret)?;
     let suffix = Some(suffix).filter(|suffix| !suffix.is_empty());
     Ok(service.map(|service| ArtifactStore::new(service, suffix, retention_days)))
-}
-
-fn patience(report: &CiReport) -> Duration {
-    match report.result {
-        RunResult::Cancelled => LAST_WORD,
-        _ => PATIENCE,
-    }
 }
 
 /// A sentence about what is not there, and why, and what to do.

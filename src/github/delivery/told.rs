@@ -7,7 +7,7 @@ use crate::report::annotations;
 use crate::report::model::{CiReport, NotebookStatus, RunResult, RunStatus, Severity};
 use crate::report::summary;
 
-/// The files that a report speaks of and is shown by, by their names in the artifacts directory.
+/// The files that a report speaks of, by their names in the artifacts directory.
 pub(super) fn files(report: &CiReport) -> Vec<String> {
     let pages = report.notebooks.iter().flat_map(|notebook| {
         let pages = [&notebook.html, &notebook.interactive];
@@ -15,8 +15,7 @@ pub(super) fn files(report: &CiReport) -> Vec<String> {
         pages.into_iter().flatten().chain(images)
     });
     let logs = report.runs.iter().filter_map(|run| run.log.as_ref());
-    let own = ["index.html", "report.json"].map(str::to_owned);
-    own.into_iter().chain(pages.chain(logs).cloned()).collect()
+    pages.chain(logs).cloned().collect()
 }
 
 /// The step's outputs.
