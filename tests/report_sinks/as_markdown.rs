@@ -25,9 +25,9 @@ fn the_budget_is_hard_and_blocks_stay_whole() {
     ] {
         let text = markdown::render(&report, budget);
         assert!(
-            text.chars().count() <= budget,
+            text.encode_utf16().count() <= budget,
             "{budget}: {}",
-            text.chars().count()
+            text.encode_utf16().count()
         );
         assert_eq!(
             text.matches("<details>").count(),
@@ -35,14 +35,14 @@ fn the_budget_is_hard_and_blocks_stay_whole() {
         );
         assert_eq!(text.matches("```").count() % 2, 0);
         for row in text.lines().filter(|line| line.starts_with('|')) {
-            assert_eq!(row.matches('|').count(), 5, "{row}");
+            assert_eq!(row.matches('|').count(), 4, "{row}");
         }
     }
     let text = markdown::render(&report, markdown::DEFAULT_BUDGET);
     assert!(text.contains("> Left out to stay within 65000 characters:"));
     let failed = text
         .lines()
-        .filter(|line| line.starts_with("| ❌ failed"))
+        .filter(|line| line.starts_with("| ❌\u{a0}failed"))
         .count();
     assert_eq!(
         failed, 50,
@@ -59,7 +59,8 @@ fn nothing_hostile_is_markdown() {
         assert!(!prose.contains(power), "{power} in {prose}");
     }
     for row in text.lines().filter(|line| line.starts_with('|')) {
-        assert_eq!(row.matches('|').count(), 5, "{row}");
+        let cells = row.matches('|').count() - 1;
+        assert!(cells == 3 || cells == 2, "{row}");
     }
 }
 

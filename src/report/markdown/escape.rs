@@ -30,6 +30,43 @@ pub(super) fn html_code(text: &str) -> String {
     format!("<code>{}</code>", references(&one_line(text)))
 }
 
+/// A message longer than this is cut in a row and in a summary.
+const LONGEST: usize = 160;
+
+/// Whether a row has room for all of `text`.
+pub(super) fn is_short(text: &str) -> bool {
+    !text.trim_end().contains('\n') && text.chars().nth(LONGEST).is_none()
+}
+
+/// The beginning of `text` as code.
+pub(super) fn short_code(text: &str) -> String {
+    code(&beginning(text))
+}
+
+/// The beginning of `text` as code inside a line of HTML.
+pub(super) fn html_short(text: &str) -> String {
+    html_code(&beginning(text))
+}
+
+fn beginning(text: &str) -> String {
+    let line = one_line(text);
+    match line.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
+/// A version as plain words if it looks like one, else as code.
+pub(super) fn version(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
+    let begins = text.starts_with(|c: char| c.is_ascii_digit());
+    if begins && text.len() <= 40 && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        code(text)
+    }
+}
+
 /// `text` as code, linked to `url` if that is an address a browser may follow.
 pub(super) fn link(text: &str, url: Option<&str>) -> String {
     match url.and_then(web_address) {
@@ -39,7 +76,7 @@ pub(super) fn link(text: &str, url: Option<&str>) -> String {
 }
 
 /// A sentence of ours that holds foreign words, with what stands between ticks as code. GitHub
-/// looks for mentions in what was rendered, so a sign is not enough to escape them.
+/// looks for mentions and issues in what was rendered, so to escape their sign is not enough.
 pub(super) fn prose(text: &str) -> String {
     let line = one_line(text);
     let parts: Vec<&str> = line.split('`').collect();
@@ -49,7 +86,11 @@ pub(super) fn prose(text: &str) -> String {
         if index % 2 == 1 && even {
             out.push_str(&code(part));
         } else {
-            out.push_str(&references(part).replace("&#64;", "&#64;\u{200b}"));
+            let part = references(part)
+                .replace("&#64;", "&#64;\u{200b}")
+                .replace("&#35;", "&#35;\u{200b}")
+                .replace("www.", "www&#46;");
+            out.push_str(&part);
         }
     }
     out
@@ -125,10 +166,24 @@ mod tests {
     #[test]
     fn prose_is_text_and_code() {
         assert_eq!(
-            prose("No: <b>@team</b>\n# z `A_B`."),
-            "No&#58; &#60;b&#62;&#64;\u{200b}team&#60;/b&#62; &#35; z `A_B`."
+            prose("No: <b>@team</b>\n#1 www.x.org `A_B`."),
+            "No&#58; &#60;b&#62;&#64;\u{200b}team&#60;/b&#62; &#35;\u{200b}1 www&#46;x.org `A_B`."
         );
         assert_eq!(prose("`@x"), "&#64;\u{200b}x");
+    }
+
+    #[test]
+    fn a_version_is_plain_only_if_it_is_one() {
+        assert_eq!(version("3.14.0rc1+x"), "3.14.0rc1+x");
+        assert_eq!(version("1.0 @team"), "`1.0 @team`");
+        assert_eq!(version("www.x.org"), "`www.x.org`");
+    }
+
+    #[test]
+    fn what_is_long_is_cut_between_characters() {
+        let long = "é".repeat(LONGEST + 1);
+        assert_eq!(short_code(&long), format!("`{}…`", "é".repeat(LONGEST)));
+        assert!(is_short(&long[2..]) && !is_short(&long) && !is_short("a\nb"));
     }
 
     #[test]

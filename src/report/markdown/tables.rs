@@ -1,0 +1,243 @@
+//! The tables of notebooks, runs and code locations: what failed above what passed, with the cell,
+//! the line and the error below its name; the rest folded away.
+
+use super::budget::{Importance, Section};
+use super::escape::{code, link, link_words, short_code};
+use super::failures::run_failure;
+use super::places::Places;
+use super::{emoji, importance};
+use crate::report::model::{
+    CellReport, CiReport, LocationReport, NotebookReport, NotebookStatus, RunReport, Target,
+};
+use crate::report::summary::{self, Tone};
+use crate::ui::text::{count, duration, one_line};
+
+/// Above so many, what passed is folded away.
+const PASSED_ROWS: usize = 10;
+
+/// So many failed cells of a notebook are in its row.
+pub(super) const CELLS: usize = 3;
+
+/// Where a row stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Group {
+    Shown,
+    Passed,
+    Cached,
+    Skipped,
+}
+
+struct Row {
+    tone: Tone,
+    group: Group,
+    text: String,
+}
+
+impl Row {
+    /// A row with `lines` below the name.
+    fn new(tone: Tone, word: &str, name: &str, lines: &[String], took: &str) -> Self {
+        let what: Vec<&str> = std::iter::once(name)
+            .chain(lines.iter().map(String::as_str))
+            .collect();
+        // The spaces must not break.
+        let word = word.replace(' ', "\u{a0}");
+        let mark = emoji(tone);
+        Self {
+            tone,
+            group: match tone {
+                Tone::Bad | Tone::Warn => Group::Shown,
+                Tone::Good => Group::Passed,
+                Tone::Idle => Group::Skipped,
+            },
+            text: format!("| {mark}\u{a0}{word} | {} | {took} |\n", what.join("<br>")),
+        }
+    }
+}
+
+/// The table that is seen at once, and those that are folded away.
+fn sections(mut rows: Vec<Row>, title: &str, noun: &'static str) -> (Section, [Section; 3]) {
+    let passed = rows.iter().filter(|row| row.group == Group::Passed).count();
+    if passed <= PASSED_ROWS {
+        for row in rows.iter_mut().filter(|row| row.group == Group::Passed) {
+            row.group = Group::Shown;
+        }
+    }
+    rows.sort_by_key(|row| row.tone);
+    let head = format!("| Status | {title} | Time |\n| :-- | :-- | --: |\n");
+    let section = |group: Group| {
+        let before = match folded_word(group) {
+            None => format!("\n{head}"),
+            Some(word) => {
+                let n = rows.iter().filter(|row| row.group == group).count();
+                format!(
+                    "\n<details>\n<summary>{} {word}</summary>\n\n{head}",
+                    count(n, noun)
+                )
+            }
+        };
+        let after = folded_word(group).map_or("", |_| "\n</details>\n");
+        let mut section = Section::new(noun, before, after.to_owned());
+        for row in rows.iter().filter(|row| row.group == group) {
+            section.push(importance(row.tone), row.text.clone());
+        }
+        section
+    };
+    let folded = [Group::Skipped, Group::Cached, Group::Passed].map(section);
+    (section(Group::Shown), folded)
+}
+
+fn folded_word(group: Group) -> Option<&'static str> {
+    match group {
+        Group::Shown => None,
+        Group::Passed => Some("passed"),
+        Group::Cached => Some("cached"),
+        Group::Skipped => Some("skipped"),
+    }
+}
+
+/// The code locations that did not load: nothing of them could be run.
+pub(super) fn locations(report: &CiReport, places: Places<'_>) -> Section {
+    let head = "\n| Status | Code location |\n| :-- | :-- |\n".to_owned();
+    let mut section = Section::new("code location", head, String::new());
+    for location in report.locations.iter().filter(|location| !location.loaded) {
+        section.push(Importance::Failure, location_row(location, places));
+    }
+    section
+}
+
+fn location_row(location: &LocationReport, places: Places<'_>) -> String {
+    let mut what = code(&location.name);
+    if let Some(error) = &location.error {
+        let line = summary::error_line(error.class.as_deref(), &error.message);
+        let place = error.path.as_deref();
+        let place = place.map(|path| format!("{}: ", places.link(path, error.line, None)));
+        what.push_str(&format!(
+            "<br>{}{}",
+            place.unwrap_or_default(),
+            short_code(&line)
+        ));
+    }
+    let mark = emoji(Tone::Bad);
+    format!("| {mark}\u{a0}not\u{a0}loaded | {what} |\n")
+}
+
+pub(super) fn notebooks(report: &CiReport, places: Places<'_>) -> (Section, [Section; 3]) {
+    let rows = report.notebooks.iter();
+    let rows = rows.map(|notebook| notebook_row(notebook, places));
+    sections(rows.collect(), "Notebook", "notebook")
+}
+
+fn notebook_row(notebook: &NotebookReport, places: Places<'_>) -> Row {
+    let tone = notebook.tone();
+    let mut lines: Vec<String> = Vec::new();
+    for cell in notebook.root_causes().take(CELLS) {
+        lines.push(failed_cell(notebook, cell, places));
+    }
+    let more = notebook.root_causes().count().saturating_sub(CELLS);
+    if more > 0 {
+        lines.push(format!("and {}", count(more, "more failed cell")));
+    }
+    if tone != Tone::Good && lines.is_empty() {
+        lines.extend(notebook.reason.as_deref().map(short_code));
+    }
+    let not_run: usize = match tone {
+        Tone::Bad | Tone::Warn => notebook.blame().iter().map(|(_, cells)| cells).sum(),
+        Tone::Good | Tone::Idle => 0,
+    };
+    lines.extend(remarks(tone, notebook.attempts, not_run));
+    let mut name = link(&notebook.path, notebook.url.as_deref());
+    if let (Tone::Good, Some(target)) = (tone, &notebook.target) {
+        name.push_str(&format!(" · {}", of_target(target)));
+    }
+    let took = took(notebook.duration_s, notebook.attempts);
+    let mut row = Row::new(tone, notebook.status.word(), &name, &lines, &took);
+    if notebook.status == NotebookStatus::Cached {
+        row.group = Group::Cached;
+    }
+    row
+}
+
+/// `cell load_orders, line 27: KeyError: 'total'`.
+fn failed_cell(notebook: &NotebookReport, cell: &CellReport, places: Places<'_>) -> String {
+    let name = match &*cell.name {
+        "" | "_" => "unnamed cell".to_owned(),
+        name => format!("cell {}", code(name)),
+    };
+    let at = summary::cell_line(cell);
+    let place = match at {
+        Some(line) if cell.path == notebook.path => {
+            let url = places.best(&cell.path, at);
+            link_words(&format!("line\u{a0}{line}"), url.as_deref())
+        }
+        _ => places.link(&cell.path, at, None),
+    };
+    let error = short_code(&summary::cell_error_line(cell));
+    format!("{name}, {place}: {error}")
+}
+
+/// What a notebook that passed is about.
+fn of_target(target: &Target) -> String {
+    match target {
+        Target::Asset {
+            key,
+            partition: None,
+        } => format!("asset {}", code(key)),
+        Target::Asset {
+            key,
+            partition: Some(partition),
+        } => format!("asset {}", code(&format!("{key}[{}]", one_line(partition)))),
+        Target::Job { name } => format!("job {}", code(name)),
+    }
+}
+
+pub(super) fn runs(report: &CiReport, places: Places<'_>) -> (Section, [Section; 3]) {
+    let rows = report.runs.iter().map(|run| run_row(run, places));
+    sections(rows.collect(), "Run", "run")
+}
+
+fn run_row(run: &RunReport, places: Places<'_>) -> Row {
+    let tone = run.tone();
+    let mut name = link(&run.title, run.url.as_deref());
+    let mut lines: Vec<String> = Vec::new();
+    if tone == Tone::Good {
+        if !run.materializations.is_empty() {
+            let made = count(run.materializations.len(), "materialization");
+            name.push_str(&format!(" · {made}"));
+        }
+    } else if let Some((step, error)) = run_failure(run) {
+        let step = step.map(|step| format!("step {}", code(step)));
+        let place = error.path.as_deref();
+        let place = place.map(|path| places.link(path, error.line, None));
+        let place: Vec<String> = step.into_iter().chain(place).collect();
+        let line = summary::error_line(error.class.as_deref(), &error.message);
+        let colon = if place.is_empty() { "" } else { ": " };
+        lines.push(format!("{}{colon}{}", place.join(", "), short_code(&line)));
+    }
+    lines.extend(remarks(tone, run.attempts, 0));
+    let took = took(run.duration_s, run.attempts);
+    Row::new(tone, run.status.word(), &name, &lines, &took)
+}
+
+/// What else there is to say, on a line.
+fn remarks(tone: Tone, attempts: u32, not_run: usize) -> Option<String> {
+    let mut remarks = Vec::new();
+    if tone == Tone::Warn {
+        remarks.push("failure allowed".to_owned());
+    }
+    if attempts > 1 {
+        remarks.push(format!("{attempts} attempts"));
+    }
+    if not_run > 0 {
+        remarks.push(format!("{} not run", count(not_run, "cell")));
+    }
+    (!remarks.is_empty()).then(|| remarks.join(", "))
+}
+
+/// A duration, or nothing for what never began. The spaces in it must not break.
+fn took(seconds: f64, attempts: u32) -> String {
+    if attempts == 0 {
+        String::new()
+    } else {
+        duration(seconds).replace(' ', "\u{a0}")
+    }
+}
