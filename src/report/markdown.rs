@@ -6,7 +6,7 @@
 //! in. A hard budget is kept by leaving out whole rows and blocks, the least important first.
 //!
 //! What failed comes first and is short: a row with the cell, its line and its error. How it failed
-//! is folded below it; what was skipped, cached or only a warning is folded, too.
+//! is folded at the end; what was skipped, cached or only a warning is folded, too.
 
 mod budget;
 mod escape;
@@ -28,20 +28,12 @@ pub const DEFAULT_BUDGET: usize = 65_000;
 /// count twice, so that the text is short enough for whoever counts otherwise.
 pub fn render(report: &CiReport, budget: usize) -> String {
     let places = Places::of(report);
-    let (notebooks, folded_notebooks) = tables::notebooks(report, places);
-    let (runs, folded_runs) = tables::runs(report, places);
-    let (errors, folded_findings) = findings::findings(report, places);
-    let mut sections = vec![
-        tables::locations(report, places),
-        notebooks,
-        runs,
-        errors,
-        failures::failures(report, places),
-        findings::attachments(report),
-    ];
-    sections.extend(folded_notebooks);
-    sections.extend(folded_runs);
-    sections.push(folded_findings);
+    let mut sections = vec![tables::locations(report, places)];
+    sections.extend(tables::notebooks(report, places));
+    sections.extend(tables::runs(report, places));
+    sections.extend(findings::findings(report, places));
+    sections.push(failures::failures(report, places));
+    sections.push(findings::attachments(report));
     Document {
         headline: frame::headline(report),
         sections,

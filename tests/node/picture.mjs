@@ -38,6 +38,7 @@ const frame = (place, { scheme, width }) => `<!doctype html><html lang="en"><met
     color: ${scheme === "dark" ? "#9198a1" : "#59636e"}; background: ${scheme === "dark" ? "#151b23" : "#f6f8fa"};
     border-bottom: 1px solid ${scheme === "dark" ? "#3d444d" : "#d1d9e0"}; }
   .markdown-body { padding: 16px; font-size: 14px; }
+  .emoji { color: transparent; background: var(--drawn) no-repeat center / contain; }
 </style><div class="frame"><div class="head">${place === "comment" ? "<b>github-actions</b> commented now" : "<b>test</b> summary"}</div>
 <article class="markdown-body"></article></div></html>`;
 
@@ -68,6 +69,32 @@ function sanitize(html) {
   }
   document.querySelector("article").replaceChildren(...document_.body.childNodes);
   return refused;
+}
+
+// Runs in the page: draws the signs that the machine may have no font for, about as people see them.
+function draw() {
+  const drawn = {
+    "❌": '<path d="m4 4 12 12m0-12L4 16" stroke="#dd2e44" stroke-width="4" stroke-linecap="round"/>',
+    "✅": '<rect x="1" y="1" width="18" height="18" rx="3" fill="#57ab5a"/><path d="m5 10 4 4 7-8" stroke="#fff" stroke-width="3" fill="none"/>',
+    "⚠️": '<path d="M10 1 20 19H0z" fill="#ffcc4d"/><path d="M10 7v6m0 2v2" stroke="#231f20" stroke-width="2"/>',
+    "⏭️": '<rect x="1" y="1" width="18" height="18" rx="3" fill="#3b88c3"/><path d="m4 5 6 5-6 5zm6 0 5 5-5 5zm5 0h2v10h-2z" fill="#fff"/>',
+    "ℹ️": '<rect x="1" y="1" width="18" height="18" rx="3" fill="#3b88c3"/><path d="M10 4v3m0 2v7" stroke="#fff" stroke-width="3"/>',
+  };
+  const signs = new RegExp(`(${Object.keys(drawn).join("|")})`);
+  const walker = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
+  const nodes = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) if (signs.test(node.data)) nodes.push(node);
+  for (const node of nodes) {
+    node.replaceWith(...node.data.split(signs).filter(Boolean).map((part) => {
+      if (!(part in drawn)) return part;
+      const span = document.createElement("span");
+      span.className = "emoji";
+      span.textContent = part;
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">${drawn[part]}</svg>`;
+      span.style.setProperty("--drawn", `url("data:image/svg+xml,${encodeURIComponent(svg)}")`);
+      return span;
+    }));
+  }
 }
 
 // Runs in the page.
@@ -109,7 +136,7 @@ function look() {
 }
 
 // Opens and closes what is folded, by its summary, as a reader does. Returns what did not obey.
-async function unfold(page, picture) {
+async function unfold(page) {
   const stubborn = [];
   const all = await page.locator("article > details").all();
   for (const details of all) {
@@ -118,11 +145,10 @@ async function unfold(page, picture) {
       heights.push((await details.boundingBox()).height);
       await details.locator("> summary").click({ position: { x: 4, y: 4 } });
     }
-    const empty = (await details.locator("> :not(summary)").count()) === 0;
-    if (empty || !(heights[1] > heights[0] && heights[2] === heights[0])) stubborn.push([heights, (await details.textContent()).slice(0, 80)]);
+    // The last click has left it open.
+    const obeys = heights[1] > heights[0] && heights[2] === heights[0];
+    if (!obeys) stubborn.push([heights, (await details.textContent()).slice(0, 80)]);
   }
-  // The last click has left them open.
-  if (all.length) await page.screenshot({ path: picture, fullPage: true });
   return { folds: all.length, stubborn };
 }
 
@@ -140,13 +166,16 @@ try {
       const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme: options.scheme, offline: true });
       const page = await context.newPage();
       const requests = [];
-      page.on("request", (request) => requests.push(request.url()));
+      page.on("request", (request) => request.url().startsWith("data:") || requests.push(request.url()));
       await page.setContent(frame(place, options));
       const refused = await page.evaluate(sanitize, html);
+      await page.evaluate(draw);
       const picture = (suffix) => join(screenshots, `${place}-${name}-${way}${suffix}.png`);
       await page.screenshot({ path: picture(""), fullPage: true });
       const closed = await page.evaluate(look);
-      const folded = await unfold(page, picture("-open"));
+      const folded = way === "light" ? await unfold(page) : {};
+      const folds = await page.$$eval("article > details", (all) => all.map((details) => { details.open = true; }).length);
+      if (folds) await page.screenshot({ path: picture("-open"), fullPage: true });
       const open = await page.evaluate(look);
       seen[name][way] = { ...closed, ...folded, requests, refused, open };
       await context.close();

@@ -35,14 +35,15 @@ fn the_budget_is_hard_and_blocks_stay_whole() {
         );
         assert_eq!(text.matches("```").count() % 2, 0);
         for row in text.lines().filter(|line| line.starts_with('|')) {
-            assert_eq!(row.matches('|').count(), 4, "{row}");
+            let cells = row.matches('|').count() - 1;
+            assert!(cells == 3 || cells == 2, "{row}");
         }
     }
     let text = markdown::render(&report, markdown::DEFAULT_BUDGET);
     assert!(text.contains("> Left out to stay within 65000 characters:"));
     let failed = text
         .lines()
-        .filter(|line| line.starts_with("| ❌\u{a0}failed"))
+        .filter(|line| line.starts_with("| ❌ |"))
         .count();
     assert_eq!(
         failed, 50,

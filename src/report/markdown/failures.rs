@@ -113,8 +113,9 @@ pub(super) fn run_failure(run: &RunReport) -> Option<(Option<&str>, &RunError)> 
     step.or_else(|| run.error.as_ref().map(|error| (None, error)))
 }
 
+/// What tells one failure from the next; the row above says it all.
 fn error_summary(error: &RunError) -> String {
-    html_short(&summary::error_line(error.class.as_deref(), &error.message))
+    html_short(error.class.as_deref().unwrap_or(&error.message))
 }
 
 fn views_of(error: &RunError, places: Places<'_>) -> String {
@@ -155,7 +156,10 @@ fn cell_summary(cell: &CellReport) -> String {
         name => format!("cell {}", html_code(name)),
     };
     let place = html_code(&summary::place(&cell.path, summary::cell_line(cell), None));
-    let error = html_short(&summary::cell_error_line(cell));
+    let error = match &cell.error {
+        Some(error) => html_short(&error.kind),
+        None => "it did not end".to_owned(),
+    };
     format!("{place}, {name} — {error}")
 }
 

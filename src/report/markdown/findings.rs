@@ -9,10 +9,10 @@ use crate::report::model::{CiReport, Finding, Severity};
 use crate::report::summary::{self, Tone};
 use crate::ui::text::count;
 
-const HEAD: &str = "| Severity | Finding | Rule |\n| :-- | :-- | :-- |\n";
+const HEAD: &str = "| | Finding | Rule |\n| :-- | :-- | :-- |\n";
 
 /// The errors, and what weighs less.
-pub(super) fn findings(report: &CiReport, places: Places<'_>) -> (Section, Section) {
+pub(super) fn findings(report: &CiReport, places: Places<'_>) -> [Section; 2] {
     let of = |severity: Severity| {
         let found = report.findings.iter();
         found.filter(move |finding| finding.severity == severity)
@@ -36,7 +36,7 @@ pub(super) fn findings(report: &CiReport, places: Places<'_>) -> (Section, Secti
     for finding in of(Severity::Info) {
         folded.push(Importance::Passed, row(finding, places));
     }
-    (errors, folded)
+    [errors, folded]
 }
 
 fn row(finding: &Finding, places: Places<'_>) -> String {
@@ -51,16 +51,11 @@ fn row(finding: &Finding, places: Places<'_>) -> String {
             .map(|hint| format!("hint: {}", code(hint))),
     );
     let rule = code(finding.code.as_ref().unwrap_or(&finding.source));
-    let severity = finding.severity;
-    let mark = match severity {
+    let mark = match finding.severity {
         Severity::Info => "ℹ️",
-        _ => emoji(severity.tone()),
+        severity => emoji(severity.tone()),
     };
-    format!(
-        "| {mark}\u{a0}{} | {} | {rule} |\n",
-        severity.word(),
-        lines.join("<br>")
-    )
+    format!("| {mark} | {} | {rule} |\n", lines.join("<br>"))
 }
 
 pub(super) fn attachments(report: &CiReport) -> Section {

@@ -106,31 +106,30 @@ pub(super) fn elsewhere(report: &CiReport) -> String {
     )
 }
 
-/// Where the report comes from, small.
+/// Where everything else is, and small, what it was made with.
 pub(super) fn footer(report: &CiReport) -> String {
     let project = &report.project;
-    let mut parts: Vec<String> = Vec::new();
+    let mut links: Vec<String> = Vec::new();
     if let Some(origin) = &report.origin {
         if origin.archive_url.is_some() {
-            parts.push(link_words("all files", origin.archive_url.as_deref()));
+            links.push(link_words("all files", origin.archive_url.as_deref()));
         }
-        parts.push(link_words("workflow run", Some(&origin.run_url)));
+        links.push(link_words("workflow run", Some(&origin.run_url)));
     }
-    parts.extend(commit(report));
-    parts.push(format!("daglab {}", version(&report.daglab_version)));
-    let versions = [
+    links.extend(commit(report));
+    let mut versions = vec![format!("daglab {}", version(&report.daglab_version))];
+    let found = [
         ("Python", &project.python),
         ("Dagster", &project.dagster),
         ("marimo", &project.marimo),
     ];
-    for (name, found) in versions {
-        parts.extend(
-            found
-                .as_ref()
-                .map(|found| format!("{name} {}", version(found))),
-        );
+    for (name, found) in found {
+        let found = found.as_ref();
+        versions.extend(found.map(|found| format!("{name} {}", version(found))));
     }
-    format!("\n<sub>{}</sub>\n", parts.join(" · "))
+    let (links, versions) = (links.join(" · "), versions.join(" · "));
+    let apart = if links.is_empty() { "" } else { "<br>" };
+    format!("\n{links}{apart}<sub>{versions}</sub>\n")
 }
 
 /// The commit that a reviewer sees, which is not the merge that a pull request's run checks out.

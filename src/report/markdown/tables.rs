@@ -30,18 +30,21 @@ enum Group {
 struct Row {
     tone: Tone,
     group: Group,
-    text: String,
+    what: String,
+    took: String,
 }
 
 impl Row {
-    /// A row with `lines` below the name.
-    fn new(tone: Tone, word: &str, name: &str, lines: &[String], took: &str) -> Self {
-        let what: Vec<&str> = std::iter::once(name)
+    /// What is called `name` is `word`; `lines` say more, below it.
+    fn new(tone: Tone, name: &str, word: &str, lines: &[String], took: String) -> Self {
+        let first = match tone {
+            Tone::Good => name.to_owned(),
+            Tone::Warn => format!("{name} {word} (allowed)"),
+            Tone::Bad | Tone::Idle => format!("{name} {word}"),
+        };
+        let what: Vec<&str> = std::iter::once(&*first)
             .chain(lines.iter().map(String::as_str))
             .collect();
-        // The spaces must not break.
-        let word = word.replace(' ', "\u{a0}");
-        let mark = emoji(tone);
         Self {
             tone,
             group: match tone {
@@ -49,13 +52,14 @@ impl Row {
                 Tone::Good => Group::Passed,
                 Tone::Idle => Group::Skipped,
             },
-            text: format!("| {mark}\u{a0}{word} | {} | {took} |\n", what.join("<br>")),
+            what: what.join("<br>"),
+            took,
         }
     }
 }
 
 /// The table that is seen at once, and those that are folded away.
-fn sections(mut rows: Vec<Row>, title: &str, noun: &'static str) -> (Section, [Section; 3]) {
+fn sections(mut rows: Vec<Row>, title: &str, noun: &'static str) -> [Section; 4] {
     let passed = rows.iter().filter(|row| row.group == Group::Passed).count();
     if passed <= PASSED_ROWS {
         for row in rows.iter_mut().filter(|row| row.group == Group::Passed) {
@@ -63,27 +67,38 @@ fn sections(mut rows: Vec<Row>, title: &str, noun: &'static str) -> (Section, [S
         }
     }
     rows.sort_by_key(|row| row.tone);
-    let head = format!("| Status | {title} | Time |\n| :-- | :-- | --: |\n");
-    let section = |group: Group| {
-        let before = match folded_word(group) {
-            None => format!("\n{head}"),
-            Some(word) => {
-                let n = rows.iter().filter(|row| row.group == group).count();
-                format!(
-                    "\n<details>\n<summary>{} {word}</summary>\n\n{head}",
-                    count(n, noun)
-                )
-            }
-        };
-        let after = folded_word(group).map_or("", |_| "\n</details>\n");
-        let mut section = Section::new(noun, before, after.to_owned());
-        for row in rows.iter().filter(|row| row.group == group) {
-            section.push(importance(row.tone), row.text.clone());
-        }
-        section
+    [Group::Shown, Group::Skipped, Group::Cached, Group::Passed].map(|group| {
+        let rows: Vec<&Row> = rows.iter().filter(|row| row.group == group).collect();
+        table(&rows, group, title, noun)
+    })
+}
+
+/// The rows of a group. What never began has no time.
+fn table(rows: &[&Row], group: Group, title: &str, noun: &'static str) -> Section {
+    let timed = rows.iter().any(|row| !row.took.is_empty());
+    let head = if timed {
+        format!("| | {title} | Time |\n| :-- | :-- | --: |\n")
+    } else {
+        format!("| | {title} |\n| :-- | :-- |\n")
     };
-    let folded = [Group::Skipped, Group::Cached, Group::Passed].map(section);
-    (section(Group::Shown), folded)
+    let mut section = match folded_word(group) {
+        None => Section::new(noun, format!("\n{head}"), String::new()),
+        Some(word) => {
+            let summary = format!("{} {word}", count(rows.len(), noun));
+            let before = format!("\n<details>\n<summary>{summary}</summary>\n\n{head}");
+            Section::new(noun, before, "\n</details>\n".to_owned())
+        }
+    };
+    for row in rows {
+        let mark = emoji(row.tone);
+        let text = if timed {
+            format!("| {mark} | {} | {} |\n", row.what, row.took)
+        } else {
+            format!("| {mark} | {} |\n", row.what)
+        };
+        section.push(importance(row.tone), text);
+    }
+    section
 }
 
 fn folded_word(group: Group) -> Option<&'static str> {
@@ -97,7 +112,7 @@ fn folded_word(group: Group) -> Option<&'static str> {
 
 /// The code locations that did not load: nothing of them could be run.
 pub(super) fn locations(report: &CiReport, places: Places<'_>) -> Section {
-    let head = "\n| Status | Code location |\n| :-- | :-- |\n".to_owned();
+    let head = "\n| | Code location |\n| :-- | :-- |\n".to_owned();
     let mut section = Section::new("code location", head, String::new());
     for location in report.locations.iter().filter(|location| !location.loaded) {
         section.push(Importance::Failure, location_row(location, places));
@@ -106,7 +121,7 @@ pub(super) fn locations(report: &CiReport, places: Places<'_>) -> Section {
 }
 
 fn location_row(location: &LocationReport, places: Places<'_>) -> String {
-    let mut what = code(&location.name);
+    let mut what = format!("{} did not load", code(&location.name));
     if let Some(error) = &location.error {
         let line = summary::error_line(error.class.as_deref(), &error.message);
         let place = error.path.as_deref();
@@ -118,10 +133,10 @@ fn location_row(location: &LocationReport, places: Places<'_>) -> String {
         ));
     }
     let mark = emoji(Tone::Bad);
-    format!("| {mark}\u{a0}not\u{a0}loaded | {what} |\n")
+    format!("| {mark} | {what} |\n")
 }
 
-pub(super) fn notebooks(report: &CiReport, places: Places<'_>) -> (Section, [Section; 3]) {
+pub(super) fn notebooks(report: &CiReport, places: Places<'_>) -> [Section; 4] {
     let rows = report.notebooks.iter();
     let rows = rows.map(|notebook| notebook_row(notebook, places));
     sections(rows.collect(), "Notebook", "notebook")
@@ -144,13 +159,13 @@ fn notebook_row(notebook: &NotebookReport, places: Places<'_>) -> Row {
         Tone::Bad | Tone::Warn => notebook.blame().iter().map(|(_, cells)| cells).sum(),
         Tone::Good | Tone::Idle => 0,
     };
-    lines.extend(remarks(tone, notebook.attempts, not_run));
+    lines.extend(remarks(notebook.attempts, not_run));
     let mut name = link(&notebook.path, notebook.url.as_deref());
     if let (Tone::Good, Some(target)) = (tone, &notebook.target) {
         name.push_str(&format!(" · {}", of_target(target)));
     }
     let took = took(notebook.duration_s, notebook.attempts);
-    let mut row = Row::new(tone, notebook.status.word(), &name, &lines, &took);
+    let mut row = Row::new(tone, &name, notebook.status.word(), &lines, took);
     if notebook.status == NotebookStatus::Cached {
         row.group = Group::Cached;
     }
@@ -190,7 +205,7 @@ fn of_target(target: &Target) -> String {
     }
 }
 
-pub(super) fn runs(report: &CiReport, places: Places<'_>) -> (Section, [Section; 3]) {
+pub(super) fn runs(report: &CiReport, places: Places<'_>) -> [Section; 4] {
     let rows = report.runs.iter().map(|run| run_row(run, places));
     sections(rows.collect(), "Run", "run")
 }
@@ -213,17 +228,14 @@ fn run_row(run: &RunReport, places: Places<'_>) -> Row {
         let colon = if place.is_empty() { "" } else { ": " };
         lines.push(format!("{}{colon}{}", place.join(", "), short_code(&line)));
     }
-    lines.extend(remarks(tone, run.attempts, 0));
+    lines.extend(remarks(run.attempts, 0));
     let took = took(run.duration_s, run.attempts);
-    Row::new(tone, run.status.word(), &name, &lines, &took)
+    Row::new(tone, &name, run.status.word(), &lines, took)
 }
 
 /// What else there is to say, on a line.
-fn remarks(tone: Tone, attempts: u32, not_run: usize) -> Option<String> {
+fn remarks(attempts: u32, not_run: usize) -> Option<String> {
     let mut remarks = Vec::new();
-    if tone == Tone::Warn {
-        remarks.push("failure allowed".to_owned());
-    }
     if attempts > 1 {
         remarks.push(format!("{attempts} attempts"));
     }
