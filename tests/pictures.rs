@@ -45,6 +45,14 @@ fn published(mut report: CiReport, folder: &str) -> CiReport {
     report
 }
 
+fn hostile_key() -> CiReport {
+    let mut report = published(hostile(), "");
+    if let Some(origin) = &mut report.origin {
+        origin.comment_key = reports::HOSTILE.to_owned();
+    }
+    report
+}
+
 fn cancelled() -> CiReport {
     let mut report = fixture("broken.json");
     report.result = RunResult::Cancelled;
@@ -166,7 +174,7 @@ fn the_comment_is_readable_wherever_it_is_read() {
         ),
         ("passed", published(fixture("green.json"), "")),
         ("large", published(large(), "")),
-        ("hostile", published(hostile(), "")),
+        ("hostile", hostile_key()),
         ("cancelled", published(cancelled(), "")),
         ("long", published(long_names(), "")),
     ];
@@ -177,6 +185,9 @@ fn the_comment_is_readable_wherever_it_is_read() {
     }
     expect_failed(&seen["failed"]["light"]);
     expect_passed(&seen["passed"]["light"]);
+
+    let headline = seen["cancelled"]["light"]["headings"][0].as_str();
+    assert_eq!(headline, Some("h2 ⚠️ daglab cancelled"));
 
     let large = &seen["large"]["light"];
     assert!(
@@ -212,9 +223,9 @@ fn expect_failed(seen: &Value) {
     assert_eq!(errors, &["❌"; 3]);
     let summaries = seen["summaries"].as_array().unwrap();
     for folded in [
-        "1 notebook skipped",
-        "1 notebook cached",
-        "1 run skipped",
+        "1 skipped notebook",
+        "1 cached notebook",
+        "1 skipped run",
         "1 warning, 1 note",
     ] {
         assert!(

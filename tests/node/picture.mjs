@@ -38,7 +38,7 @@ const frame = (place, { scheme, width }) => `<!doctype html><html lang="en"><met
     color: ${scheme === "dark" ? "#9198a1" : "#59636e"}; background: ${scheme === "dark" ? "#151b23" : "#f6f8fa"};
     border-bottom: 1px solid ${scheme === "dark" ? "#3d444d" : "#d1d9e0"}; }
   .markdown-body { padding: 16px; font-size: 14px; }
-  .emoji { color: transparent; background: var(--drawn) no-repeat center / contain; }
+  .emoji { display: inline-block; width: 1.2em; height: 1.2em; overflow: hidden; vertical-align: text-bottom; color: transparent; background: var(--drawn) no-repeat center / contain; }
 </style><div class="frame"><div class="head">${place === "comment" ? "<b>github-actions</b> commented now" : "<b>test</b> summary"}</div>
 <article class="markdown-body"></article></div></html>`;
 

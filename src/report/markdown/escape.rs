@@ -57,7 +57,7 @@ fn breakable(text: &str) -> String {
 
 /// `text` on one line as code inside a line of HTML, where Markdown is not read.
 pub(super) fn html_code(text: &str) -> String {
-    format!("<code>{}</code>", references(&one_line(text)))
+    format!("<code>{}</code>", breakable(&one_line(text)))
 }
 
 /// A message longer than this is cut in a row.

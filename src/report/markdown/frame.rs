@@ -6,17 +6,25 @@ use crate::report::model::{CiReport, NotebookReport, NotebookStatus, RunReport, 
 use crate::report::summary::{self, Tallies, Tone};
 use crate::ui::text::{count, duration};
 
-/// The verdict, and which project it is about where the repository has several; below it a line of
-/// counts.
+/// The verdict, and which comment it is where a pull request has several; below it a line of counts.
 pub(super) fn headline(report: &CiReport) -> String {
     let mark = emoji(summary::result_tone(report.result));
-    let project = report.origin.as_ref().map(|origin| &*origin.project_path);
-    let project = match project.filter(|path| !path.is_empty()) {
-        Some(path) => format!(" {}", code(path)),
-        None => String::new(),
-    };
+    let subject = subject(report);
     let word = summary::verdict_word(report);
-    format!("## {mark} daglab{project} {word}\n\n{}\n", counts(report))
+    format!("## {mark} daglab{subject} {word}\n\n{}\n", counts(report))
+}
+
+/// The project's folder, and the comment's key where that is another.
+fn subject(report: &CiReport) -> String {
+    let Some(origin) = &report.origin else {
+        return String::new();
+    };
+    match (&*origin.project_path, &*origin.comment_key) {
+        ("", "") => String::new(),
+        (path, key) if path == key || key.is_empty() => format!(" {}", code(path)),
+        ("", key) => format!(" {}", code(key)),
+        (path, key) => format!(" {} ({})", code(path), code(key)),
+    }
 }
 
 /// `Notebooks: **2 failed**, 3 passed · Runs: 1 passed · 4.21 s`.
@@ -160,4 +168,29 @@ fn commit(report: &CiReport) -> Option<String> {
         code(&short(commit)),
         branch.unwrap_or_default()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::model::Origin;
+
+    #[test]
+    fn the_headline_tells_comments_apart() {
+        let json = include_str!("../../../tests/fixtures/report/green.json");
+        let mut report = CiReport::from_json(json).unwrap();
+        for (project_path, comment_key, expected) in [
+            ("", "", "## ✅ daglab passed"),
+            ("orders", "orders", "## ✅ daglab `orders` passed"),
+            ("", "py314", "## ✅ daglab `py314` passed"),
+            ("orders", "py314", "## ✅ daglab `orders` (`py314`) passed"),
+        ] {
+            report.origin = Some(Origin {
+                project_path: project_path.to_owned(),
+                comment_key: comment_key.to_owned(),
+                ..Origin::default()
+            });
+            assert_eq!(headline(&report).lines().next(), Some(expected));
+        }
+    }
 }

@@ -58,8 +58,8 @@ impl Row {
     }
 }
 
-/// The table that is seen at once, and those that are folded away.
-fn sections(mut rows: Vec<Row>, title: &str, noun: &'static str) -> [Section; 4] {
+/// The table that is seen at once, and those that are folded away, with a noun for the rows of each.
+fn sections(mut rows: Vec<Row>, title: &str, nouns: [&'static str; 4]) -> [Section; 4] {
     let passed = rows.iter().filter(|row| row.group == Group::Passed).count();
     if passed <= PASSED_ROWS {
         for row in rows.iter_mut().filter(|row| row.group == Group::Passed) {
@@ -67,7 +67,14 @@ fn sections(mut rows: Vec<Row>, title: &str, noun: &'static str) -> [Section; 4]
         }
     }
     rows.sort_by_key(|row| row.tone);
-    [Group::Shown, Group::Skipped, Group::Cached, Group::Passed].map(|group| {
+    let [noun, skipped, cached, passed] = nouns;
+    [
+        (Group::Shown, noun),
+        (Group::Skipped, skipped),
+        (Group::Cached, cached),
+        (Group::Passed, passed),
+    ]
+    .map(|(group, noun)| {
         let rows: Vec<&Row> = rows.iter().filter(|row| row.group == group).collect();
         table(&rows, group, title, noun)
     })
@@ -81,13 +88,12 @@ fn table(rows: &[&Row], group: Group, title: &str, noun: &'static str) -> Sectio
     } else {
         format!("| | {title} |\n| :-- | :-- |\n")
     };
-    let mut section = match folded_word(group) {
-        None => Section::new(noun, format!("\n{head}"), String::new()),
-        Some(word) => {
-            let summary = format!("{} {word}", count(rows.len(), noun));
-            let before = format!("\n<details>\n<summary>{summary}</summary>\n\n{head}");
-            Section::new(noun, before, "\n</details>\n".to_owned())
-        }
+    let mut section = if group == Group::Shown {
+        Section::new(noun, format!("\n{head}"), String::new())
+    } else {
+        let summary = count(rows.len(), noun);
+        let before = format!("\n<details>\n<summary>{summary}</summary>\n\n{head}");
+        Section::new(noun, before, "\n</details>\n".to_owned())
     };
     for row in rows {
         let mark = emoji(row.tone);
@@ -99,15 +105,6 @@ fn table(rows: &[&Row], group: Group, title: &str, noun: &'static str) -> Sectio
         section.push(importance(row.tone), text);
     }
     section
-}
-
-fn folded_word(group: Group) -> Option<&'static str> {
-    match group {
-        Group::Shown => None,
-        Group::Passed => Some("passed"),
-        Group::Cached => Some("cached"),
-        Group::Skipped => Some("skipped"),
-    }
 }
 
 /// The code locations that did not load: nothing of them could be run.
@@ -139,7 +136,13 @@ fn location_row(location: &LocationReport, places: Places<'_>) -> String {
 pub(super) fn notebooks(report: &CiReport, places: Places<'_>) -> [Section; 4] {
     let rows = report.notebooks.iter();
     let rows = rows.map(|notebook| notebook_row(notebook, places));
-    sections(rows.collect(), "Notebook", "notebook")
+    let nouns = [
+        "notebook",
+        "skipped notebook",
+        "cached notebook",
+        "passed notebook",
+    ];
+    sections(rows.collect(), "Notebook", nouns)
 }
 
 fn notebook_row(notebook: &NotebookReport, places: Places<'_>) -> Row {
@@ -207,7 +210,8 @@ fn of_target(target: &Target) -> String {
 
 pub(super) fn runs(report: &CiReport, places: Places<'_>) -> [Section; 4] {
     let rows = report.runs.iter().map(|run| run_row(run, places));
-    sections(rows.collect(), "Run", "run")
+    let nouns = ["run", "skipped run", "cached run", "passed run"];
+    sections(rows.collect(), "Run", nouns)
 }
 
 fn run_row(run: &RunReport, places: Places<'_>) -> Row {
