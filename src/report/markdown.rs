@@ -36,6 +36,7 @@ pub fn render(report: &CiReport, budget: usize) -> String {
     sections.push(findings::attachments(report));
     Document {
         headline: frame::headline(report),
+        shortest: frame::shortest(report),
         sections,
         elsewhere: frame::elsewhere(report),
         footer: frame::footer(report),

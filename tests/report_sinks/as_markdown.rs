@@ -52,6 +52,22 @@ fn the_budget_is_hard_and_blocks_stay_whole() {
 }
 
 #[test]
+fn what_is_cut_is_ours() {
+    let mut report = hostile();
+    report.origin = Some(daglab::report::model::Origin {
+        project_path: HOSTILE.to_owned(),
+        comment_key: "key".to_owned(),
+        ..Default::default()
+    });
+    for budget in (0..3_000).step_by(37) {
+        let text = markdown::render(&report, budget);
+        assert!(text.encode_utf16().count() <= budget);
+        let prose = outside_code(&text);
+        assert!(!prose.contains("alert"), "{budget}: {prose}");
+    }
+}
+
+#[test]
 fn nothing_hostile_is_markdown() {
     let text = markdown::render(&hostile(), 1_000_000);
     assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{0}']));

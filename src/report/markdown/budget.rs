@@ -43,6 +43,8 @@ impl Section {
 /// Everything that is said if there is room for it.
 pub(super) struct Document {
     pub(super) headline: String,
+    /// What is said if there is no room for even the headline, without a foreign word: it is cut.
+    pub(super) shortest: String,
     pub(super) sections: Vec<Section>,
     /// A sentence about where to find what was left out.
     pub(super) elsewhere: String,
@@ -67,7 +69,7 @@ impl Document {
         if length(&text) <= budget {
             return text;
         }
-        beginning(&self.headline, budget)
+        beginning(&self.shortest, budget)
     }
 
     fn assemble(&self, keep: impl Fn(usize, usize) -> bool, note: &str) -> String {
@@ -167,6 +169,7 @@ mod tests {
         }
         Document {
             headline: "🚀".repeat(20),
+            shortest: "🚀".repeat(20),
             sections: vec![section],
             elsewhere: "It is elsewhere".to_owned(),
             footer: String::new(),

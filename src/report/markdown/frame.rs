@@ -1,7 +1,7 @@
 //! What stands above and below the tables: the verdict with its counts, and where it comes from.
 
 use super::emoji;
-use super::escape::{code, link, link_words, version};
+use super::escape::{code, link, link_words, short_code, version};
 use crate::report::model::{CiReport, NotebookReport, NotebookStatus, RunReport, RunStatus};
 use crate::report::summary::{self, Tallies, Tone};
 use crate::ui::text::{count, duration};
@@ -14,6 +14,12 @@ pub(super) fn headline(report: &CiReport) -> String {
     format!("## {mark} daglab{subject} {word}\n\n{}\n", counts(report))
 }
 
+/// The verdict alone.
+pub(super) fn shortest(report: &CiReport) -> String {
+    let mark = emoji(summary::result_tone(report.result));
+    format!("## {mark} daglab {}\n", summary::verdict_word(report))
+}
+
 /// The project's folder, and the comment's key where that is another.
 fn subject(report: &CiReport) -> String {
     let Some(origin) = &report.origin else {
@@ -21,9 +27,11 @@ fn subject(report: &CiReport) -> String {
     };
     match (&*origin.project_path, &*origin.comment_key) {
         ("", "") => String::new(),
-        (path, key) if path == key || key.is_empty() => format!(" {}", code(path)),
-        ("", key) => format!(" {}", code(key)),
-        (path, key) => format!(" {} ({})", code(path), code(key)),
+        (path, key) if path.rsplit('/').next() == Some(key) || path == key || key.is_empty() => {
+            format!(" {}", short_code(path))
+        }
+        ("", key) => format!(" {}", short_code(key)),
+        (path, key) => format!(" {} ({})", short_code(path), short_code(key)),
     }
 }
 
@@ -183,6 +191,7 @@ mod tests {
             ("", "", "## ✅ daglab passed"),
             ("orders", "orders", "## ✅ daglab `orders` passed"),
             ("", "py314", "## ✅ daglab `py314` passed"),
+            ("data/orders", "orders", "## ✅ daglab `data/orders` passed"),
             ("orders", "py314", "## ✅ daglab `orders` (`py314`) passed"),
         ] {
             report.origin = Some(Origin {
