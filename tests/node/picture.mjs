@@ -175,7 +175,9 @@ try {
       const closed = await page.evaluate(look);
       const folded = way === "light" ? await unfold(page) : {};
       const folds = await page.$$eval("article > details", (all) => all.map((details) => { details.open = true; }).length);
-      if (folds) await page.screenshot({ path: picture("-open"), fullPage: true });
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      // A browser draws no longer pictures than this.
+      if (folds && height < 16_000) await page.screenshot({ path: picture("-open"), fullPage: true });
       const open = await page.evaluate(look);
       seen[name][way] = { ...closed, ...folded, requests, refused, open };
       await context.close();
