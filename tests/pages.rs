@@ -8,60 +8,21 @@
 mod support;
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use serde_json::{Value, json};
+use support::browser::{self, screenshots};
 use support::{Project, notebook_of};
 
 const EVERYTHING: &str = include_str!("pages/everything.py");
 const HOSTILE: &str = include_str!("pages/hostile.py");
 
-/// Where a person can look at what the tests have seen.
-fn screenshots() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots")
-}
-
-fn browser() -> String {
-    let names = [
-        "chromium",
-        "chromium-browser",
-        "google-chrome",
-        "google-chrome-stable",
-    ];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .flat_map(|dir| names.map(|name| dir.join(name)))
-        .find(|file| file.is_file());
-    found
-        .expect("no Chromium on PATH; `scripts/setup-test.sh` installs it")
-        .display()
-        .to_string()
-}
-
 /// Opens pages of a folder in Chromium, and returns what it saw.
 fn open(dir: &Path, pages: &[&str]) -> Value {
-    let node = std::env::var_os("DAGLAB_TEST_NODE").expect(
-        "DAGLAB_TEST_NODE must name a directory with the packages of tests/node; \
-         `scripts/test` sets it",
-    );
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node/page.mjs");
-    let mut child = Command::new("node")
-        .arg(script)
-        .env("DAGLAB_TEST_NODE", node)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let what = json!({
-        "browser": browser(), "dir": dir, "pages": pages, "screenshots": screenshots(),
+    let asked = json!({
+        "browser": browser::program(), "dir": dir, "pages": pages, "screenshots": screenshots(),
     });
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(what.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the browser could not be driven");
-    serde_json::from_slice(&output.stdout).unwrap()
+    browser::drive("page.mjs", &asked)
 }
 
 const WAYS: [&str; 4] = ["file", "dark", "mobile", "http"];
@@ -129,6 +90,12 @@ fn whatever_a_notebook_shows_is_seen_without_a_network() {
         }
     }
     let all = open(&dir, &["everything.html", "hostile.html"]);
+    for (way, name) in [("file", "light"), ("dark", "dark"), ("mobile", "phone")] {
+        let picture = |name: &str| screenshots().join(format!("{name}.png"));
+        let from = picture(&format!("everything-{way}"));
+        std::fs::rename(from, picture(&format!("page-{name}"))).unwrap();
+    }
+    println!("the pictures are in {}", screenshots().display());
     assert_eq!(all["asked"], json!([]));
     expect_sound(&all["everything.html"]);
     expect_sound(&all["hostile.html"]);

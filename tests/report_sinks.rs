@@ -8,7 +8,7 @@ use daglab::report::{html, json, junit, markdown, terminal};
 #[path = "report_sinks/reports.rs"]
 mod reports;
 
-use reports::{fixture, hostile, large, root};
+use reports::{HOSTILE, fixture, hostile, large, root};
 
 fn terminal_text(report: &CiReport, width: Option<usize>, color: bool) -> String {
     let index = Some(Path::new(".daglab/artifacts/index.html"));

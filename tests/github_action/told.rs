@@ -14,7 +14,7 @@ fn everything_is_told() {
     assert_eq!(comments.len(), 1, "{comments:?}");
     let comment = &comments[0].body;
     for part in [
-        "## ❌ daglab failed: 1 of 2 notebooks",
+        "## ❌ daglab failed\n\nNotebooks: **1 failed**, 1 passed · Runs: 1 passed · ",
         "`ZeroDivisionError: division by zero`",
         "[`notebooks/good.py`](https://github.com/octo-org/data/actions/runs/100/artifacts/",
         "https://github.com/octo-org/data/pull/7/files#diff-",

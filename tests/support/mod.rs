@@ -7,6 +7,7 @@
 )]
 
 pub mod artifact_server;
+pub mod browser;
 pub mod dagster;
 pub mod github_server;
 pub mod listener;

@@ -43,12 +43,16 @@ impl Section {
 /// Everything that is said if there is room for it.
 pub(super) struct Document {
     pub(super) headline: String,
+    /// What is said if there is no room for even the headline, without a foreign word: it is cut.
+    pub(super) shortest: String,
     pub(super) sections: Vec<Section>,
+    /// A sentence about where to find what was left out.
+    pub(super) elsewhere: String,
     pub(super) footer: String,
 }
 
 /// Room for the sentence that says what was left out.
-const NOTE: usize = 400;
+const NOTE: usize = 800;
 
 impl Document {
     /// The document in at most `budget` characters.
@@ -65,7 +69,7 @@ impl Document {
         if length(&text) <= budget {
             return text;
         }
-        self.headline.chars().take(budget).collect()
+        beginning(&self.shortest, budget)
     }
 
     fn assemble(&self, keep: impl Fn(usize, usize) -> bool, note: &str) -> String {
@@ -131,13 +135,57 @@ impl Document {
         let parts = parts.into_iter().filter(|(_, cut)| *cut > 0);
         let parts: Vec<String> = parts.map(|(noun, cut)| count(cut, noun)).collect();
         format!(
-            "\n> Left out to stay within {budget} characters: {}. The HTML and JSON reports have \
-             them.\n",
-            parts.join(", ")
+            "\n> Left out to stay within {budget} characters: {}. {}.\n",
+            parts.join(", "),
+            self.elsewhere
         )
     }
 }
 
+/// Characters as UTF-16 counts them: those beyond the first plane, most emoji, count twice. GitHub
+/// counts code points or these, depending on the place; this is never less.
 fn length(text: &str) -> usize {
-    text.chars().count()
+    text.encode_utf16().count()
+}
+
+/// As much of `text` as fits.
+fn beginning(text: &str, budget: usize) -> String {
+    let mut used = 0;
+    let fits = text.chars().take_while(|c| {
+        used += c.len_utf16();
+        used <= budget
+    });
+    fits.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(rows: usize) -> Document {
+        let mut section = Section::new("row", "\n| 🧪 |\n| -- |\n".to_owned(), String::new());
+        for _ in 0..rows {
+            section.push(Importance::Failure, format!("| {} |\n", "😀".repeat(40)));
+        }
+        Document {
+            headline: "🚀".repeat(20),
+            shortest: "🚀".repeat(20),
+            sections: vec![section],
+            elsewhere: "It is elsewhere".to_owned(),
+            footer: String::new(),
+        }
+    }
+
+    #[test]
+    fn emoji_count_twice() {
+        let document = document(1_000);
+        for budget in [0, 1, 39, 40, 1_000, 5_001, 65_000, 65_001] {
+            let text = document.render(budget);
+            assert!(text.encode_utf16().count() <= budget, "{budget}");
+        }
+        let text = document.render(65_000);
+        assert!(text.contains("Left out to stay within 65000 characters: "));
+        assert!(text.encode_utf16().count() > 63_000, "the room is used");
+        assert!(text.chars().count() < 40_000);
+    }
 }

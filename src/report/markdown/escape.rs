@@ -5,15 +5,20 @@ use std::fmt::Write as _;
 use crate::ui::text::{one_line, sanitize};
 
 /// `text` on one line as inline code that is safe in a table too. In code nothing formats, links or
-/// mentions. Text with a pipe, which would end a table's cell, is written as `<code>` with
-/// everything but letters, digits and spaces as a character reference: those are never syntax.
+/// mentions. Text with a pipe, which would end a table's cell, or with a word that would make a table
+/// wider than its column is written as `<code>`, with nearly everything but letters, digits and
+/// spaces as a character reference: those are never syntax.
 pub(super) fn code(text: &str) -> String {
     let line = one_line(text);
     if line.is_empty() {
         return String::new();
     }
-    if line.contains('|') {
-        return format!("<code>{}</code>", references(&line));
+    if line.contains('|')
+        || line
+            .split(' ')
+            .any(|word| word.chars().nth(LONGEST_WORD).is_some())
+    {
+        return format!("<code>{}</code>", breakable(&line));
     }
     let ticks = "`".repeat(longest_run(&line) + 1);
     // A space is stripped from both ends if both have one; a tick must not touch the fence.
@@ -25,9 +30,74 @@ pub(super) fn code(text: &str) -> String {
     format!("{ticks}{pad}{line}{pad}{ticks}")
 }
 
+/// A word longer than this may be broken.
+const LONGEST_WORD: usize = 48;
+
+/// `text` as HTML whose long words may be broken after a sign, or else anywhere.
+fn breakable(text: &str) -> String {
+    let mut out = String::new();
+    for (index, word) in text.split(' ').enumerate() {
+        if index > 0 {
+            out.push(' ');
+        }
+        let long = word.chars().nth(LONGEST_WORD).is_some();
+        let mut unbroken = 0;
+        for c in word.chars() {
+            out.push_str(&references(c.encode_utf8(&mut [0; 4])));
+            unbroken += 1;
+            let sign = matches!(c, '/' | '_' | '.' | '-' | ',' | ':');
+            if long && (sign && unbroken >= 8 || unbroken >= 24) {
+                out.push_str("<wbr>");
+                unbroken = 0;
+            }
+        }
+    }
+    out
+}
+
 /// `text` on one line as code inside a line of HTML, where Markdown is not read.
 pub(super) fn html_code(text: &str) -> String {
-    format!("<code>{}</code>", references(&one_line(text)))
+    format!("<code>{}</code>", breakable(&one_line(text)))
+}
+
+/// A message longer than this is cut in a row.
+const LONGEST: usize = 160;
+
+/// A message longer than this is cut in a summary.
+const LONGEST_SUMMARY: usize = 60;
+
+/// Whether a row has room for all of `text`.
+pub(super) fn is_short(text: &str) -> bool {
+    !text.trim_end().contains('\n') && text.chars().nth(LONGEST).is_none()
+}
+
+/// The beginning of `text` as code.
+pub(super) fn short_code(text: &str) -> String {
+    code(&beginning(text, LONGEST))
+}
+
+/// The beginning of `text` as code inside a line of HTML.
+pub(super) fn html_short(text: &str) -> String {
+    html_code(&beginning(text, LONGEST_SUMMARY))
+}
+
+fn beginning(text: &str, most: usize) -> String {
+    let line = one_line(text);
+    match line.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
+/// A version as plain words if it looks like one, else as code.
+pub(super) fn version(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
+    let begins = text.starts_with(|c: char| c.is_ascii_digit());
+    if begins && text.len() <= 40 && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        code(text)
+    }
 }
 
 /// `text` as code, linked to `url` if that is an address a browser may follow.
@@ -39,7 +109,7 @@ pub(super) fn link(text: &str, url: Option<&str>) -> String {
 }
 
 /// A sentence of ours that holds foreign words, with what stands between ticks as code. GitHub
-/// looks for mentions in what was rendered, so a sign is not enough to escape them.
+/// looks for mentions and issues in what was rendered, so to escape their sign is not enough.
 pub(super) fn prose(text: &str) -> String {
     let line = one_line(text);
     let parts: Vec<&str> = line.split('`').collect();
@@ -49,7 +119,11 @@ pub(super) fn prose(text: &str) -> String {
         if index % 2 == 1 && even {
             out.push_str(&code(part));
         } else {
-            out.push_str(&references(part).replace("&#64;", "&#64;\u{200b}"));
+            let part = references(part)
+                .replace("&#64;", "&#64;\u{200b}")
+                .replace("&#35;", "&#35;\u{200b}")
+                .replace("www.", "www&#46;");
+            out.push_str(&part);
         }
     }
     out
@@ -125,10 +199,37 @@ mod tests {
     #[test]
     fn prose_is_text_and_code() {
         assert_eq!(
-            prose("No: <b>@team</b>\n# z `A_B`."),
-            "No&#58; &#60;b&#62;&#64;\u{200b}team&#60;/b&#62; &#35; z `A_B`."
+            prose("No: <b>@team</b>\n#1 www.x.org `A_B`."),
+            "No&#58; &#60;b&#62;&#64;\u{200b}team&#60;/b&#62; &#35;\u{200b}1 www&#46;x.org `A_B`."
         );
         assert_eq!(prose("`@x"), "&#64;\u{200b}x");
+    }
+
+    #[test]
+    fn a_version_is_plain_only_if_it_is_one() {
+        assert_eq!(version("3.14.0rc1+x"), "3.14.0rc1+x");
+        assert_eq!(version("1.0 @team"), "`1.0 @team`");
+        assert_eq!(version("www.x.org"), "`www.x.org`");
+    }
+
+    #[test]
+    fn what_is_long_is_cut_between_characters() {
+        let long = "é ".repeat(LONGEST);
+        let cut = &long[..LONGEST / 2 * 3];
+        assert_eq!(short_code(&long), format!("`{cut}…`"));
+        assert!(is_short(cut) && !is_short(&long) && !is_short("a\nb"));
+    }
+
+    #[test]
+    fn a_long_word_may_be_broken() {
+        let path = "analytics/orders/a_folder_below/another_one_below_it.py";
+        assert_eq!(
+            code(&format!("{path} a_b")),
+            "<code>analytics/<wbr>orders/a&#95;<wbr>folder&#95;below/<wbr>another&#95;<wbr>\
+             one&#95;below&#95;<wbr>it.py a&#95;b</code>"
+        );
+        let long = code(&"é".repeat(60));
+        assert_eq!(long.matches("<wbr>").count(), 2);
     }
 
     #[test]

@@ -28,21 +28,29 @@ impl<'a> Places<'a> {
     /// `path:line:column` as code, linked to the pull request's diff, or else to the file.
     pub(super) fn link(self, path: &str, line: Option<u32>, column: Option<u32>) -> String {
         let place = summary::place(path, line, column);
-        match self.diff(path, line).or_else(|| self.file(path, line)) {
+        match self.best(path, line) {
             Some(url) => link(&place, Some(&url)),
             None => code(&place),
         }
     }
 
-    /// A line with links to all views of a place.
-    pub(super) fn views(self, path: &str, line: Option<u32>) -> String {
+    /// Where a reviewer sees the place: in the pull request's diff, or else in the file.
+    pub(super) fn best(self, path: &str, line: Option<u32>) -> Option<String> {
+        self.diff(path, line).or_else(|| self.file(path, line))
+    }
+
+    /// A line with links to all views of a place, and to the notebook's page.
+    pub(super) fn views(self, path: &str, line: Option<u32>, page: Option<&str>) -> String {
         let views = [
             ("in the diff", self.diff(path, line)),
             ("in the file", self.file(path, line)),
+            ("on its page", page.map(str::to_owned)),
         ];
         let views: Vec<String> = views
             .into_iter()
             .filter_map(|(words, url)| Some(link_words(words, Some(&url?))))
+            // What is no web address stays words, which lead nowhere.
+            .filter(|view| view.starts_with('['))
             .collect();
         if views.is_empty() {
             String::new()
