@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::{Run, eventually};
 use crate::support::artifact_server::{self, ArtifactServer, Options};
 use crate::support::github_server::{GithubServer, Pull};
 use crate::support::runner::{HEAD, MERGE, NUMBER, outputs, pull_request};
+use crate::support::{Run, eventually};
 use serde_json::Value;
 
 /// The user that the runner runs as on GitHub's machines.
