@@ -57,9 +57,8 @@ pub fn command_line(
     } else {
         line.push("--github".into());
     }
-    if input("verbose").as_deref() == Some("true")
-        || variable("RUNNER_DEBUG").as_deref() == Some("1")
-    {
+    // How people ask a runner for more.
+    if variable("RUNNER_DEBUG").as_deref() == Some("1") {
         line.push("--verbose".into());
     }
     for arg in command.get_arguments().filter(|arg| !arg.is_global_set()) {

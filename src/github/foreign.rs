@@ -72,10 +72,16 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { .. } => {
-                Some("download the artifact `daglab-report` of the run before this".to_owned())
+                Some(
+                "download the artifact `daglab-report` of the run before this; where the project is \
+                 a folder of the repository, its name ends in the folder's"
+                    .to_owned(),
+            )
             }
             Self::Version(_) => Some("use the same version of daglab in both workflows".to_owned()),
-            Self::NoToken => Some("set the variable `GITHUB_TOKEN`".to_owned()),
+            Self::NoToken => {
+                Some("set the input `github-token`, or the variable `GITHUB_TOKEN`".to_owned())
+            }
             Self::NoPullRequest { .. } => {
                 Some("it may have been closed, or its branch may have moved on".to_owned())
             }

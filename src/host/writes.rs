@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Error, Host, Task, tail};
+use crate::redact::secrets;
 
 /// How long the writes of one request may take: to a database far away, and on a slow machine.
 const TIME: Duration = Duration::from_secs(60);
@@ -115,8 +116,9 @@ async fn write_within(
     let request = dir.path().join("request.json");
     let response = dir.path().join("response.json");
     let log = dir.path().join("log");
-    let body = serde_json::to_vec(&serde_json::json!({ "operations": operations }))
-        .expect("operations are plain data");
+    // An instance may outlive the run, and be open to more people.
+    let body = secrets::known().remove_from(serde_json::json!({ "operations": operations }));
+    let body = serde_json::to_vec(&body).expect("operations are plain data");
     std::fs::write(&request, body).map_err(|source| Error::Prepare {
         path: request.clone(),
         source,

@@ -82,11 +82,11 @@ pub fn keep_variables<'a>(
         let whole = whole.then(|| value.to_owned());
         whole.into_iter().chain(password(value))
     });
-    keep(values.collect());
+    keep(&values.collect::<Vec<_>>());
 }
 
 /// Keeps these values from leaving the process.
-pub fn keep(values: Vec<String>) {
+fn keep(values: &[String]) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     let before = known.as_ref().map(|known| &known.values);
     let mut all = before.cloned().unwrap_or_default();

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_the_repositorys_and_stay_in_it() {
+    fn paths_are_those_of_the_repository_and_stay_in_it() {
         let inside = |folder, path| inside(Some(folder), path);
         assert_eq!(inside("", "a/b.py").as_deref(), Some("a/b.py"));
         assert_eq!(

@@ -237,10 +237,5 @@ fn a_program_that_is_not_there_fails() {
         .unwrap();
     assert!(!output.status.success());
     let steps = action(ACTIONS[1])["runs"]["steps"].clone();
-    assert_eq!(
-        steps.as_array().map(Vec::len),
-        Some(2),
-        "{:?}",
-        Value::from(steps)
-    );
+    assert_eq!(steps.as_array().map(Vec::len), Some(2), "{:?}", steps);
 }

@@ -8,6 +8,7 @@ use crate::commands::{Context, Failure};
 use crate::error::ExitStatus;
 use crate::github::comment::Posted;
 use crate::github::foreign;
+use crate::github::runner::Files;
 
 /// Write a report that lies here to the pull request it is about.
 ///
@@ -30,6 +31,7 @@ pub struct CommentArgs {
 pub(super) async fn run(args: &CommentArgs, context: &Context) -> Result<ExitStatus, Failure> {
     let variable = |name: &str| context.variable(name).map(str::to_owned);
     let path = context.dir.join(&args.report);
+    let files = Files::take(variable);
     let posted = foreign::post(&path, args.comment_key.as_deref(), &variable).await?;
     let what = match &posted {
         Posted::Created { .. } => "created",
@@ -42,6 +44,11 @@ pub(super) async fn run(args: &CommentArgs, context: &Context) -> Result<ExitSta
         }
     };
     context.printer.message(&format!("{what}: the comment"));
+    let url = posted.url().to_owned();
+    if let Err(error) = files.set_outputs(&[("comment-url", url)]) {
+        let note = format!("the step's outputs could not be written: {error}");
+        context.printer.message(&note);
+    }
     let line = format!("{}\n", posted.url());
     context.printer.result(&line).map_err(Failure::output)?;
     Ok(ExitStatus::Success)

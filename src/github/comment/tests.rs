@@ -25,7 +25,7 @@ fn the_first_one_stays_and_says_the_newest() {
     assert_eq!(next(&[], &run, "new", &[]), Step::Create);
     let first = comment(1, 6, "old");
     assert_eq!(
-        next(&[first.clone()], &run, "new", &[]),
+        next(std::slice::from_ref(&first), &run, "new", &[]),
         Step::Update { id: 1 }
     );
     // Another writer's, of the same run: the text is brought to the first before the second goes.

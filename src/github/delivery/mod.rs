@@ -112,13 +112,17 @@ impl Delivery {
     /// Asks GitHub for what the event does not say, and writes down where the report comes from.
     pub async fn settle(&mut self, report: &mut CiReport) {
         // Nothing foreign runs any more: what it wrote to the runner's files goes now.
-        self.files.restore_others();
+        self.files.restore();
         if self.context.is_open()
             && let Some(api) = &self.api
         {
+            let known = self.context.notes.len();
             let asked = tokio::time::timeout(patience(report), self.context.resolve(api)).await;
             if let Ok(Err(error)) = asked {
-                self.note(because("The pull request is not known", &error));
+                self.note(&because("The pull request is not known", &error));
+            }
+            for note in self.context.notes.iter().skip(known) {
+                self.note(note);
             }
         }
         report.origin = Some(self.origin());
@@ -137,7 +141,7 @@ impl Delivery {
                     origin.archive_url = Some(published.url);
                 }
             }
-            Err(error) => self.note(because("The report is not stored as an artifact", &error)),
+            Err(error) => self.note(&because("The report is not stored as an artifact", &error)),
         }
     }
 
@@ -166,7 +170,8 @@ impl Delivery {
         key.unwrap_or_else(|| self.project_path.clone())
     }
 
-    fn note(&self, note: String) {
+    fn note(&self, note: &str) {
+        let note = secrets::known().remove(note).into_owned();
         self.notes.borrow_mut().push(note);
     }
 
@@ -178,7 +183,7 @@ impl Delivery {
     ) -> Option<T> {
         let done = tokio::time::timeout(patience, work).await;
         if done.is_err() {
-            self.note(format!(
+            self.note(&format!(
                 "There is no {what}: GitHub did not answer in time."
             ));
         }
@@ -192,23 +197,21 @@ impl Delivery {
             self.note(
                 "There is no comment on the pull request: the token of a run for a fork, or for \
                  Dependabot, can only read. A second workflow can write it from the report; see \
-                 \"Pull requests from forks\" in the documentation of the action."
-                    .to_owned(),
+                 \"Pull requests from forks\" in the documentation of the action.",
             );
             return None;
         }
         let Some(api) = &self.api else {
             self.note(
                 "There is no comment on the pull request: no token was given. Set the input \
-                 `github-token`, or the variable `GITHUB_TOKEN`."
-                    .to_owned(),
+                 `github-token`, or the variable `GITHUB_TOKEN`.",
             );
             return None;
         };
         match post(api, &self.context, number, &self.key(), report).await {
             Ok(posted) => {
                 if let Posted::Superseded { by, .. } = &posted {
-                    self.note(format!(
+                    self.note(&format!(
                         "The comment shows the result of a newer run, {}.",
                         by.run_id
                     ));
@@ -216,7 +219,7 @@ impl Delivery {
                 Some(posted.url().to_owned())
             }
             Err(error) => {
-                self.note(because("There is no comment on the pull request", &error));
+                self.note(&because("There is no comment on the pull request", &error));
                 None
             }
         }
@@ -224,7 +227,7 @@ impl Delivery {
 
     async fn check_run(&self, report: &CiReport) {
         let Some(api) = &self.api else {
-            self.note("There is no check run: no token was given.".to_owned());
+            self.note("There is no check run: no token was given.");
             return;
         };
         let key = self.key();
@@ -252,7 +255,7 @@ impl Delivery {
         )
         .await;
         if let Err(error) = published {
-            self.note(because("There is no check run", &error));
+            self.note(&because("There is no check run", &error));
         }
     }
 
@@ -263,7 +266,7 @@ impl Delivery {
             let render =
                 |budget: usize| markdown::render(report, budget.saturating_sub(room)) + &notes;
             if let Err(error) = self.files.set_summary(render) {
-                self.note(format!("The job's summary could not be written: {error}."));
+                self.note(&format!("The job's summary could not be written: {error}."));
             }
         }
         // Other steps see the workspace elsewhere than a container does.
@@ -274,7 +277,9 @@ impl Delivery {
         });
         let outputs = told::outputs(report, file, comment);
         if let Err(error) = self.files.set_outputs(&outputs) {
-            self.note(format!("The step's outputs could not be written: {error}."));
+            self.note(&format!(
+                "The step's outputs could not be written: {error}."
+            ));
         }
     }
 }
@@ -312,10 +317,8 @@ fn open_store(
     suffix: &str,
     retention_days: Option<u32>,
 ) -> Result<Option<ArtifactStore>, artifact::Error> {
-    let on_secret = |value: &str| {
-        runner::mask([value]);
-        secrets::keep(vec![value.to_owned()]);
-    };
+    // The service's client never writes them anywhere itself.
+    let on_secret = |value: &str| runner::mask([value]);
     let service = Service::from_environment(variable, artifact::Limits::default(), on_secret)?;
     let suffix = Some(suffix).filter(|suffix| !suffix.is_empty());
     Ok(service.map(|service| ArtifactStore::new(service, suffix, retention_days)))
