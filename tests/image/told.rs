@@ -161,6 +161,7 @@ fn a_failure_is_told_at_its_line_and_by_a_second_workflow() {
     zip.extract(second.workspace().join("report")).unwrap();
     second.run(ARGUMENTS).expect_code(0);
     contains(&services.comment(), &["1 of 2 notebooks"]);
+    contains(&second.output("comment-url"), &["/pull/7#issuecomment-"]);
 }
 
 /// The event of a run for a fork that has ended.
