@@ -100,6 +100,10 @@ fn secrets_are_nowhere_and_nobody_else_commands() {
     for secret in [&token, &runtime] {
         assert!(!found.contains(secret.as_str()), "{found}");
     }
+    // Any other process 1 would have told.
+    let shell = ["-c", "(cat /proc/1/environ); true"];
+    let other = step.run_with(&["--entrypoint", "sh"], &shell);
+    assert!(other.stdout().contains(&token), "{}", other.stderr());
 
     let mut all = told(&services, &step);
     all.push(("log".to_owned(), visible(&log).into_bytes()));
