@@ -1,38 +1,17 @@
 //! The tests themselves: a module, for `scripts/test` to tell them by.
 
-use std::os::unix::fs::MetadataExt;
-use std::time::{Duration, Instant};
+#[path = "cancelled.rs"]
+mod cancelled;
+#[path = "hostile.rs"]
+mod hostile;
+#[path = "told.rs"]
+mod told;
 
-use crate::runner::{self, Step, docker};
-use crate::support;
+use crate::runner::{self, Services, Step, docker};
 use serde_json::Value;
 
 /// What action.yml passes as `args`.
-const ARGUMENTS: &[&str] = &["ci"];
-
-const HANGING: &str = r#"import os
-import time
-
-import dagster as dg
-
-
-@dg.op
-def hangs():
-    open("/github/workspace/started", "w").close()
-    # A daemon of the job's own making, which nobody waits for.
-    if os.fork() == 0:
-        os.setsid()
-        time.sleep(600)
-    time.sleep(600)
-
-
-@dg.job
-def hanging_job():
-    hangs()
-
-
-defs = dg.Definitions(jobs=[hanging_job])
-"#;
+const ARGUMENTS: &[&str] = &["action"];
 
 const ORPHANS: &str = r#"import os
 import time
@@ -64,49 +43,8 @@ defs = dg.Definitions(jobs=[orphans])
 const ONE_JOB: &str = "version: 1.0\nci: {jobs: [{name: NAME}]}\n";
 
 #[test]
-fn the_example_passes_and_its_files_can_be_read() {
-    let step = Step::of_example("examples/orders");
-    let output = step.run(ARGUMENTS);
-    output.expect_code(0);
-    let report: Value =
-        serde_json::from_slice(&std::fs::read(step.artifacts().join("report.json")).unwrap())
-            .unwrap();
-    assert_eq!(report["result"], "passed");
-    assert_eq!(report["notebooks"].as_array().unwrap().len(), 5);
-    for entry in ignore::WalkBuilder::new(step.artifacts())
-        .hidden(false)
-        .build()
-        .flatten()
-    {
-        let mode = entry.metadata().unwrap().mode();
-        let needed = if entry.path().is_dir() { 0o005 } else { 0o004 };
-        assert_eq!(
-            mode & needed,
-            needed,
-            "{} is {mode:o}",
-            entry.path().display()
-        );
-    }
-    // What was there before belongs to whom it belonged.
-    let owner = std::fs::metadata(step.workspace().join("pyproject.toml"))
-        .unwrap()
-        .uid();
-    assert_eq!(owner, runner::USER);
-    assert_eq!(step.containers(), "");
-
-    // The next step of the job finds the environment that this one has made.
-    let again = step.run(ARGUMENTS);
-    again.expect_code(0);
-    assert!(
-        !again.stderr().contains("Installing the requirements"),
-        "{}",
-        again.stderr()
-    );
-}
-
-#[test]
 fn a_project_that_declares_nothing_starts_with_what_the_image_has() {
-    let step = Step::new();
+    let step = Step::new().with("INPUT_ARTIFACTS", "false");
     step.write("definitions.py", ORPHANS);
     step.write("daglab.yaml", &ONE_JOB.replace("NAME", "orphans"));
     // It needs no network for that, and does not wait for what its job leaves running.
@@ -117,33 +55,6 @@ fn a_project_that_declares_nothing_starts_with_what_the_image_has() {
     assert_eq!(report["result"], "passed");
     assert_eq!(report["runs"].as_array().unwrap().len(), 1);
     assert_eq!(step.containers(), "");
-}
-
-#[test]
-fn cancelling_ends_everything_in_time() {
-    let step = Step::new();
-    step.write("definitions.py", HANGING);
-    step.write("daglab.yaml", &ONE_JOB.replace("NAME", "hanging_job"));
-    let mut running = step.start(ARGUMENTS);
-    let started = step.workspace().join("started");
-    let up = support::eventually(Duration::from_secs(120), || started.exists());
-    assert!(up, "the job did not start:\n{}", running.output());
-    // The runner signals the client, which passes it on: SIGINT, SIGTERM 7.5 s later, SIGKILL 2.5 s
-    // later.
-    let begun = Instant::now();
-    running.signal("INT");
-    let ended = support::eventually(Duration::from_millis(7500), || running.has_ended());
-    if !ended {
-        running.signal("TERM");
-        let ended = support::eventually(Duration::from_millis(2500), || running.has_ended());
-        assert!(ended, "it still runs:\n{}", running.output());
-    }
-    eprintln!("cancelled in {:?}", begun.elapsed());
-    assert_eq!(running.code(), 130, "{}", running.output());
-    assert_eq!(step.containers(), "");
-    let report = std::fs::read_to_string(step.artifacts().join("report.json")).unwrap();
-    let report: Value = serde_json::from_str(&report).unwrap();
-    assert_eq!(report["result"], "cancelled");
 }
 
 #[test]

@@ -3,10 +3,16 @@
 //! DockerCommandManager).
 
 use std::fs::File;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use crate::support::Run;
+use crate::support::artifact_server::{self, ArtifactServer, Options};
+use crate::support::github_server::{GithubServer, Pull};
+use crate::support::runner::{HEAD, MERGE, NUMBER, outputs, pull_request};
+use crate::support::{Run, eventually};
+use serde_json::Value;
 
 /// The user that the runner runs as on GitHub's machines.
 pub const USER: u32 = 1001;
@@ -40,10 +46,61 @@ pub fn docker(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// GitHub's API and its artifact service, where containers reach them: the runner gives a container
+/// no network of its own, so it is in the engine's, whose gateway is this machine.
+pub struct Services {
+    pub github: GithubServer,
+    pub artifacts: ArtifactServer,
+    gateway: IpAddr,
+}
+
+impl Services {
+    /// With the pull request that the event is about.
+    pub fn start() -> Self {
+        let format = "{{(index .IPAM.Config 0).Gateway}}";
+        let gateway = docker(&["network", "inspect", "bridge", "--format", format]);
+        let gateway: IpAddr = gateway.trim().parse().unwrap();
+        let github = GithubServer::start_at(SocketAddr::new(gateway, 0));
+        github.state().pulls.push(Pull {
+            number: NUMBER,
+            state: "open",
+            head_owner: "octo-org".to_owned(),
+            head_ref: "change".to_owned(),
+            head_sha: HEAD.to_owned(),
+            base_sha: "1123456789abcdef0123456789abcdef01234567".to_owned(),
+            base_repository: None,
+            merged_as: None,
+        });
+        let artifacts = ArtifactServer::start(Options {
+            address: SocketAddr::new(gateway, 0).to_string(),
+            ..Options::default()
+        });
+        Self {
+            github,
+            artifacts,
+            gateway,
+        }
+    }
+
+    /// The body of the one comment that there is.
+    #[track_caller]
+    pub fn comment(&self) -> String {
+        let comments = self.github.comments(NUMBER);
+        assert_eq!(comments.len(), 1, "{comments:?}");
+        comments[0].body.clone()
+    }
+
+    /// The token that the artifact service knows.
+    pub fn runtime_token() -> String {
+        artifact_server::token("run-1", "job-1")
+    }
+}
+
 /// A job's step that uses the action: its folders on the runner's machine.
 pub struct Step {
     dir: tempfile::TempDir,
     label: String,
+    variables: Vec<(String, String)>,
 }
 
 /// A container that was started.
@@ -71,11 +128,39 @@ impl Step {
         ] {
             File::create(dir.path().join("file_commands").join(name)).unwrap();
         }
-        std::fs::write(dir.path().join("workflow/event.json"), "{}").unwrap();
         let label = dir.path().file_name().unwrap().to_str().unwrap().to_owned();
-        let step = Self { dir, label };
-        step.give_to_user();
-        step
+        let step = Self {
+            dir,
+            label,
+            variables: variables(),
+        };
+        step.of_event("pull_request", &pull_request("octo-org"))
+    }
+
+    /// In a workflow that another event has caused.
+    pub fn of_event(self, name: &str, payload: &Value) -> Self {
+        let file = self.dir.path().join("workflow/event.json");
+        std::fs::write(file, payload.to_string()).unwrap();
+        self.give_to_user();
+        self.with("GITHUB_EVENT_NAME", name)
+    }
+
+    /// With one more variable, or another value of one: of the job, the step's `env`, or an input.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(other, _)| other != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// On a GitHub that is here.
+    pub fn with_services(self, services: &Services) -> Self {
+        let api = services.github.url();
+        let artifacts = SocketAddr::new(services.gateway, services.artifacts.port());
+        self.with("GITHUB_API_URL", &api)
+            .with("GITHUB_GRAPHQL_URL", &format!("{api}/graphql"))
+            .with("INPUT_GITHUB-TOKEN", &services.github.token())
+            .with("ACTIONS_RUNTIME_TOKEN", &Services::runtime_token())
+            .with("ACTIONS_RESULTS_URL", &format!("http://{artifacts}/"))
     }
 
     /// With a copy of a folder of the repository as the checkout.
@@ -110,9 +195,47 @@ impl Step {
         self.workspace().join(".daglab/artifacts")
     }
 
+    /// A folder that the runner mounts.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        assert!(MOUNTS.contains(&name), "{name}");
+        self.dir.path().join(name)
+    }
+
+    /// What is in a file by which steps speak to the runner.
+    #[track_caller]
+    pub fn told(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder("file_commands").join(name)).unwrap()
+    }
+
+    #[track_caller]
+    pub fn output(&self, name: &str) -> String {
+        let outputs = outputs(&self.told("set_output"));
+        let found = outputs.iter().find(|(other, _)| other == name);
+        found
+            .unwrap_or_else(|| panic!("no {name} in {outputs:?}"))
+            .1
+            .clone()
+    }
+
     pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.workspace().join(name), text).unwrap();
+        let path = self.workspace().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
         self.give_to_user();
+    }
+
+    /// What the runner's user can't read, or enter, of all that is there now.
+    pub fn unreadable(&self) -> String {
+        let user = USER.to_string();
+        let found = Command::new("setpriv")
+            .args(["--reuid", &user, "--regid", &user, "--clear-groups", "find"])
+            .arg(self.dir.path())
+            .args(["!", "-type", "l", "(", "!", "-readable"])
+            .args(["-o", "-type", "d", "!", "-executable", ")"])
+            .output()
+            .unwrap();
+        let text = [found.stdout, found.stderr].concat();
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// Makes a repository with one commit of all that is there, as a checkout leaves it.
@@ -204,9 +327,9 @@ impl Step {
             "/github/workspace",
             "--rm",
         ]);
-        for (name, value) in variables() {
+        for (name, value) in &self.variables {
             // As the runner does it: the name as an argument, the value in the client's environment.
-            command.args(["-e", &name]).env(&name, value);
+            command.args(["-e", name]).env(name, value);
         }
         // The socket of this engine, wherever it is.
         let host = std::env::var("DOCKER_HOST").expect("DOCKER_HOST is not set");
@@ -235,18 +358,17 @@ fn variables() -> Vec<(String, String)> {
         ("GITHUB_ACTIONS", "true"),
         ("GITHUB_JOB", "daglab"),
         ("GITHUB_REF", "refs/pull/7/merge"),
-        ("GITHUB_SHA", "cd2fbd5dd4aa9a6b1ee4d2e2b0d3e5f0a1b2c3d4"),
-        ("GITHUB_REPOSITORY", "octo/shop"),
-        ("GITHUB_REPOSITORY_OWNER", "octo"),
-        ("GITHUB_RUN_ID", "9000"),
+        ("GITHUB_SHA", MERGE),
+        ("GITHUB_REPOSITORY", "octo-org/data"),
+        ("GITHUB_REPOSITORY_OWNER", "octo-org"),
+        ("GITHUB_RUN_ID", "100"),
         ("GITHUB_RUN_NUMBER", "3"),
         ("GITHUB_RUN_ATTEMPT", "1"),
         ("GITHUB_RETENTION_DAYS", "90"),
         ("GITHUB_ACTOR", "octocat"),
         ("GITHUB_WORKFLOW", "Notebooks"),
-        ("GITHUB_HEAD_REF", "topic"),
+        ("GITHUB_HEAD_REF", "change"),
         ("GITHUB_BASE_REF", "main"),
-        ("GITHUB_EVENT_NAME", "pull_request"),
         ("GITHUB_SERVER_URL", "https://github.com"),
         ("GITHUB_API_URL", "https://api.github.com"),
         ("GITHUB_GRAPHQL_URL", "https://api.github.com/graphql"),
@@ -268,11 +390,11 @@ fn variables() -> Vec<(String, String)> {
         ("RUNNER_ENVIRONMENT", "github-hosted"),
         ("RUNNER_TOOL_CACHE", "/opt/hostedtoolcache"),
         ("RUNNER_TEMP", "/github/runner_temp"),
-        ("RUNNER_WORKSPACE", "/home/runner/work/shop"),
+        ("RUNNER_WORKSPACE", "/home/runner/work/data"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec();
-    // Nobody listens there: what is run here speaks to no GitHub.
+    // Nobody listens there, until a test says where somebody does.
     for name in [
         "ACTIONS_RUNTIME_URL",
         "ACTIONS_RESULTS_URL",
@@ -337,6 +459,25 @@ impl Running {
 
     pub fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// What a shell in the container prints.
+    pub fn shell(&self, script: &str) -> String {
+        docker(&["exec", &self.name, "sh", "-c", script])
+    }
+
+    /// What the engine keeps of the container's log, which it removes with the container: all of it,
+    /// up to the container's end.
+    pub fn engine_log(&self) -> String {
+        let exists = || {
+            let inspect = ["container", "inspect", &self.name];
+            let output = Command::new("docker").args(inspect).output();
+            output.unwrap().status.success()
+        };
+        assert!(eventually(Duration::from_secs(60), exists));
+        let follow = ["logs", "--follow", &self.name];
+        let output = Command::new("docker").args(follow).output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 }
 

@@ -109,20 +109,9 @@ impl Runner {
         std::fs::read_to_string(self.file(variable)).unwrap()
     }
 
-    /// The step's outputs, read as the runner reads them.
+    /// The step's outputs.
     pub fn outputs(&self) -> Vec<(String, String)> {
-        let text = self.read("GITHUB_OUTPUT");
-        let mut lines = text.lines();
-        let mut outputs = Vec::new();
-        while let Some(line) = lines.next() {
-            let (name, delimiter) = line.split_once("<<").expect("only blocks are written");
-            let value: Vec<&str> = lines
-                .by_ref()
-                .take_while(|line| *line != delimiter)
-                .collect();
-            outputs.push((name.to_owned(), value.join("\n")));
-        }
-        outputs
+        outputs(&self.read("GITHUB_OUTPUT"))
     }
 
     #[track_caller]
@@ -134,6 +123,21 @@ impl Runner {
             .1
             .clone()
     }
+}
+
+/// A step's outputs, read as the runner reads them.
+pub fn outputs(text: &str) -> Vec<(String, String)> {
+    let mut lines = text.lines();
+    let mut outputs = Vec::new();
+    while let Some(line) = lines.next() {
+        let (name, delimiter) = line.split_once("<<").expect("only blocks are written");
+        let value: Vec<&str> = lines
+            .by_ref()
+            .take_while(|line| *line != delimiter)
+            .collect();
+        outputs.push((name.to_owned(), value.join("\n")));
+    }
+    outputs
 }
 
 /// The payload of a pull request whose head is in a repository of this owner.

@@ -130,6 +130,15 @@ fn messages_of_ours_are_those_of_the_program() {
     for (folder, message) in [
         ("src", "no Dagster project in"),
         ("src", "install the requirements of"),
+        ("src", "the token of a run for a fork, or for"),
+        ("src", "no token was given"),
+        ("src", "The comment shows the result of a newer run"),
+        ("src", "no open pull request has the commit"),
+        ("src", "this workflow run already has an artifact named"),
+        ("src", "the account's storage for artifacts is used up"),
+        ("src", "has no artifacts of version 4 or later"),
+        ("src", "GitHub did not answer in time"),
+        ("src", "neither `true` nor `false`"),
         (
             "on-runner",
             "this commit of the action is pinned to no release",

@@ -5,8 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use serde_json::Value;
-
 use super::{ACTIONS, action, root};
 
 /// What one step has: a folder of its own with `GITHUB_OUTPUT` and `RUNNER_TEMP`.
@@ -237,5 +235,5 @@ fn a_program_that_is_not_there_fails() {
         .unwrap();
     assert!(!output.status.success());
     let steps = action(ACTIONS[1])["runs"]["steps"].clone();
-    assert_eq!(steps.as_array().map(Vec::len), Some(2), "{:?}", steps);
+    assert_eq!(steps.as_array().map(Vec::len), Some(2), "{steps:?}");
 }

@@ -224,7 +224,13 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Erro
     };
     let folder = path.parent().unwrap_or(Path::new("."));
     create_folder(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(cannot)?;
+    // Others read the cache, too: an action runs as root, and the runner's own user keeps the cache
+    // for the next run.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    let mut file = tempfile::Builder::new()
+        .permissions(mode)
+        .tempfile_in(folder)
+        .map_err(cannot)?;
     serde_json::to_writer(&mut file, value).map_err(|error| cannot(error.into()))?;
     file.persist(path).map_err(|error| cannot(error.error))?;
     Ok(())
