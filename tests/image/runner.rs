@@ -466,15 +466,17 @@ impl Running {
         docker(&["exec", &self.name, "sh", "-c", script])
     }
 
-    /// What the engine keeps of the container's log, which it removes with the container: all of it,
-    /// up to the container's end.
+    /// What the engine keeps of the container's log, from the beginning to the container's end. The
+    /// engine removes it with the container, so its last lines may be missing.
     pub fn engine_log(&self) -> String {
-        let exists = || {
-            let inspect = ["container", "inspect", &self.name];
+        // Of one that has not begun there is no log to follow.
+        let format = "{{.State.Running}}";
+        let runs = || {
+            let inspect = ["container", "inspect", "--format", format, &self.name];
             let output = Command::new("docker").args(inspect).output();
-            output.unwrap().status.success()
+            output.unwrap().stdout == b"true\n"
         };
-        assert!(eventually(Duration::from_secs(60), exists));
+        assert!(eventually(Duration::from_secs(60), runs));
         let follow = ["logs", "--follow", &self.name];
         let output = Command::new("docker").args(follow).output().unwrap();
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
