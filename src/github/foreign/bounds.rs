@@ -30,14 +30,15 @@ pub(super) fn without_excess(mut report: CiReport) -> CiReport {
         (cells(&mut report), "cell"),
     ];
     let (mut steps, mut materializations) = (PARTS, PARTS);
-    let mut cut_parts = 0;
+    let (mut cut_steps, mut cut_materializations) = (0, 0);
     for run in &mut report.runs {
-        cut_parts += truncate(&mut run.steps, steps);
+        cut_steps += truncate(&mut run.steps, steps);
         steps -= run.steps.len();
-        cut_parts += truncate(&mut run.materializations, materializations);
+        cut_materializations += truncate(&mut run.materializations, materializations);
         materializations -= run.materializations.len();
     }
-    cut.push((cut_parts, "part of runs"));
+    cut.push((cut_steps, "step"));
+    cut.push((cut_materializations, "materialization"));
     cut.retain(|(number, _)| *number > 0);
     if !cut.is_empty() {
         let parts: Vec<String> = cut.iter().map(|(n, noun)| count(*n, noun)).collect();
