@@ -347,7 +347,11 @@ fn a_run_of_the_same_repository_names_its_pull_request() {
     assert!(gone.from_fork && !gone.is_open());
     assert_eq!(gone.notes.len(), 1, "{:?}", gone.notes);
     let server = GithubServer::start();
-    server.state().pulls = vec![pull(3, "octo-org")];
+    let of_the_branch = Pull {
+        head_ref: "main".to_owned(),
+        ..pull(3, "octo-org")
+    };
+    server.state().pulls = vec![pull(2, "octo-org"), of_the_branch];
     let mut pushed = of("workflow_run", "workflow_run.push", "refs/heads/main");
     ask(&server, &mut pushed).unwrap();
     assert_eq!(pushed.pull_request, Some(3));
