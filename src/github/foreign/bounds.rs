@@ -12,8 +12,8 @@ use crate::ui::text::count;
 const ROWS: usize = 2_000;
 /// How many cells in all, and as many steps and materializations.
 const PARTS: usize = 20_000;
-/// How many cells that failed, each of which has a block of its own.
-const FAILED_CELLS: usize = 1_000;
+/// How many cells that failed: each has a block of its own, and no comment has room for more.
+const FAILED_CELLS: usize = 300;
 /// How many findings.
 const FINDINGS: usize = 5_000;
 /// How many characters of a text are its beginning, and how many its end.
@@ -131,6 +131,29 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        let finding = serde_json::to_value(excess("x")).unwrap();
+        let report = |findings: usize| -> CiReport {
+            let report = serde_json::json!({
+                "schema_version": 1, "daglab_version": "1", "result": "passed",
+                "project": {"name": "x"}, "started_at": "", "duration_s": 1.0, "notebooks": [],
+                "runs": [], "locations": [], "attachments": [], "timings": {},
+                "findings": vec![finding.clone(); findings],
+            });
+            serde_json::from_value(report).unwrap()
+        };
+        let whole = without_excess(report(FINDINGS));
+        assert_eq!(whole.findings.len(), FINDINGS);
+        let cut = without_excess(report(FINDINGS + 2)).findings;
+        assert_eq!(cut.len(), FINDINGS + 1);
+        assert!(
+            cut[0].message.ends_with(": 2 findings"),
+            "{}",
+            cut[0].message
+        );
+    }
 
     #[test]
     fn long_texts_keep_both_ends() {
