@@ -13,8 +13,8 @@ use super::context::Repository;
 const BATCH: usize = 50;
 /// How many are brought in all; a reader looks at none beyond.
 const MOST: usize = 1_000;
-/// The longest summary and text, in bytes, which are never fewer than GitHub's characters.
-const TEXT: usize = 65_535;
+/// The longest summary, in bytes, which are never fewer than GitHub's characters.
+const SUMMARY: usize = 65_535;
 /// The longest message of an annotation, in bytes.
 const MESSAGE: usize = 60_000;
 /// The longest title of an annotation, in bytes.
@@ -30,14 +30,8 @@ pub enum Conclusion {
     Success,
     /// Something has failed.
     Failure,
-    /// Nothing was to be decided.
-    Neutral,
     /// It was stopped.
     Cancelled,
-    /// Nothing was run.
-    Skipped,
-    /// It took too long.
-    TimedOut,
 }
 
 /// How loud an annotation is.
@@ -69,7 +63,7 @@ pub struct Annotation {
     pub title: Option<String>,
 }
 
-/// A check run to be published. Markdown is shown in `summary` and `text`.
+/// A check run to be published.
 #[derive(Debug, Clone)]
 pub struct CheckRun<'a> {
     /// What is checked, as it stands in the list of checks.
@@ -85,10 +79,6 @@ pub struct CheckRun<'a> {
     pub conclusion: Conclusion,
     /// One line.
     pub title: &'a str,
-    /// Below the title; cut at 65,535 bytes.
-    pub summary: &'a str,
-    /// Below the summary; cut in the same way.
-    pub text: Option<&'a str>,
     /// At most a thousand of them are shown.
     pub annotations: &'a [Annotation],
 }
@@ -100,8 +90,6 @@ pub struct Published {
     pub id: u64,
     /// Its page.
     pub url: String,
-    /// How many annotations were left out.
-    pub left_out: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,35 +125,68 @@ struct Sent<'a> {
     title: Option<&'a str>,
 }
 
+/// A check run, and the Markdown that stands below its title.
+struct Written<'a> {
+    run: &'a CheckRun<'a>,
+    summary: String,
+}
+
 /// Publishes a check run with all its annotations.
+///
+/// `render` writes the summary in at most that many characters. It is called again with less until
+/// its text is short enough in bytes.
 pub async fn publish(
     api: &Api,
     repository: &Repository,
     run: &CheckRun<'_>,
+    render: &dyn Fn(usize) -> String,
 ) -> Result<Published, Error> {
+    let written = Written {
+        run,
+        summary: within(SUMMARY, render),
+    };
     let shown = &run.annotations[..run.annotations.len().min(MOST)];
     let first = shown.chunks(BATCH).next().unwrap_or_default();
-    let created = create(api, repository, run, first).await?;
+    let created = create(api, repository, &written, first).await?;
     let path = format!("/repos/{repository}/check-runs/{}", created.id);
     let mut there = first.len();
     for batch in shown.chunks(BATCH).skip(1) {
-        add(api, &path, run, batch, there).await?;
+        add(api, &path, &written, batch, there).await?;
         there += batch.len();
     }
     Ok(Published {
         id: created.id,
         url: created.html_url.unwrap_or_default(),
-        left_out: run.annotations.len() - shown.len(),
     })
+}
+
+/// A text of at most `most` bytes.
+fn within(most: usize, render: &dyn Fn(usize) -> String) -> String {
+    // No character has more than four bytes.
+    let least = most / 4;
+    let mut budget = most;
+    loop {
+        let text = render(budget);
+        if text.len() <= most {
+            return text;
+        }
+        if budget <= least {
+            return cut(&text, most).to_owned();
+        }
+        // In proportion, but in steps that end soon.
+        let fitting = budget * most / text.len();
+        budget = fitting.min(budget - budget / 8).max(least);
+    }
 }
 
 /// Creates it. If the answer is lost, it is looked for before it is created again.
 async fn create(
     api: &Api,
     repository: &Repository,
-    run: &CheckRun<'_>,
+    written: &Written<'_>,
     annotations: &[Annotation],
 ) -> Result<Created, Error> {
+    let run = written.run;
     let path = format!("/repos/{repository}/check-runs");
     let mut body = json!({
         "name": run.name,
@@ -173,7 +194,7 @@ async fn create(
         "external_id": run.external_id,
         "status": "completed",
         "conclusion": run.conclusion,
-        "output": output(run, annotations),
+        "output": output(written, annotations),
     });
     if let Some(url) = run.details_url {
         body["details_url"] = json!(url);
@@ -216,11 +237,11 @@ async fn find(
 async fn add(
     api: &Api,
     path: &str,
-    run: &CheckRun<'_>,
+    written: &Written<'_>,
     batch: &[Annotation],
     there: usize,
 ) -> Result<(), Error> {
-    let body = json!({ "output": output(run, batch) });
+    let body = json!({ "output": output(written, batch) });
     let mut attempt = 1;
     loop {
         let error = match api.patch::<_, Created>(path, &body).await {
@@ -239,14 +260,11 @@ async fn add(
     }
 }
 
-fn output(run: &CheckRun<'_>, annotations: &[Annotation]) -> Value {
+fn output(written: &Written<'_>, annotations: &[Annotation]) -> Value {
     let mut output = json!({
-        "title": run.title,
-        "summary": cut(run.summary, TEXT),
+        "title": written.run.title,
+        "summary": written.summary,
     });
-    if let Some(text) = run.text {
-        output["text"] = json!(cut(text, TEXT));
-    }
     if !annotations.is_empty() {
         let sent: Vec<Sent<'_>> = annotations.iter().map(sent).collect();
         output["annotations"] = json!(sent);

@@ -1,10 +1,14 @@
 //! A report that somebody else has made: from a run for a fork, whose code could write anything.
 //!
 //! It is read as data, of a bounded size, and nothing in it decides where a comment goes. What it
-//! says is shown as what was said, like all foreign text; its links lead nowhere but to the
-//! repository it claims nothing about.
+//! says is shown as what was said, like all foreign text; its links lead to artifacts of the
+//! repository and nowhere else.
+
+mod bounds;
 
 use std::path::{Path, PathBuf};
+
+use url::Url;
 
 use super::api;
 use super::artifact::{self, ExtractLimits};
@@ -13,11 +17,11 @@ use super::context::{self, Context};
 use super::delivery;
 use crate::error::{Diagnose, ExitStatus};
 use crate::redact::secrets;
-use crate::report::model::{CiReport, SCHEMA_VERSION};
+use crate::report::model::{CiReport, Origin, SCHEMA_VERSION};
 use crate::supervise::left;
 
 /// A larger report is not one of ours, in bytes.
-const LARGEST: u64 = 64 * 1024 * 1024;
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// The report's name in its directory.
 const REPORT: &str = "report.json";
@@ -123,21 +127,37 @@ pub async fn post(
 
 /// The report with an origin that is known to be true, and without links to anywhere else.
 fn trusted(report: CiReport, context: &Context, key: Option<&str>) -> CiReport {
-    let mut report = secrets::known().remove_from(report);
+    let report = secrets::known().remove_from(bounds::without_excess(report));
+    let mut report = bounds::with_short_texts(report);
     let claimed = report.origin.take().unwrap_or_default();
     let key = key.unwrap_or(&claimed.comment_key);
     let mut origin = context.origin(&claimed.project_path, key);
-    let pages = format!("{}/{}/", origin.server_url, origin.repository);
-    let leads_there = |url: &String| url.starts_with(&pages);
-    origin.archive_url = claimed.archive_url.filter(leads_there);
-    report.origin = Some(origin);
+    let artifact = |url: &Option<String>| artifact_page(url.as_deref()?, &origin);
+    let archive_url = artifact(&claimed.archive_url);
     for notebook in &mut report.notebooks {
-        notebook.url = notebook.url.take().filter(leads_there);
+        notebook.url = artifact(&notebook.url);
     }
     for run in &mut report.runs {
-        run.url = run.url.take().filter(leads_there);
+        // Where Dagster's UI is, nobody knows but who runs it.
+        run.url = None;
     }
+    origin.archive_url = archive_url;
+    report.origin = Some(origin);
     report
+}
+
+/// The address of an artifact of the repository, as it was understood; none if it is any other.
+fn artifact_page(url: &str, origin: &Origin) -> Option<String> {
+    let runs = format!("{}/{}/actions/runs/", origin.server_url, origin.repository);
+    let runs = Url::parse(&runs).ok()?;
+    // What leads up and out of it is resolved here, and no longer begins like it.
+    let url = Url::parse(url).ok()?;
+    let rest = url.as_str().strip_prefix(runs.as_str())?;
+    let (run, artifact) = rest.split_once("/artifacts/")?;
+    let is_number = |text: &str| {
+        !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    (is_number(run) && is_number(artifact)).then(|| url.to_string())
 }
 
 /// Reads a report: a file, or a directory or an archive that holds one.
@@ -168,4 +188,51 @@ fn read(path: &Path) -> Result<CiReport, Error> {
 #[derive(serde::Deserialize)]
 struct Version {
     schema_version: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_artifacts_of_the_repository_are_linked() {
+        let origin = |server: &str| Origin {
+            server_url: server.to_owned(),
+            repository: "octo-org/data".to_owned(),
+            ..Origin::default()
+        };
+        let page = |url: &str| artifact_page(url, &origin("https://github.com"));
+        let good = "https://github.com/octo-org/data/actions/runs/100/artifacts/7";
+        assert_eq!(page(good).as_deref(), Some(good));
+        let other_notation =
+            "HTTPS://GitHub.com:443/octo-org/./data/x/../actions/runs/100/artifacts/7";
+        assert_eq!(page(other_notation).as_deref(), Some(good));
+        for wrong in [
+            "https://github.com/octo-org/data/../../evil/phish",
+            "https://github.com/octo-org/data/actions/runs/1/artifacts/../../../../../../evil/x",
+            "https://github.com/octo-org/data/actions/runs/1/artifacts/%2e%2e/%2e%2e/7",
+            "https://github.com/octo-org/data/actions/runs/1/artifacts/\\..\\..\\7",
+            "https://github.com/octo-org/data/actions/runs/../artifacts/7",
+            "https://github.com/octo-org/data/actions/runs/1/artifacts/7/x",
+            "https://github.com/octo-org/data/actions/runs/1/artifacts/7?x=1",
+            "https://github.com/octo-org/data/actions/runs/1/artifacts/7#x",
+            "https://github.com/octo-org/data/actions/runs//artifacts/7",
+            "https://github.com/octo-org/data/actions/runs/1/artifacts/",
+            "https://github.com/octo-org/data/actions/runs/1",
+            "https://github.com/octo-org/data/issues/1",
+            "https://github.com/octo-org/data2/actions/runs/1/artifacts/7",
+            "https://github.com@evil.example/octo-org/data/actions/runs/1/artifacts/7",
+            "https://x@github.com/octo-org/data/actions/runs/1/artifacts/7",
+            "https://github.com.evil.example/octo-org/data/actions/runs/1/artifacts/7",
+            "http://github.com/octo-org/data/actions/runs/1/artifacts/7",
+            "//github.com/octo-org/data/actions/runs/1/artifacts/7",
+            "javascript:alert(1)",
+            "",
+        ] {
+            assert_eq!(page(wrong), None, "{wrong}");
+        }
+        let below = "https://git.example.com/forge/octo-org/data/actions/runs/1/artifacts/7";
+        let found = artifact_page(below, &origin("https://git.example.com/forge"));
+        assert_eq!(found.as_deref(), Some(below));
+    }
 }

@@ -1,5 +1,7 @@
 //! What every sink says in the same words: symbols, counts, blame and the verdict.
 
+use std::collections::HashMap;
+
 use super::model::{
     CellReport, CellStatus, CiReport, Finding, NotebookReport, NotebookStatus, RunError, RunReport,
     RunResult, RunStatus, Severity, StepReport, Target,
@@ -128,13 +130,16 @@ impl NotebookReport {
     /// How many cells were not run, by the cell that is to blame (none where that is not known).
     pub fn blame(&self) -> Vec<(Option<&str>, usize)> {
         let mut blame: Vec<(Option<&str>, usize)> = Vec::new();
+        // Where each name stands: cells may be many, and blame another one each.
+        let mut places: HashMap<Option<&str>, usize> = HashMap::new();
         for cell in self
             .cells
             .iter()
             .filter(|cell| cell.status == CellStatus::NotRun)
         {
             let blamed = cell.blamed_on.as_deref();
-            match blame.iter_mut().find(|(name, _)| *name == blamed) {
+            let place = *places.entry(blamed).or_insert(blame.len());
+            match blame.get_mut(place) {
                 Some((_, cells)) => *cells += 1,
                 None => blame.push((blamed, 1)),
             }

@@ -83,9 +83,12 @@ fn a_hostile_report_decides_nothing() {
     report["origin"]["repository"] = json!("octo-org/secret");
     report["origin"]["head_sha"] = json!("](https://evil.example)");
     report["origin"]["comment_key"] = json!("--> @octo-org/team <img src=x>");
-    report["origin"]["archive_url"] = json!("https://evil.example/a.zip");
+    let climbing = "https://github.com/octo-org/data/../../evil/phish";
+    report["origin"]["archive_url"] = json!(climbing);
     report["origin"]["project_path"] = json!("../..\n# x");
     report["notebooks"][0]["url"] = json!("https://evil.example/page");
+    report["notebooks"][1]["url"] = json!(climbing);
+    report["runs"][0]["url"] = json!("https://github.com/octo-org/data/issues/1");
     report["notebooks"][0]["path"] = json!("a.py` @octo-org/team <script>");
     let hostile = project.tmp().join("report.json");
     std::fs::write(&hostile, report.to_string()).unwrap();
@@ -96,6 +99,8 @@ fn a_hostile_report_decides_nothing() {
     let body = &comments[0].body;
     assert!(!body.contains("evil.example"), "{body}");
     assert!(!body.contains("octo-org/secret"), "{body}");
+    assert!(!body.contains("phish"), "{body}");
+    assert!(!body.contains("/issues/1"), "{body}");
     assert_eq!(body.matches("-->").count(), 1, "{body}");
     let name = "``a.py` @octo-org/team <script>``";
     assert_eq!(body.matches(name).count(), 1, "it is code: {body}");
@@ -140,4 +145,94 @@ fn a_pull_request_that_moved_on_gets_no_comment() {
         .expect_code(7)
         .expect_stderr("no open pull request");
     assert!(github.comments(NUMBER).is_empty());
+}
+
+/// A failed cell, or one that was not run because of another.
+fn cell(name: &str, status: &str, blamed_on: Option<&str>) -> Value {
+    json!({
+        "name": name,
+        "status": status,
+        "path": "notebooks/a.py",
+        "line": 3,
+        "end_line": null,
+        "duration_s": null,
+        "error": null,
+        "blamed_on": blamed_on,
+        "console": "",
+        "output_kinds": [],
+        "images": [],
+    })
+}
+
+/// A runner ends what takes too long; so do the tests.
+#[test]
+fn a_report_of_any_size_takes_no_time() {
+    let (github, artifacts) = services();
+    let project = project();
+    first(&project, &github, &artifacts);
+    let file = project.artifacts().join("report.json");
+    let report: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let runner = second(&github);
+    for (failed, not_run, is_cut) in [(300, 3_000, false), (5_000, 20_000, true)] {
+        let mut cells: Vec<Value> = Vec::new();
+        cells.extend((0..failed).map(|number| cell(&format!("a{number}"), "failed", None)));
+        cells.extend((0..not_run).map(|number| {
+            let blamed = format!("b{number}");
+            cell(&format!("c{number}"), "not_run", Some(&blamed))
+        }));
+        let mut large = report.clone();
+        large["notebooks"][0]["status"] = json!("failed");
+        large["notebooks"][0]["cells"] = json!(cells);
+        std::fs::write(&file, large.to_string()).unwrap();
+        github.state().comments.clear();
+        comment(&project, &runner, &file).expect_code(0);
+        let body = &github.comments(NUMBER)[0].body;
+        assert!(body.contains("a1"), "{body}");
+        let headline = body.lines().nth(1).unwrap();
+        assert_eq!(headline.contains("1 warning"), is_cut, "{headline}");
+    }
+    // Many of everything else, and long texts.
+    let mut large = report.clone();
+    let finding = json!({
+        "source": "marimo", "code": "MB002", "severity": "error", "message": "x".repeat(100),
+        "path": "a.py", "line": 1, "column": 1, "hint": null,
+    });
+    large["findings"] = json!(vec![finding; 6_000]);
+    let mut notebook = report["notebooks"][0].clone();
+    notebook["status"] = json!("failed");
+    notebook["reason"] = json!("y ".repeat(100));
+    large["notebooks"] = json!(vec![notebook; 2_500]);
+    large["runs"] = json!(vec![report["runs"][0].clone(); 2_100]);
+    std::fs::write(&file, large.to_string()).unwrap();
+    comment(&project, &runner, &file).expect_code(0);
+    let body = &github.comments(NUMBER)[0].body;
+    let headline = body.lines().nth(1).unwrap();
+    assert!(headline.contains("of 2000 notebooks"), "{headline}");
+    // And what is larger than that is no report of ours.
+    large["project"]["name"] = json!("z".repeat(16 * 1024 * 1024));
+    std::fs::write(&file, large.to_string()).unwrap();
+    comment(&project, &runner, &file)
+        .expect_code(7)
+        .expect_stderr("larger than");
+}
+
+#[test]
+fn dependabots_run_comments_where_it_may() {
+    let (github, artifacts) = services();
+    let project = project();
+    let runner =
+        Runner::of_pull_request(&github, &artifacts).with("GITHUB_ACTOR", "dependabot[bot]");
+    run(&project, &runner).expect_code(4);
+    assert_eq!(github.comments(NUMBER).len(), 1);
+    // Without `permissions` that say so, it may not.
+    github.state().writable = false;
+    let runner = Runner::of_pull_request(&github, &artifacts)
+        .with("GITHUB_ACTOR", "dependabot[bot]")
+        .with("GITHUB_RUN_ID", "102");
+    run(&project, &runner).expect_code(4);
+    let summary = runner.read("GITHUB_STEP_SUMMARY");
+    assert!(
+        summary.contains("Resource not accessible by integration"),
+        "{summary}"
+    );
 }

@@ -24,20 +24,25 @@ fn annotations(count: u32) -> Vec<Annotation> {
 }
 
 fn try_check(server: &GithubServer, count: u32) -> Result<Published, Error> {
-    let summary = "ä".repeat(65_535);
+    check_with(server, count, &|budget| "ä".repeat(budget))
+}
+
+fn check_with(
+    server: &GithubServer,
+    count: u32,
+    render: &dyn Fn(usize) -> String,
+) -> Result<Published, Error> {
     let annotations = annotations(count);
     let run = CheckRun {
         name: "daglab",
         head_sha: SHA,
         details_url: Some("https://github.com/octo-org/data/actions/runs/1"),
         external_id: "1:1:default",
-        conclusion: Conclusion::TimedOut,
+        conclusion: Conclusion::Cancelled,
         title: "2 notebooks failed",
-        summary: &summary,
-        text: Some("Text"),
         annotations: &annotations,
     };
-    wait(async { publish(&api(server), &repository(), &run).await })
+    wait(async { publish(&api(server), &repository(), &run, render).await })
 }
 
 fn counted(server: &GithubServer) -> Vec<usize> {
@@ -49,7 +54,6 @@ fn annotations_come_in_batches() {
     for (count, requests) in [(0, 1), (50, 1), (51, 2), (120, 3)] {
         let server = server();
         let published = try_check(&server, count).unwrap();
-        assert_eq!(published.left_out, 0);
         assert!(published.url.ends_with(&format!("/runs/{}", published.id)));
         assert_eq!(
             server.count("POST", RUNS) + server.count("PATCH", RUNS),
@@ -57,8 +61,8 @@ fn annotations_come_in_batches() {
         );
         let state = server.state();
         let check = &state.checks[&published.id];
-        assert_eq!(check["conclusion"], "timed_out");
-        assert_eq!(check["output"]["summary"].as_str().unwrap().len(), 65_534);
+        assert_eq!(check["conclusion"], "cancelled");
+        assert_eq!(check["output"]["title"], "2 notebooks failed");
         let messages: Vec<String> = state.annotations[&published.id]
             .iter()
             .map(|it| it["message"].as_str().unwrap().to_owned())
@@ -69,9 +73,33 @@ fn annotations_come_in_batches() {
 }
 
 #[test]
+fn a_summary_is_whole_and_within_the_limit_of_bytes() {
+    // One, two, three and four bytes a character, and some of each.
+    for letter in ["a", "ä", "❌", "🎉", "aaaaaaa❌"] {
+        let server = server();
+        let letters = letter.chars().count();
+        let table = |budget: usize| {
+            let rows = (budget - 12) / letters;
+            format!("<table>{}END.", letter.repeat(rows))
+        };
+        let id = check_with(&server, 51, &table).unwrap().id;
+        let summary = server.state().checks[&id]["output"]["summary"].clone();
+        let summary = summary.as_str().unwrap();
+        assert!(summary.ends_with("END."), "{letter} is cut");
+        let length = summary.len();
+        assert!((50_000..=65_535).contains(&length), "{letter}: {length}");
+    }
+    // What keeps no budget is cut all the same, in whole characters.
+    let server = server();
+    let id = check_with(&server, 0, &|_| "ä".repeat(70_000)).unwrap().id;
+    let summary = server.state().checks[&id]["output"]["summary"].clone();
+    assert_eq!(summary.as_str().unwrap().len(), 65_534);
+}
+
+#[test]
 fn a_thousand_annotations_are_enough() {
     let server = server();
-    assert_eq!(try_check(&server, 1010).unwrap().left_out, 10);
+    try_check(&server, 1010).unwrap();
     assert_eq!(counted(&server), [1000]);
 }
 

@@ -105,6 +105,66 @@ fn an_older_run_or_attempt_overwrites_nothing() {
 }
 
 #[test]
+fn a_newer_run_between_look_and_change_is_not_overwritten() {
+    let newer = |text: &'static str| {
+        What::Meanwhile(Arc::new(
+            move |state: &mut super::support::github_server::State| {
+                for comment in state.comments.values_mut() {
+                    comment.body = comment.body.replace("run=1 ", "run=9 ");
+                    comment.body = comment.body.replace("first", text);
+                }
+            },
+        ))
+    };
+    let server = server();
+    let created = post(&server, 1, "first");
+    server.fault(Fault::once("GET", ONE, newer("newest")));
+    let posted = post(&server, 2, "older");
+    let Posted::Superseded { url, by } = &posted else {
+        panic!("{posted:?}");
+    };
+    assert_eq!((url.as_str(), by.run_id), (created.url(), 9));
+    assert_eq!(server.count("PATCH", ONE), 0);
+    assert_eq!(texts(&server), ["newest"]);
+    // One that nobody changed is read once before it is changed.
+    let before = server.count("GET", ONE);
+    assert!(matches!(post(&server, 10, "x"), Posted::Updated { .. }));
+    assert_eq!(server.count("GET", ONE), before + 1);
+}
+
+#[test]
+fn a_comment_deleted_between_look_and_change_is_created_again() {
+    let server = server();
+    post(&server, 1, "one");
+    server.fault(Fault::once(
+        "GET",
+        ONE,
+        What::Meanwhile(Arc::new(|state| state.comments.clear())),
+    ));
+    let posted = post(&server, 2, "two");
+    assert!(matches!(posted, Posted::Created { .. }), "{posted:?}");
+    assert_eq!(server.count("PATCH", ONE), 0);
+    assert_eq!(texts(&server), ["two"]);
+}
+
+#[test]
+fn a_bot_that_is_not_told_its_name_changes_no_other_bots_comment() {
+    let server = server();
+    server.state().viewer = ("own-app[bot]".to_owned(), "Bot");
+    server.state().graphql = false;
+    // Written by another app, with the marker that everybody can read.
+    let marker = "<!-- daglab-comment key=default run=1 attempt=1 sha=- -->\ntheirs";
+    server
+        .state()
+        .add_comment(7, "other-app[bot]", "Bot", marker);
+    let posted = post(&server, 2, "ours");
+    assert!(matches!(posted, Posted::Created { .. }), "{posted:?}");
+    assert_eq!(texts(&server), ["theirs", "ours"]);
+    assert_eq!(server.count("POST", LIST), 1);
+    assert_eq!(server.count("PATCH", ONE) + server.count("DELETE", ONE), 0);
+}
+
+#[test]
 fn the_marker_in_somebody_elses_comment_is_not_ours() {
     let server = server();
     post(&server, 9, "mine");

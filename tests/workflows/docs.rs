@@ -149,3 +149,21 @@ fn messages_of_ours_are_those_of_the_program() {
         assert!(said(folder, message), "{message} is not said in {folder}");
     }
 }
+
+/// A run that was stopped early has stored no report: the second workflow says so and is no failure.
+#[test]
+fn the_second_workflow_ends_well_without_a_report() {
+    let workflow = super::yaml(&root().join("examples/workflows/forks-comment.yml"));
+    let job = &workflow["jobs"]["comment"];
+    let wanted = "github.event.workflow_run.event == 'pull_request'";
+    assert_eq!(job["if"], wanted, "whatever became of the run");
+    let [download, note, comment] = &job["steps"].as_array().unwrap()[..] else {
+        panic!("{job:#}");
+    };
+    assert_eq!(download["id"], "download");
+    assert_eq!(download["continue-on-error"], true);
+    assert_eq!(note["if"], "steps.download.outcome != 'success'");
+    assert!(note["run"].as_str().unwrap().contains("::warning "));
+    assert_eq!(comment["if"], "steps.download.outcome == 'success'");
+    assert!(comment["with"]["report"].is_string());
+}

@@ -35,6 +35,8 @@ pub const PUBLIC_API: &str = "https://api.github.com";
 const PAGE: usize = 100;
 /// GraphQL's question who asks.
 const VIEWER: &str = "query { viewer { login } }";
+/// Whose the token is that a workflow is given.
+const WORKFLOW_BOT: &str = "github-actions[bot]";
 
 /// Which GitHub, and as whom.
 #[derive(Debug, Clone)]
@@ -80,7 +82,8 @@ pub struct Api {
 pub enum Viewer {
     /// A user, or the bot of an app, whose login ends in `[bot]`.
     Login(String),
-    /// Some bot: the server does not tell a bot who it is.
+    /// Some bot: the server does not tell a bot who it is. Without being told, it takes itself for
+    /// that of a workflow's token.
     SomeBot,
 }
 
@@ -89,7 +92,7 @@ impl Viewer {
     pub fn is(&self, login: &str, kind: &str) -> bool {
         match self {
             Self::Login(own) => own.eq_ignore_ascii_case(login),
-            Self::SomeBot => kind == "Bot",
+            Self::SomeBot => kind == "Bot" && login.eq_ignore_ascii_case(WORKFLOW_BOT),
         }
     }
 }

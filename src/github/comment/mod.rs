@@ -2,7 +2,8 @@
 //!
 //! GitHub can't compare and set, so writers agree on rules that any of them can follow alone. The
 //! comment with the lowest number is the one; who has the newest result writes it there; who created
-//! another one removes it. Every write is followed by another look, until there is nothing to do.
+//! another one removes it. Right before a comment is changed it is read once more, so that hardly
+//! anybody can come between; every write is followed by another look, until there is nothing to do.
 
 mod marker;
 
@@ -142,12 +143,20 @@ pub async fn publish(
     };
     writer.render();
     for _ in 0..LOOKS {
-        let comments = writer.list().await?;
-        let own = own(&comments, viewer, key);
-        if let Some(posted) = writer
-            .take(next(&own, stamp, &writer.body, &writer.created))
-            .await?
-        {
+        let mut comments = writer.list().await?;
+        let mut fresh = None;
+        let step = loop {
+            let own = own(&comments, viewer, key, &writer.created);
+            match next(&own, stamp, &writer.body, &writer.created) {
+                // Listing takes its time. No comment is read twice: what is gone stays gone.
+                Step::Update { id } if fresh != Some(id) => {
+                    writer.refresh(&mut comments, id).await?;
+                    fresh = Some(id);
+                }
+                step => break step,
+            }
+        };
+        if let Some(posted) = writer.take(step).await? {
             return Ok(posted);
         }
     }
@@ -157,9 +166,10 @@ pub async fn publish(
     })
 }
 
-/// The comments that carry our marker and were written by whoever writes now, oldest first. Hidden
-/// ones are left alone: somebody wanted them out of sight.
-fn own(comments: &[Listed], viewer: &Viewer, key: &str) -> Vec<Own> {
+/// The comments that carry our marker and were written by whoever writes now, oldest first: those
+/// that this process has made are known even where the server does not tell who it is. Hidden ones
+/// are left alone: somebody wanted them out of sight.
+fn own(comments: &[Listed], viewer: &Viewer, key: &str, created: &[u64]) -> Vec<Own> {
     let mut own: Vec<Own> = comments
         .iter()
         .filter(|comment| {
@@ -170,7 +180,8 @@ fn own(comments: &[Listed], viewer: &Viewer, key: &str) -> Vec<Own> {
         })
         .filter(|comment| {
             let author = comment.user.as_ref();
-            author.is_some_and(|author| viewer.is(&author.login, &author.kind))
+            created.contains(&comment.id)
+                || author.is_some_and(|author| viewer.is(&author.login, &author.kind))
         })
         .filter_map(|comment| {
             let body = comment.body.clone().unwrap_or_default();
@@ -283,6 +294,18 @@ impl Writer<'_> {
             }
         }
         Ok(comments)
+    }
+
+    /// Reads one of the comments again. One that is gone is no longer among them.
+    async fn refresh(&self, comments: &mut Vec<Listed>, id: u64) -> Result<(), Error> {
+        let now: Option<Listed> = match self.api.get(&self.comment(id)).await {
+            Ok(now) => Some(now),
+            Err(Error::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        comments.retain(|comment| comment.id != id);
+        comments.extend(now);
+        Ok(())
     }
 
     /// Does one step. None: look again.

@@ -88,7 +88,7 @@ fn others_and_hidden_comments_are_not_ours() {
         minimized,
     };
     let bot = Viewer::Login("github-actions[bot]".to_owned());
-    let found = |comment, viewer: &Viewer, key: &str| own(&[comment], viewer, key).len();
+    let found = |comment, viewer: &Viewer, key: &str| own(&[comment], viewer, key, &[]).len();
     assert_eq!(
         found(listed("github-actions[bot]", "Bot", None), &bot, "k"),
         1
@@ -102,10 +102,18 @@ fn others_and_hidden_comments_are_not_ours() {
         found(listed("mallory", "User", None), &Viewer::SomeBot, "k"),
         0
     );
-    assert_eq!(
-        found(listed("app[bot]", "Bot", None), &Viewer::SomeBot, "k"),
-        1
-    );
+    // Who is not told its name knows that of a workflow's bot, and what it has made itself.
+    for (login, kind, expected) in [
+        ("github-actions[bot]", "Bot", 1),
+        ("app[bot]", "Bot", 0),
+        ("github-actions[bot]", "User", 0),
+    ] {
+        let comment = listed(login, kind, None);
+        assert_eq!(found(comment, &Viewer::SomeBot, "k"), expected, "{login}");
+    }
+    let made = [listed("app[bot]", "Bot", None)];
+    assert_eq!(own(&made, &Viewer::SomeBot, "k", &[1]).len(), 1);
+    assert_eq!(own(&made, &Viewer::SomeBot, "k", &[2]).len(), 0);
     let hidden = Some(serde_json::json!({ "reason": "outdated" }));
     assert_eq!(
         found(listed("github-actions[bot]", "Bot", hidden), &bot, "k"),

@@ -94,8 +94,6 @@ pub struct Context {
     pub notes: Vec<String>,
     /// What only GitHub can tell.
     question: Option<Question>,
-    /// Whether the run was caused by an account whose runs get a token that only reads.
-    read_only_actor: bool,
 }
 
 /// What is not in the payload and has to be asked.
@@ -103,8 +101,8 @@ pub struct Context {
 enum Question {
     /// Head and base of the pull request, whose number is known.
     Pull(u64),
-    /// Which pull request a commit belongs to.
-    PullOfCommit(String),
+    /// Which open pull request has a branch of this repository as its head, at this commit.
+    PullOfBranch { branch: String, sha: String },
     /// Which pull request comes from `owner:branch` and is at this commit.
     PullOfHead {
         owner: String,
@@ -125,14 +123,12 @@ impl Context {
     }
 
     /// Whether the workflow's own token can't write, whatever its permissions say: so it is with
-    /// pull requests from forks and from Dependabot, but not in workflows of `pull_request_target`
-    /// and `workflow_run`.
+    /// pull requests from forks, but not in workflows of `pull_request_target` and `workflow_run`.
+    /// For Dependabot it only reads unless `permissions` says otherwise, which is found out by
+    /// trying.
     pub fn token_only_reads(&self) -> bool {
-        match self.event.as_str() {
-            "pull_request_target" => false,
-            "push" => self.read_only_actor,
-            event => event.starts_with("pull_request") && (self.from_fork || self.read_only_actor),
-        }
+        let of_pull_request = self.event.starts_with("pull_request");
+        of_pull_request && self.event != "pull_request_target" && self.from_fork
     }
 
     /// What the report keeps of it.
@@ -279,7 +275,6 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Context, 
         caused_by: None,
         notes: Vec::new(),
         question: None,
-        read_only_actor: set(variable, "GITHUB_ACTOR").as_deref() == Some("dependabot[bot]"),
     })
 }
 

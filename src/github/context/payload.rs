@@ -52,7 +52,7 @@ pub(super) fn without(context: &mut Context, variable: &dyn Fn(&str) -> Option<S
         }
         "push" => {
             context.head_ref = branch(&name);
-            ask_for_the_commit(context);
+            ask_for_the_branch(context);
         }
         "merge_group" => {
             context.head_ref = branch(&name);
@@ -101,14 +101,15 @@ fn push(context: &mut Context, event: &Value, variable: &dyn Fn(&str) -> Option<
     }
     context.base_sha = commit(event, "/before");
     context.head_ref = branch(&name);
-    ask_for_the_commit(context);
+    ask_for_the_branch(context);
     true
 }
 
 /// A tag has no pull request, though its commit may have one.
-fn ask_for_the_commit(context: &mut Context) {
-    if context.head_ref.is_some() {
-        context.question = Some(Question::PullOfCommit(context.head_sha.clone()));
+fn ask_for_the_branch(context: &mut Context) {
+    if let Some(branch) = context.head_ref.clone() {
+        let sha = context.head_sha.clone();
+        context.question = Some(Question::PullOfBranch { branch, sha });
     }
 }
 
@@ -186,7 +187,10 @@ fn of_the_cause(context: &mut Context, cause: &Value) {
                 sha,
             })
         }
-        (_, Some(_)) if event == "push" => Some(Question::PullOfCommit(sha)),
+        (_, Some(branch)) if event == "push" => Some(Question::PullOfBranch {
+            branch: branch.clone(),
+            sha,
+        }),
         _ if event.starts_with("pull_request") => {
             context.note(
                 "the run that caused this one names neither a repository nor a branch any more, so \

@@ -11,10 +11,11 @@ use crate::github::api::{Api, Error};
 const PULLS: usize = 100;
 
 impl Context {
-    /// Asks GitHub for what the payload does not say: which pull request a pushed commit belongs to,
+    /// Asks GitHub for what the payload does not say: which pull request a pushed branch has,
     /// where a fork's run comes from, and the head of a pull request that somebody comments on.
     ///
-    /// A pull request that is not there is a note; a failure leaves the context as it was.
+    /// A fork's pull request that is not there is a note; a push without one is nothing special. A
+    /// failure leaves the context as it was.
     pub async fn resolve(&mut self, api: &Api) -> Result<(), Error> {
         let Some(question) = self.question.clone() else {
             return Ok(());
@@ -25,16 +26,13 @@ impl Context {
                 let pull: Value = api.get(&path).await?;
                 self.take_pull(&pull, &path)?;
             }
-            Question::PullOfCommit(sha) => {
-                let path = format!("/repos/{}/commits/{sha}/pulls", self.repository);
-                let pulls: Vec<Value> = api.list(&path, &[]).await?;
-                self.take_best(&pulls, sha);
+            Question::PullOfBranch { branch, sha } => {
+                let owner = self.repository.owner().to_owned();
+                let pulls = self.pulls(api, "open", &owner, branch).await?;
+                self.pull_request = self.pull_of_branch(&pulls, branch, sha);
             }
             Question::PullOfHead { owner, branch, sha } => {
-                let path = format!("/repos/{}/pulls", self.repository);
-                let head = format!("{owner}:{branch}");
-                let query = [("state", "all"), ("head", head.as_str())];
-                let pulls: Vec<Value> = api.list(&path, &query).await?;
+                let pulls = self.pulls(api, "all", owner, branch).await?;
                 self.take_head(&pulls, sha);
             }
         }
@@ -55,26 +53,36 @@ impl Context {
         Ok(())
     }
 
-    /// The pull request a pushed commit belongs to: an open one that ends with it, or the one by
-    /// whose merge it came about.
-    fn take_best(&mut self, pulls: &[Value], sha: &str) {
-        let is_here = |pull: &&Value| self.is_here(pull);
-        let open = pulls.iter().filter(is_here).filter(|pull| {
-            text(pull, "/state").as_deref() == Some("open")
-                && commit(pull, "/head/sha").as_deref() == Some(sha)
-        });
-        let merged = pulls.iter().filter(is_here).filter(|pull| {
-            pull["merged_at"].is_string()
-                && commit(pull, "/merge_commit_sha").as_deref() == Some(sha)
-        });
-        let first = |pulls: &mut dyn Iterator<Item = &Value>| {
-            pulls.filter_map(|pull| number(pull, "/number")).min()
+    /// The pull requests in a state that come from a branch.
+    async fn pulls(
+        &self,
+        api: &Api,
+        state: &str,
+        owner: &str,
+        branch: &str,
+    ) -> Result<Vec<Value>, Error> {
+        let path = format!("/repos/{}/pulls", self.repository);
+        let head = format!("{owner}:{branch}");
+        api.list(&path, &[("state", state), ("head", &head)]).await
+    }
+
+    /// The pull request that a push brought to this commit: an open one with the pushed branch of
+    /// this very repository as its head. What was merged was reviewed with the result that it shows,
+    /// and the same commit may be the head of somebody else's pull request, too.
+    fn pull_of_branch(&self, pulls: &[Value], branch: &str, sha: &str) -> Option<u64> {
+        let head_is_here = |pull: &&Value| {
+            let name = text(pull, "/head/repo/full_name");
+            name.is_some_and(|name| self.repository.is(&name))
         };
-        let found = first(&mut open.into_iter()).or_else(|| first(&mut merged.into_iter()));
-        match found {
-            Some(found) => self.pull_request = Some(found),
-            None => self.note(format!("no pull request belongs to the commit `{sha}`")),
-        }
+        let fitting = pulls
+            .iter()
+            .take(PULLS)
+            .filter(|pull| self.is_here(pull))
+            .filter(head_is_here)
+            .filter(|pull| text(pull, "/state").as_deref() == Some("open"))
+            .filter(|pull| text(pull, "/head/ref").as_deref() == Some(branch))
+            .filter(|pull| commit(pull, "/head/sha").as_deref() == Some(sha));
+        fitting.filter_map(|pull| number(pull, "/number")).min()
     }
 
     /// The pull request of a fork's branch: the commit that was run must be its head, so that nobody

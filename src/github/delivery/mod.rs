@@ -247,8 +247,8 @@ impl Delivery {
         let number = self.context.pull_request.filter(|_| self.wishes.comment)?;
         if self.context.token_only_reads() {
             self.note(
-                "There is no comment on the pull request: the token of a run for a fork, or for \
-                 Dependabot, can only read. A second workflow can write it from the report; see \
+                "There is no comment on the pull request: the token of a run for a fork can only \
+                 read. A second workflow can write it from the report; see \
                  \"Pull requests from forks\" in the documentation of the action.",
             );
             return None;
@@ -290,6 +290,7 @@ impl Delivery {
         };
         let annotations = told::check_annotations(report);
         let run = &self.context.run;
+        let render = |budget: usize| markdown::render(report, budget);
         let published = check::publish(
             api,
             &self.context.repository,
@@ -300,10 +301,9 @@ impl Delivery {
                 external_id: &format!("{}-{}-{key}", run.id, run.attempt),
                 conclusion: told::conclusion(report.result),
                 title: &summary::verdict(report),
-                summary: &markdown::render(report, markdown::DEFAULT_BUDGET),
-                text: None,
                 annotations: &annotations,
             },
+            &render,
         )
         .await;
         if let Err(error) = published {
