@@ -233,7 +233,7 @@ mod tests {
     fn digits_are_not_found_inside_numbers() {
         let finder = finder(&["12345678"]);
         for text in ["12345678901", "012345678", "1.12345678", "12345678.5"] {
-            assert_eq!(all(&finder, text), [], "{text}");
+            assert!(all(&finder, text).is_empty(), "{text}");
         }
         for text in [
             "12345678",
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn nothing_is_found_by_nothing() {
-        assert_eq!(all(&finder(&[]), "some text"), []);
-        assert_eq!(all(&finder(&["short"]), "short text"), []);
+        assert!(all(&finder(&[]), "some text").is_empty());
+        assert!(all(&finder(&["short"]), "short text").is_empty());
     }
 }
