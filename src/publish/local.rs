@@ -92,9 +92,15 @@ impl LocalStore {
     }
 }
 
-/// Writes bytes beside their place and renames them into it, without secrets. Returns the size.
+/// Writes bytes beside their place and renames them into it, without secrets. JSON stays JSON
+/// whatever they are. Returns the size.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<u64, Error> {
-    write_with(path, |file| secrets::known().copy(bytes, file))
+    write_with(path, |file| match std::str::from_utf8(bytes) {
+        Ok(text) if path.extension().is_some_and(|it| it == "json") => {
+            file.write_all(secrets::known().remove_from_document(text).as_bytes())
+        }
+        _ => secrets::known().copy(bytes, file),
+    })
 }
 
 /// Copies a file whole, but without secrets.

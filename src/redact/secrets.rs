@@ -6,16 +6,19 @@
 //! addresses, and tokens that it is given on the way. Each is looked for as it is and as the usual
 //! encodings write it.
 
+mod finder;
+mod forms;
+mod json;
+mod recognise;
+mod texts;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use finder::Finder;
+pub use texts::Texts;
 
 /// What stands in a secret's place.
 pub const REMOVED: &str = "***";
@@ -24,42 +27,7 @@ pub const REMOVED: &str = "***";
 const CHUNK: usize = 256 * 1024;
 
 /// Shorter values are words that texts are full of.
-const SHORTEST: usize = 6;
-
-/// How many notations may stand inside each other.
-const LAYERS: u32 = 3;
-
-/// What Python's `quote` leaves as it is.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
-
-/// Words of a variable's name that say that its value is secret.
-const WORDS: &[&str] = &[
-    "APIKEY",
-    "CONNSTR",
-    "CREDENTIAL",
-    "CREDENTIALS",
-    "DSN",
-    "PASSPHRASE",
-    "PASSWD",
-    "PASSWORD",
-    "PAT",
-    "PRIVATE",
-    "PWD",
-    "SAS",
-    "SECRET",
-    "SECRETS",
-    "TOKEN",
-    "TOKENS",
-    "WEBHOOK",
-];
-
-/// Last words of a name that say so.
-const ENDINGS: &[&str] = &["AUTH", "CONNECTION_STRING", "KEY"];
+const SHORTEST: usize = finder::SHORTEST;
 
 /// The secrets of this process.
 static KNOWN: RwLock<Option<Arc<Secrets>>> = RwLock::new(None);
@@ -68,7 +36,7 @@ static KNOWN: RwLock<Option<Arc<Secrets>>> = RwLock::new(None);
 #[derive(Debug, Default)]
 pub struct Secrets {
     values: BTreeSet<String>,
-    finder: Option<AhoCorasick>,
+    finder: Finder,
 }
 
 /// Keeps the secrets among variables, and those of the variables that are named, from leaving the
@@ -78,20 +46,19 @@ pub fn keep_variables<'a>(
     named: &[String],
 ) {
     let values = variables.into_iter().flat_map(|(name, value)| {
-        let whole = named.iter().any(|other| other == name) || is_secret(name, value);
-        let whole = whole.then(|| value.to_owned());
-        whole.into_iter().chain(password(value))
+        let named = named.iter().any(|other| other == name);
+        recognise::secrets_in(name, value, named)
     });
-    keep(&values.collect::<Vec<_>>());
+    keep(values.collect());
 }
 
 /// Keeps these values from leaving the process.
-fn keep(values: &[String]) {
+fn keep(values: BTreeSet<String>) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     let before = known.as_ref().map(|known| &known.values);
     let mut all = before.cloned().unwrap_or_default();
     let count = all.len();
-    all.extend(values.iter().flat_map(|value| parts(value)));
+    all.extend(values);
     if all.len() > count {
         *known = Some(Arc::new(Secrets::new(all)));
     }
@@ -105,294 +72,134 @@ pub fn known() -> Arc<Secrets> {
 
 impl Secrets {
     fn new(values: BTreeSet<String>) -> Self {
-        let forms: BTreeSet<String> = values.iter().flat_map(|value| forms(value)).collect();
-        let finder = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&forms);
+        let forms = values.iter().flat_map(|value| forms::forms(value));
         Self {
+            finder: Finder::new(forms.collect()),
             values,
-            finder: finder.ok(),
         }
     }
 
-    /// The values, each on one line, as a CI server wants them for its masks.
+    /// The values, as a CI server wants them for its masks.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.values.iter().map(String::as_str)
     }
 
     /// `text` without them.
     pub fn remove<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match &self.finder {
-            Some(finder) if finder.is_match(text) => {
-                let mut out = String::with_capacity(text.len());
-                finder.replace_all_with(text, &mut out, |_, _, out| {
-                    out.push_str(REMOVED);
-                    true
-                });
-                Cow::Owned(out)
-            }
-            _ => Cow::Borrowed(text),
+        let bytes = text.as_bytes();
+        let mut out = String::new();
+        let mut written = 0;
+        while let Some(found) = self.finder.find(bytes, written) {
+            // Forms are whole characters, so these are the ends of such.
+            out.push_str(&text[written..found.start]);
+            out.push_str(in_place(bytes, found.start, found.end));
+            written = found.end;
+        }
+        if written == 0 {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(&text[written..]);
+        Cow::Owned(out)
+    }
+
+    /// A whole text without them. JSON stays JSON: its numbers and its structure are not touched.
+    pub fn remove_from_document<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.finder.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        match self.remove_from_json(text) {
+            Some(json) => Cow::Owned(json),
+            None => self.remove(text),
         }
     }
 
     /// Copies all of `from` without them, in bounded memory.
     pub fn copy(&self, mut from: impl Read, mut to: impl Write) -> io::Result<()> {
-        let Some(finder) = &self.finder else {
+        if self.finder.is_empty() {
             return io::copy(&mut from, &mut to).map(drop);
-        };
-        let longest = finder.max_pattern_len();
+        }
+        // One more on both sides tells a number from a part of such.
+        let longest = self.finder.longest() + 2;
         let mut buffer: Vec<u8> = Vec::new();
+        // How much at its beginning was written already.
+        let mut written = 0;
         loop {
-            let wanted = (CHUNK + longest - buffer.len()) as u64;
+            let wanted = (CHUNK + longest).saturating_sub(buffer.len()) as u64;
             let read = from.by_ref().take(wanted).read_to_end(&mut buffer)?;
             // A match that begins after this may go on in what was not read yet.
             let safe = match read {
                 0 => buffer.len(),
-                _ => buffer.len().saturating_sub(longest),
+                _ => buffer.len().saturating_sub(longest).max(written),
             };
-            let mut written = 0;
-            for found in finder.find_iter(&buffer) {
-                if found.start() >= safe {
+            while let Some(found) = self.finder.find(&buffer, written) {
+                if found.start >= safe {
                     break;
                 }
-                to.write_all(&buffer[written..found.start()])?;
-                to.write_all(REMOVED.as_bytes())?;
-                written = found.end();
+                to.write_all(&buffer[written..found.start])?;
+                to.write_all(in_place(&buffer, found.start, found.end).as_bytes())?;
+                written = found.end;
             }
             let rest = written.max(safe);
             to.write_all(&buffer[written..rest])?;
-            buffer.drain(..rest);
+            let kept = rest.min(2);
+            buffer.drain(..rest - kept);
+            written = kept;
             if read == 0 {
                 return Ok(());
             }
         }
     }
 
-    /// A serialisable value without them, in keys and texts alike.
-    pub fn remove_from<T: serde::Serialize + serde::de::DeserializeOwned>(&self, value: T) -> T {
-        if self.finder.is_none() {
-            return value;
-        }
-        let mut tree = match serde_json::to_value(&value) {
-            Ok(tree) => tree,
-            Err(_) => return value,
-        };
-        self.remove_from_tree(&mut tree);
-        // The same tree with other texts reads back as well as it was written.
-        serde_json::from_value(tree).unwrap_or(value)
-    }
-
-    fn remove_from_tree(&self, tree: &mut serde_json::Value) {
-        match tree {
-            serde_json::Value::String(text) => {
+    /// A value without them in its texts. Its structure and what files are found by stay.
+    pub fn remove_from<T: Texts>(&self, mut value: T) -> T {
+        if !self.finder.is_empty() {
+            value.visit_texts(&|text| {
                 if let Cow::Owned(clean) = self.remove(text) {
                     *text = clean;
                 }
-            }
-            serde_json::Value::Array(items) => {
-                for item in items {
-                    self.remove_from_tree(item);
-                }
-            }
-            serde_json::Value::Object(fields) => {
-                *fields = std::mem::take(fields)
-                    .into_iter()
-                    .map(|(name, mut value)| {
-                        self.remove_from_tree(&mut value);
-                        (self.remove(&name).into_owned(), value)
-                    })
-                    .collect();
-            }
-            _ => {}
+            });
         }
+        value
     }
 }
 
-/// Whether a variable holds a secret, by its name and what its value looks like.
-fn is_secret(name: &str, value: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    let words: Vec<&str> = name.split(['_', '-', '.', ' ']).collect();
-    let says_so = words.iter().any(|word| WORDS.contains(word))
-        || ENDINGS.iter().any(|ending| {
-            let before = name.strip_suffix(ending);
-            before.is_some_and(|before| before.is_empty() || before.ends_with(['_', '-']))
-        });
-    // `PWD`, `SSH_AUTH_SOCK` and files with credentials are named by their paths.
-    says_so && !(value.starts_with('/') && Path::new(value).exists())
-}
-
-/// The password inside an address.
-fn password(value: &str) -> Option<String> {
-    let (scheme, rest) = value.split_once("://")?;
-    if scheme.is_empty()
-        || !scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    {
-        return None;
-    }
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let (user, _) = authority.rsplit_once('@')?;
-    let (_, password) = user.split_once(':')?;
-    Some(password.to_owned())
-}
-
-/// What is looked for of a value: itself, and its lines, for a key is often printed in lines.
-fn parts(value: &str) -> Vec<String> {
-    let lines = value.lines().map(str::trim);
-    lines
-        .chain(std::iter::once(value.trim()))
-        .filter(|part| part.chars().count() >= SHORTEST && !is_plain(part))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Values that say nothing: switches, and the frame of a PEM file.
-fn is_plain(value: &str) -> bool {
-    value.starts_with("-----")
-        || ["false", "disabled", "enabled", "default"]
-            .contains(&value.to_ascii_lowercase().as_str())
-}
-
-/// A value as it is, and as what is printed may hold it: in one writing inside another, as JSON that
-/// is printed, shown in a page, and kept in the page's own data.
-fn forms(value: &str) -> BTreeSet<String> {
-    let mut forms = BTreeSet::from([value.to_owned()]);
-    for _ in 0..LAYERS {
-        forms = forms.iter().flat_map(|form| written(form)).collect();
-    }
-    // As a password of basic authentication, too, it is inside something longer: of a value that
-    // is encoded at any offset, these characters are the same.
-    for skip in 0..3 {
-        forms.extend(encoded_inside(value.as_bytes(), skip));
-    }
-    forms.insert(STANDARD.encode(value));
-    forms.insert(URL_SAFE_NO_PAD.encode(value));
-    forms
-}
-
-/// A text, and as the usual notations write it.
-fn written(text: &str) -> Vec<String> {
-    let json = serde_json::Value::from(text).to_string();
-    let json = json[1..json.len() - 1].to_owned();
-    let markup = |c| matches!(c, '<' | '>' | '&');
-    let html = |quote: &str, apostrophe: &str, slash: &str| {
-        text.replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-            .replace('"', quote)
-            .replace('\'', apostrophe)
-            .replace('/', slash)
-    };
-    vec![
-        text.to_owned(),
-        html("&quot;", "&#x27;", "/"),
-        html("&quot;", "&#x27;", "&#x2f;"),
-        html("&quot;", "&#39;", "/"),
-        html("\"", "'", "/"),
-        html("&#34;", "&#39;", "/"),
-        // In a script, and as Python writes it.
-        escaped(&json, markup, false),
-        escaped(&json, markup, true),
-        escaped(&json, |c| !c.is_ascii(), false),
-        escaped(&json, |c| markup(c) || !c.is_ascii(), true),
-        json,
-        text.replace('\\', "\\\\").replace('\'', "\\'"),
-        utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
-        utf8_percent_encode(text, UNRESERVED).to_string(),
-        url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
-    ]
-}
-
-/// JSON with `\u` in place of some characters, in either case of hexadecimal digits.
-fn escaped(json: &str, wanted: impl Fn(char) -> bool, upper: bool) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if !wanted(c) {
-            out.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            let digits = format!("{unit:04x}");
-            out.push_str("\\u");
-            out.push_str(&if upper { digits.to_uppercase() } else { digits });
-        }
-    }
-    out
-}
-
-/// What base64 makes of `value` when `before` bytes (modulo 3) stand in front of it: the part that
-/// depends on nothing but the value. None where that is too short to be told from other text.
-fn encoded_inside(value: &[u8], before: usize) -> Option<String> {
-    let mut bytes = vec![0; before];
-    bytes.extend_from_slice(value);
-    let whole = bytes.len() / 3 * 3;
-    let encoded = STANDARD.encode(&bytes[..whole]);
-    let own = &encoded[before.div_ceil(3) * 4..];
-    (own.len() >= 12).then(|| own.to_owned())
+/// What stands in the place of a secret. A number among data, as pages have it in scripts, is
+/// another number: all else would break the page.
+fn in_place(text: &[u8], start: usize, end: usize) -> &'static str {
+    let blank = |byte: &&u8| !matches!(byte, b' ' | b'\n');
+    let number = text[start..end].iter().all(u8::is_ascii_digit)
+        && matches!(
+            text[..start].iter().rev().take(2).find(blank),
+            Some(b':' | b',' | b'[')
+        )
+        && matches!(
+            text[end..].iter().take(2).find(blank),
+            Some(b',' | b'}' | b']')
+        );
+    if number { "0" } else { REMOVED }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SECRET: &str = r#"p4ss"w&rd'<x>/é\1"#;
-
-    fn secrets(values: &[&str]) -> Secrets {
-        Secrets::new(values.iter().flat_map(|value| parts(value)).collect())
-    }
-
-    #[test]
-    fn names_say_what_is_secret() {
-        for name in [
-            "GITHUB_TOKEN",
-            "INPUT_GITHUB-TOKEN",
-            "db_password",
-            "AWS_SECRET_ACCESS_KEY",
-            "SNOWFLAKE_PRIVATE_KEY",
-            "AZURE_STORAGE_CONNECTION_STRING",
-            "SLACK_WEBHOOK",
-            "KEY",
-        ] {
-            assert!(is_secret(name, "value"), "{name}");
-        }
-        for name in [
-            "PATH",
-            "KEYBOARD",
-            "MONKEY",
-            "TOKENIZERS_PARALLELISM",
-            "SORT_KEYS",
-        ] {
-            assert!(!is_secret(name, "value"), "{name}");
-        }
-        assert!(!is_secret("PWD", "/"), "a path is none");
-    }
-
-    #[test]
-    fn passwords_in_addresses_are_secret() {
-        let found = |value: &str| password(value);
-        assert_eq!(
-            found("postgresql+psycopg://u:hunter22@db/x").as_deref(),
-            Some("hunter22")
-        );
-        assert_eq!(
-            found("https://u:p%40ss@h:80/a@b").as_deref(),
-            Some("p%40ss")
-        );
-        assert_eq!(found("https://h/a:b@c"), None);
-        assert_eq!(found("u:p@h"), None);
+    pub(super) fn secrets(values: &[&str]) -> Secrets {
+        Secrets::new(
+            values
+                .iter()
+                .flat_map(|value| recognise::parts(value))
+                .collect(),
+        )
     }
 
     #[test]
     fn every_usual_writing_is_found() {
-        let secrets = secrets(&[SECRET]);
-        for form in forms(SECRET) {
-            let text = format!("before {form} after");
-            assert_eq!(secrets.remove(&text), "before *** after", "{form}");
-        }
-        for before in ["", "u", "us", "user:"] {
-            let encoded = STANDARD.encode(format!("{before}{SECRET}"));
-            assert!(secrets.remove(&encoded).contains(REMOVED), "{before}");
+        for value in [r#"p4ss"w&rd'<x>/é\1"#, "wJal/K7MD+ENG", "pässwörd-9911"] {
+            let secrets = secrets(&[value]);
+            for form in forms::forms(value) {
+                let text = format!("before {form} after");
+                assert_eq!(secrets.remove(&text), "before *** after", "{form}");
+            }
         }
     }
 
@@ -403,41 +210,74 @@ mod tests {
     }
 
     #[test]
-    fn short_and_plain_values_stay() {
-        let secrets = secrets(&[
-            "short",
-            "false",
-            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADAN\n",
-        ]);
+    fn numbers_are_no_part_of_numbers() {
+        let secrets = secrets(&["12345678"]);
         assert_eq!(
-            secrets.remove("short false -----BEGIN"),
-            "short false -----BEGIN"
+            secrets.remove("is 12345678, not 12345678901"),
+            "is ***, not 12345678901"
         );
-        assert_eq!(secrets.remove("it said MIIEvQIBADAN"), "it said ***");
+        assert_eq!(secrets.remove(r#"{"a": 12345678}"#), r#"{"a": 0}"#);
     }
 
     #[test]
     fn copies_find_what_lies_across_chunks() {
-        let secrets = secrets(&["secret-1", "secret-1-and-more"]);
-        for shift in 0..40 {
-            let head = "x".repeat(CHUNK - 20 + shift);
-            let text = format!("{head}secret-1-and-more{head}secret-1");
+        let secrets = secrets(&["secret-1", "secret-1-and-more", "12345678"]);
+        for shift in 0..60 {
+            let head = "x".repeat(CHUNK - 40 + shift);
+            let text = format!("{head}secret-1-and-more{head}secret-1 9912345678{head}12345678");
             let mut out = Vec::new();
             secrets.copy(text.as_bytes(), &mut out).unwrap();
             assert_eq!(
                 String::from_utf8(out).unwrap(),
-                format!("{head}***{head}***")
+                format!("{head}***{head}*** 9912345678{head}***")
             );
         }
     }
 
     #[test]
-    fn values_keep_their_shape() {
-        let secrets = secrets(&["secret-1"]);
-        let before = serde_json::json!({"secret-1": ["a secret-1", 1, {"b": null}]});
+    fn data_keeps_its_shape() {
+        let secrets = secrets(&["secret-1", "observe"]);
+        let before = serde_json::json!({"secret-1": ["a secret-1", 1, {"op": "observe"}]});
         assert_eq!(
             secrets.remove_from(before),
-            serde_json::json!({"***": ["a ***", 1, {"b": null}]})
+            serde_json::json!({"***": ["a ***", 1, {"op": "observe"}]})
         );
+    }
+
+    #[test]
+    fn a_report_keeps_its_shape() {
+        let json = serde_json::json!({
+            "schema_version": 1, "daglab_version": "0.1.0", "result": "passed",
+            "project": {"name": "hunter"}, "started_at": "now", "duration_s": f64::NAN,
+            "notebooks": [{
+                "path": "a.py", "title": "a.hunter", "status": "passed", "duration_s": 1.0,
+                "attempts": 1, "allow_failure": false, "html": "notebooks/a.hunter.html",
+                "target": {"kind": "asset", "key": "hunter", "partition": null}, "args": ["hunter"],
+                "cells": [],
+            }],
+            "runs": [{
+                "job": "j", "title": "j", "selection": [], "status": "success", "duration_s": 1.0,
+                "attempts": 1, "allow_failure": false, "steps": [], "log": "runs/hunter.log",
+                "materializations": [{"asset_key": "a", "partition": null,
+                    "metadata": {"hunter": "x", "***": "is hunter"}}],
+            }],
+            "locations": [], "findings": [], "attachments": [], "timings": {"execute": 1.0},
+        });
+        let json = json.to_string().replacen("null", "0.5", 1);
+        let mut report = crate::report::model::CiReport::from_json(&json).unwrap();
+        // Which JSON has no word for.
+        report.duration_s = f64::NAN;
+        let secrets = Secrets::new(["hunter", "status", "passed"].map(str::to_owned).into());
+        let clean = serde_json::to_value(secrets.remove_from(report)).unwrap();
+        assert_eq!(clean["result"], "passed");
+        assert_eq!(clean["project"]["name"], "***");
+        let notebook = &clean["notebooks"][0];
+        assert_eq!(notebook["title"], "a.***");
+        assert_eq!(notebook["status"], "passed");
+        assert_eq!(notebook["html"], "notebooks/a.hunter.html");
+        assert_eq!(notebook["target"]["key"], "***");
+        assert_eq!(clean["runs"][0]["log"], "runs/hunter.log");
+        let metadata = &clean["runs"][0]["materializations"][0]["metadata"];
+        assert_eq!(*metadata, serde_json::json!({"***": "is ***", "***'": "x"}));
     }
 }

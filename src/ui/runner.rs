@@ -34,7 +34,7 @@ pub fn reads() -> bool {
 /// what is written in a format of theirs.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     let known = secrets::known();
-    match (known.remove(text), reads()) {
+    match (known.remove_from_document(text), reads()) {
         (text, false) => text,
         (Cow::Borrowed(text), true) => without_commands(text),
         (Cow::Owned(text), true) => Cow::Owned(without_commands(&text).into_owned()),
