@@ -193,7 +193,12 @@ mod tests {
                     let head = "a".repeat(before);
                     let text = format!("{head}{pattern}{rest}{}", "b".repeat(after));
                     let found = all(&finder, &text);
-                    assert_eq!(found, [before..before + pattern.len()], "{text}");
+                    let only = found.as_slice();
+                    let expected = before..before + pattern.len();
+                    assert!(
+                        matches!(only, [one] if *one == expected),
+                        "{text}: {found:?}"
+                    );
                 }
             }
         }
