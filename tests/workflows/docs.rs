@@ -130,7 +130,7 @@ fn messages_of_ours_are_those_of_the_program() {
     for (folder, message) in [
         ("src", "no Dagster project in"),
         ("src", "install the requirements of"),
-        ("src", "the token of a run for a fork, or for"),
+        ("src", "the token of a run for a fork can only"),
         ("src", "no token was given"),
         ("src", "The comment shows the result of a newer run"),
         ("src", "no open pull request has the commit"),
