@@ -61,7 +61,9 @@ fn the_second_workflow_comments() {
     let comments = github.comments(NUMBER);
     assert_eq!(comments.len(), 1);
     assert!(
-        comments[0].body.contains("1 of 2 notebooks"),
+        comments[0]
+            .body
+            .contains("Notebooks: **1 failed**, 1 passed"),
         "{}",
         comments[0].body
     );
@@ -101,10 +103,13 @@ fn a_hostile_report_decides_nothing() {
     assert!(!body.contains("octo-org/secret"), "{body}");
     assert!(!body.contains("phish"), "{body}");
     assert!(!body.contains("/issues/1"), "{body}");
-    assert_eq!(body.matches("-->").count(), 1, "{body}");
+    let (marker, text) = body.split_once('\n').unwrap();
+    assert_eq!(marker.matches("-->").count(), 1, "{marker}");
     let name = "``a.py` @octo-org/team <script>``";
-    assert_eq!(body.matches(name).count(), 1, "it is code: {body}");
-    let rest = body.replace(name, "");
+    assert_eq!(text.matches(name).count(), 1, "it is code: {text}");
+    let key = "`--> @octo-org/team <img src=x>`";
+    assert_eq!(text.matches(key).count(), 1, "it is code: {text}");
+    let rest = text.replace(name, "").replace(key, "");
     assert!(
         !rest.contains("<img") && !rest.contains("<script") && !rest.contains("@octo-org"),
         "{rest}"
@@ -188,8 +193,8 @@ fn a_report_of_any_size_takes_no_time() {
         comment(&project, &runner, &file).expect_code(0);
         let body = &github.comments(NUMBER)[0].body;
         assert!(body.contains("a1"), "{body}");
-        let headline = body.lines().nth(1).unwrap();
-        assert_eq!(headline.contains("1 warning"), is_cut, "{headline}");
+        let counts = body.lines().nth(3).unwrap();
+        assert_eq!(counts.contains("1 warning"), is_cut, "{counts}");
     }
     // Many of everything else, and long texts.
     let mut large = report.clone();
@@ -206,8 +211,8 @@ fn a_report_of_any_size_takes_no_time() {
     std::fs::write(&file, large.to_string()).unwrap();
     comment(&project, &runner, &file).expect_code(0);
     let body = &github.comments(NUMBER)[0].body;
-    let headline = body.lines().nth(1).unwrap();
-    assert!(headline.contains("of 2000 notebooks"), "{headline}");
+    let counts = body.lines().nth(3).unwrap();
+    assert!(counts.contains("2000 failed"), "{counts}");
     // And what is larger than that is no report of ours.
     large["project"]["name"] = json!("z".repeat(16 * 1024 * 1024));
     std::fs::write(&file, large.to_string()).unwrap();
