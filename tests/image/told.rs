@@ -124,7 +124,7 @@ fn a_failure_is_told_at_its_line_and_by_a_second_workflow() {
     contains(
         &comment,
         &[
-            "## ❌ daglab failed: 1 of 2 notebooks",
+            "## ❌ daglab failed\n\nNotebooks: **1 failed**, 1 passed",
             "`ZeroDivisionError: division by zero`",
             &format!("[`notebooks/good.py`]({ARTIFACTS}{})", page.id),
             "https://github.com/octo-org/data/pull/7/files#diff-",
@@ -160,7 +160,7 @@ fn a_failure_is_told_at_its_line_and_by_a_second_workflow() {
     let mut zip = zip::ZipArchive::new(Cursor::new(archive)).unwrap();
     zip.extract(second.workspace().join("report")).unwrap();
     second.run(ARGUMENTS).expect_code(0);
-    contains(&services.comment(), &["1 of 2 notebooks"]);
+    contains(&services.comment(), &["Notebooks: **1 failed**, 1 passed"]);
     contains(&second.output("comment-url"), &["/pull/7#issuecomment-"]);
 }
 
