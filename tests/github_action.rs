@@ -24,8 +24,8 @@ mod told;
 use std::process::Command;
 
 use support::artifact_server::{ArtifactServer, Options};
-use support::github_server::{GithubServer, Pull};
-use support::runner::{HEAD, NUMBER, Runner};
+use support::github_server::GithubServer;
+use support::runner::{HEAD, NUMBER, Runner, pull};
 use support::{Project, Run, python};
 
 /// A project with a notebook that passes, one that fails, and a job.
@@ -44,16 +44,7 @@ fn project() -> Project {
 /// Both services, with the pull request that events are about.
 fn services() -> (GithubServer, ArtifactServer) {
     let github = GithubServer::start();
-    github.state().pulls.push(Pull {
-        number: NUMBER,
-        state: "open",
-        head_owner: "octo-org".to_owned(),
-        head_ref: "change".to_owned(),
-        head_sha: HEAD.to_owned(),
-        base_sha: "1123456789abcdef0123456789abcdef01234567".to_owned(),
-        base_repository: None,
-        merged_as: None,
-    });
+    github.state().pulls.push(pull());
     (github, ArtifactServer::start(Options::default()))
 }
 

@@ -24,14 +24,14 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{Environment, Value, context};
 use sha2::{Digest as _, Sha256};
 
 pub use self::provenance::published;
 use crate::marimo::page::Page;
 use crate::marimo::source::Source;
+use crate::report::html::environment;
 use crate::report::model::{NotebookReport, ProjectInfo};
 
 const TEMPLATE: &str = include_str!("../../templates/page/page.html");
@@ -85,26 +85,10 @@ fn within(input: &PageInput<'_>, room: usize) -> String {
 fn fill(template: &str, context: Value) -> String {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
     ENVIRONMENT
-        .get_or_init(environment)
+        .get_or_init(|| environment(&[("page.html", TEMPLATE), ("from.html", FROM)]))
         .get_template(template)
         .and_then(|template| template.render(context))
         .expect("the template is part of the program and asks only for what the page has")
-}
-
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build();
-    environment.set_syntax(syntax.expect("the usual delimiters are valid"));
-    for (name, template) in [("page.html", TEMPLATE), ("from.html", FROM)] {
-        environment
-            .add_template(name, template)
-            .expect("the template is part of the program and parses");
-    }
-    environment
 }
 
 /// What the page may do: use its own style sheet, known by its hash, and show what is within it.

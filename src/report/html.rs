@@ -27,7 +27,7 @@ const STYLE: &str = concat!(
 /// The page. Links and pictures are relative to the artifacts directory, where it belongs.
 pub fn render(report: &CiReport) -> String {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    let environment = ENVIRONMENT.get_or_init(environment);
+    let environment = ENVIRONMENT.get_or_init(|| environment(&[("index.html", TEMPLATE)]));
     let page = view::Page::of(report);
     let context = context! {
         page => Serde(page),
@@ -40,7 +40,8 @@ pub fn render(report: &CiReport) -> String {
         .expect("the template is part of the program and asks only for what the page has")
 }
 
-fn environment() -> Environment<'static> {
+/// Templates of pages, by their names: strict, and escaped as HTML where the name ends so.
+pub(crate) fn environment(templates: &[(&'static str, &'static str)]) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder()
@@ -48,9 +49,11 @@ fn environment() -> Environment<'static> {
         .lstrip_blocks(true)
         .build();
     environment.set_syntax(syntax.expect("the usual delimiters are valid"));
-    environment
-        .add_template("index.html", TEMPLATE)
-        .expect("the template is part of the program and parses");
+    for (name, template) in templates {
+        environment
+            .add_template(name, template)
+            .expect("the template is part of the program and parses");
+    }
     environment
 }
 

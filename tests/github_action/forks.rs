@@ -3,7 +3,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::support::runner::pull_request;
+use crate::support::runner::{pull_request, workflow_run};
 
 /// The run for a fork: its token only reads.
 fn first(project: &Project, github: &GithubServer, artifacts: &ArtifactServer) -> Vec<u8> {
@@ -22,21 +22,7 @@ fn first(project: &Project, github: &GithubServer, artifacts: &ArtifactServer) -
 /// The run that it causes in the repository itself.
 fn second(github: &GithubServer) -> Runner {
     github.state().pulls[0].head_owner = "mona".to_owned();
-    let payload = json!({
-        "action": "completed",
-        "workflow_run": {
-            "id": 100,
-            "run_attempt": 1,
-            "event": "pull_request",
-            "head_branch": "change",
-            "head_sha": HEAD,
-            "html_url": "https://github.com/octo-org/data/actions/runs/100",
-            "head_repository": {"full_name": "mona/data", "fork": true, "owner": {"login": "mona"}},
-            "pull_requests": [],
-        },
-        "repository": {"full_name": "octo-org/data", "owner": {"login": "octo-org"}},
-    });
-    Runner::new("workflow_run", &payload)
+    Runner::new("workflow_run", &workflow_run())
         .with_github(github)
         .with("GITHUB_RUN_ID", "101")
 }

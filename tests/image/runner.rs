@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::artifact_server::{self, ArtifactServer, Options};
-use crate::support::github_server::{GithubServer, Pull};
-use crate::support::runner::{HEAD, MERGE, NUMBER, outputs, pull_request};
+use crate::support::github_server::GithubServer;
+use crate::support::runner::{MERGE, NUMBER, outputs, pull, pull_request};
 use crate::support::{Run, eventually};
 use serde_json::Value;
 
@@ -61,16 +61,7 @@ impl Services {
         let gateway = docker(&["network", "inspect", "bridge", "--format", format]);
         let gateway: IpAddr = gateway.trim().parse().unwrap();
         let github = GithubServer::start_at(SocketAddr::new(gateway, 0));
-        github.state().pulls.push(Pull {
-            number: NUMBER,
-            state: "open",
-            head_owner: "octo-org".to_owned(),
-            head_ref: "change".to_owned(),
-            head_sha: HEAD.to_owned(),
-            base_sha: "1123456789abcdef0123456789abcdef01234567".to_owned(),
-            base_repository: None,
-            merged_as: None,
-        });
+        github.state().pulls.push(pull());
         let artifacts = ArtifactServer::start(Options {
             address: SocketAddr::new(gateway, 0).to_string(),
             ..Options::default()

@@ -3,11 +3,11 @@
 use std::io::Cursor;
 use std::os::unix::fs::MetadataExt;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
 use crate::support::notebook;
-use crate::support::runner::{HEAD, NUMBER, commands};
+use crate::support::runner::{HEAD, NUMBER, commands, workflow_run};
 
 /// Where the artifacts of the workflow run are.
 const ARTIFACTS: &str = "https://github.com/octo-org/data/actions/runs/100/artifacts/";
@@ -162,23 +162,4 @@ fn a_failure_is_told_at_its_line_and_by_a_second_workflow() {
     second.run(ARGUMENTS).expect_code(0);
     contains(&services.comment(), &["Notebooks: **1 failed**, 1 passed"]);
     contains(&second.output("comment-url"), &["/pull/7#issuecomment-"]);
-}
-
-/// The event of a run for a fork that has ended.
-fn workflow_run() -> Value {
-    let head = json!({"full_name": "mona/data", "fork": true, "owner": {"login": "mona"}});
-    json!({
-        "action": "completed",
-        "workflow_run": {
-            "id": 100,
-            "run_attempt": 1,
-            "event": "pull_request",
-            "head_branch": "change",
-            "head_sha": HEAD,
-            "html_url": "https://github.com/octo-org/data/actions/runs/100",
-            "head_repository": head,
-            "pull_requests": [],
-        },
-        "repository": {"full_name": "octo-org/data", "owner": {"login": "octo-org"}},
-    })
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::artifact_server::{self, ArtifactServer};
-use super::github_server::GithubServer;
+use super::github_server::{GithubServer, Pull};
 
 /// The commit at the head of the pull request.
 pub const HEAD: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -202,4 +202,36 @@ pub fn visible(log: &str) -> String {
         .lines()
         .filter(|line| commands(line).iter().all(|it| it.name != "add-mask"));
     shown.collect::<Vec<_>>().join("\n")
+}
+
+/// The pull request as GitHub has it.
+pub fn pull() -> Pull {
+    Pull {
+        number: NUMBER,
+        state: "open",
+        head_owner: "octo-org".to_owned(),
+        head_ref: "change".to_owned(),
+        head_sha: HEAD.to_owned(),
+        base_sha: "1123456789abcdef0123456789abcdef01234567".to_owned(),
+        base_repository: None,
+        merged_as: None,
+    }
+}
+
+/// The payload of a workflow that a run for a fork has caused by ending.
+pub fn workflow_run() -> Value {
+    json!({
+        "action": "completed",
+        "workflow_run": {
+            "id": 100,
+            "run_attempt": 1,
+            "event": "pull_request",
+            "head_branch": "change",
+            "head_sha": HEAD,
+            "html_url": "https://github.com/octo-org/data/actions/runs/100",
+            "head_repository": {"full_name": "mona/data", "fork": true, "owner": {"login": "mona"}},
+            "pull_requests": [],
+        },
+        "repository": {"full_name": "octo-org/data", "owner": {"login": "octo-org"}},
+    })
 }
