@@ -296,6 +296,10 @@ impl Default for Performance {
 pub struct Export {
     /// Days after which a page may be removed.
     pub retention_days: u32,
+    /// How many exports of a branch are kept at most, whatever their age. Not set means all.
+    #[schemars(range(min = 1))]
+    #[serde(deserialize_with = "at_least_one")]
+    pub retention_count: Option<u32>,
     /// Whether `export` writes a gzip copy beside the page.
     pub compress: bool,
     /// The object store.
@@ -306,22 +310,39 @@ impl Default for Export {
     fn default() -> Self {
         Self {
             retention_days: 30,
+            retention_count: None,
             compress: true,
             cloud_storage: CloudStorage::default(),
         }
     }
 }
 
-/// The object store.
+/// The object store. Credentials are never written here: they are found where the cloud's own tools
+/// find them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CloudStorage {
     /// Whose.
     pub provider: Provider,
-    /// The bucket or container.
+    /// The bucket or container; for `file`, the directory.
     pub bucket: Option<String>,
     /// What every key begins with.
     pub prefix: String,
+    /// The address of a server that is not the provider's own: `https://minio.example.com`.
+    pub endpoint: Option<String>,
+    /// The region of the bucket, for S3.
+    pub region: Option<String>,
+    /// The storage account, for Azure.
+    pub account: Option<String>,
+    /// Where links lead to; `public` if only `base_url` is set, else `signed`.
+    pub links: Option<Links>,
+    /// What serves the bucket, without the prefix: the address of a CDN. Links of the kinds `public`
+    /// and `latest` begin with it.
+    pub base_url: Option<String>,
+    /// Days after which signed links end; clouds allow up to 7.
+    #[schemars(range(min = 0.01, max = 365))]
+    #[serde(deserialize_with = "days")]
+    pub link_days: f64,
 }
 
 impl Default for CloudStorage {
@@ -330,6 +351,12 @@ impl Default for CloudStorage {
             provider: Provider::None,
             bucket: None,
             prefix: "daglab-exports/".to_owned(),
+            endpoint: None,
+            region: None,
+            account: None,
+            links: None,
+            base_url: None,
+            link_days: 7.0,
         }
     }
 }
@@ -346,6 +373,36 @@ pub enum Provider {
     Gcs,
     /// Azure Blob Storage.
     Azure,
+    /// A directory.
+    File,
+}
+
+/// Where links to published pages lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Links {
+    /// To the run's page, for whoever has the link, until it expires.
+    Signed,
+    /// To the run's page, for whoever may read the bucket.
+    Public,
+    /// To the branch's latest page, for whoever may read the bucket.
+    Latest,
+}
+
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match Option::<u32>::deserialize(deserializer)? {
+        Some(0) => Err(de::Error::custom("not a number from 1 on")),
+        count => Ok(count),
+    }
+}
+
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let days = f64::deserialize(deserializer)?;
+    if (0.01..=365.0).contains(&days) {
+        Ok(days)
+    } else {
+        Err(de::Error::custom("not a number of days from 0.01 to 365"))
+    }
 }
 
 /// The log file.
