@@ -343,6 +343,10 @@ pub struct CloudStorage {
     #[schemars(range(min = 0.01, max = 365))]
     #[serde(deserialize_with = "days")]
     pub link_days: f64,
+    /// Seconds for one request, which sends up to 8 MB.
+    pub timeout: Seconds,
+    /// How often a request is tried again.
+    pub max_retries: u32,
 }
 
 impl Default for CloudStorage {
@@ -357,6 +361,8 @@ impl Default for CloudStorage {
             links: None,
             base_url: None,
             link_days: 7.0,
+            timeout: Seconds(300.0),
+            max_retries: 8,
         }
     }
 }

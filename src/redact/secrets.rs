@@ -32,6 +32,9 @@ const SHORTEST: usize = finder::SHORTEST;
 /// The secrets of this process.
 static KNOWN: RwLock<Option<Arc<Secrets>>> = RwLock::new(None);
 
+/// Values that were let out.
+static SHOWN: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
+
 /// Values, and how to find them.
 #[derive(Debug, Default)]
 pub struct Secrets {
@@ -58,10 +61,28 @@ fn keep(values: BTreeSet<String>) {
     let before = known.as_ref().map(|known| &known.values);
     let mut all = before.cloned().unwrap_or_default();
     let count = all.len();
-    all.extend(values);
+    all.extend(without_shown(values));
     if all.len() > count {
         *known = Some(Arc::new(Secrets::new(all)));
     }
+}
+
+/// Lets values out after all: a signed link shows who signed it, by the key's id and the token of
+/// temporary keys, and without them it is no link. The key itself is not among them.
+pub fn show(values: &[String]) {
+    let mut shown = SHOWN.write().unwrap_or_else(PoisonError::into_inner);
+    shown.extend(values.iter().flat_map(|value| recognise::parts(value)));
+    drop(shown);
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(all) = known.take() {
+        *known = Some(Arc::new(Secrets::new(without_shown(all.values.clone()))));
+    }
+}
+
+fn without_shown(mut values: BTreeSet<String>) -> BTreeSet<String> {
+    let shown = SHOWN.read().unwrap_or_else(PoisonError::into_inner);
+    values.retain(|value| !shown.contains(value));
+    values
 }
 
 /// The secrets known so far.

@@ -79,7 +79,6 @@ pub(super) fn secrets_in(name: &str, value: &str, named: bool) -> BTreeSet<Strin
 }
 
 /// What is looked for of a value that is known to be secret.
-#[cfg(test)]
 pub(super) fn parts(value: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     add_value(value, Trust::Sure, &mut found);

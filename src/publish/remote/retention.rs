@@ -1,0 +1,283 @@
+//! What goes again: runs that are too old, or more than a branch may keep.
+//!
+//! A run is deleted only where its own list lies in its directory, and of that directory only what
+//! the list names and nobody has changed since. A branch's newest run stays, whatever its age; of a
+//! pull request nothing does.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use object_store::ObjectMeta;
+
+use super::address::Place;
+use super::error::Error;
+use super::layout::{self, Layout, Subject};
+use super::publication::{Line, Publication};
+use super::runs::{self, Manifest, Runs};
+use super::store::{AT_ONCE, RemoteStore};
+
+/// What stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Runs that began within so many days. `None` means all.
+    pub days: Option<u32>,
+    /// So many runs of each branch and pull request. `None` means all.
+    pub count: Option<u32>,
+}
+
+/// One run to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The branch's or pull request's directory: `PREFIX/acme/shop/branches/main`.
+    pub line: String,
+    /// The run's directory in it.
+    pub run: String,
+    /// When it began.
+    pub began: Timestamp,
+    /// Bytes in its directory.
+    pub bytes: u64,
+    /// Objects in its directory.
+    pub objects: usize,
+    /// Whether it is too many rather than too old.
+    pub is_surplus: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Default)]
+pub struct Swept {
+    /// Runs that are gone.
+    pub runs: usize,
+    /// Objects that are gone.
+    pub objects: usize,
+    /// What stays although it was to go, and why.
+    pub kept: Vec<(String, String)>,
+}
+
+impl Publication {
+    /// Deletes what is not to be kept of this project, but never this run.
+    pub async fn sweep(&self, keep: Keep) -> Result<Swept, Error> {
+        let (store, layout) = self.parts();
+        if keep == Keep::default() {
+            return Ok(Swept::default());
+        }
+        let mut items = plan(store, &layout.scope, keep).await?;
+        items.retain(|item| item.run != layout.run);
+        remove(store, &items).await
+    }
+}
+
+/// What would be deleted of everything below the store's prefix.
+pub async fn plan_of_all(store: &RemoteStore, keep: Keep) -> Result<Vec<Item>, Error> {
+    plan(store, &store.address.prefix, keep).await
+}
+
+async fn plan(store: &RemoteStore, scope: &str, keep: Keep) -> Result<Vec<Item>, Error> {
+    let listed = store.list(scope).await?;
+    let mut lines: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+    for item in items(&listed) {
+        lines.entry(item.line.clone()).or_default().push(item);
+    }
+    let now = Timestamp::now();
+    let oldest = keep.days.and_then(|days| {
+        let age = SignedDuration::from_hours(i64::from(days) * 24);
+        now.checked_sub(age).ok()
+    });
+    let mut chosen = Vec::new();
+    for items in lines.values_mut() {
+        items.sort_by(|a, b| b.run.cmp(&a.run));
+        for (index, item) in items.drain(..).enumerate() {
+            let is_branch = !item.line.contains("/pulls/") && !item.line.starts_with("pulls/");
+            if index == 0 && is_branch {
+                continue;
+            }
+            let is_old = oldest.is_some_and(|oldest| item.began < oldest);
+            let is_surplus = !is_old && keep.count.is_some_and(|count| index >= count as usize);
+            if is_old || is_surplus {
+                chosen.push(Item { is_surplus, ..item });
+            }
+        }
+    }
+    // A run that is still at work is not one too many yet.
+    let chosen = stream::iter(chosen).map(async |item| {
+        let is_ready =
+            !item.is_surplus || manifest(store, &item).await?.is_some_and(|it| it.complete);
+        Ok::<_, Error>(is_ready.then_some(item))
+    });
+    let mut chosen: Vec<Item> = chosen
+        .buffer_unordered(AT_ONCE)
+        .try_filter_map(async |item| Ok(item))
+        .try_collect()
+        .await?;
+    chosen.sort_by(|a, b| (&a.line, &a.run).cmp(&(&b.line, &b.run)));
+    Ok(chosen)
+}
+
+/// The runs among objects: the directories that hold a run's list and are named like one.
+fn items(listed: &[ObjectMeta]) -> Vec<Item> {
+    let mut found: BTreeMap<&str, Item> = BTreeMap::new();
+    for meta in listed {
+        let key = meta.location.as_ref();
+        let Some(dir) = key
+            .strip_suffix(layout::MANIFEST)
+            .and_then(|it| it.strip_suffix('/'))
+        else {
+            continue;
+        };
+        let Some((line, run)) = dir.rsplit_once('/') else {
+            continue;
+        };
+        let Some(began) = layout::began(run) else {
+            continue;
+        };
+        let item = Item {
+            line: line.to_owned(),
+            run: run.to_owned(),
+            began,
+            bytes: 0,
+            objects: 0,
+            is_surplus: false,
+        };
+        found.insert(dir, item);
+    }
+    for meta in listed {
+        let key = meta.location.as_ref();
+        let above = key.match_indices('/').map(|(at, _)| &key[..at]);
+        if let Some(dir) = above.filter(|dir| found.contains_key(dir)).next()
+            && let Some(item) = found.get_mut(dir)
+        {
+            item.bytes += meta.size;
+            item.objects += 1;
+        }
+    }
+    found.into_values().collect()
+}
+
+async fn manifest(store: &RemoteStore, item: &Item) -> Result<Option<Manifest>, Error> {
+    let key = format!("{}/{}/{}", item.line, item.run, layout::MANIFEST);
+    match store.get(&key, runs::LARGEST).await {
+        Ok(found) => Ok(found.and_then(|(bytes, _)| Manifest::read(&bytes, &item.run))),
+        Err(Error::Foreign { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes runs. First nothing leads to them any more, then their files go, and last their lists:
+/// what is stopped half-way is found and finished by the next.
+pub async fn remove(store: &RemoteStore, items: &[Item]) -> Result<Swept, Error> {
+    let mut swept = Swept::default();
+    let lines: BTreeSet<&str> = items.iter().map(|item| item.line.as_str()).collect();
+    for line in lines {
+        let of_line: Vec<&Item> = items.iter().filter(|item| item.line == line).collect();
+        let runs: Vec<String> = of_line.iter().map(|item| item.run.clone()).collect();
+        forget(store, line, &runs).await?;
+        for item in of_line {
+            remove_run(store, item, &mut swept).await?;
+        }
+    }
+    Ok(swept)
+}
+
+/// Takes runs off their branch's list. A list of somebody else's stays as it is.
+async fn forget(store: &RemoteStore, line: &str, runs: &[String]) -> Result<(), Error> {
+    let (scope, name) = match line.rsplit_once("/branches/") {
+        Some((scope, name)) => (scope, format!("branches/{name}")),
+        None => match line.rsplit_once("/pulls/") {
+            Some((scope, name)) => (scope, format!("pulls/{name}")),
+            None => line
+                .rsplit_once('/')
+                .map_or(("", line.to_owned()), |(scope, name)| {
+                    (scope, name.to_owned())
+                }),
+        },
+    };
+    let layout = Layout {
+        scope: scope.to_owned(),
+        line: name,
+        run: runs.first().cloned().unwrap_or_default(),
+    };
+    let key = layout.in_line(layout::RUNS);
+    let listed = match store.get(&key, runs::LARGEST).await {
+        Ok(Some((bytes, _))) => Runs::read(&bytes),
+        Ok(None) | Err(Error::Foreign { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    let is_listed = listed.is_some_and(|all| all.runs.iter().any(|it| runs.contains(&it.run)));
+    if !is_listed {
+        return Ok(());
+    }
+    let subject = Subject::default();
+    let line = Line {
+        store,
+        layout: &layout,
+        subject: &subject,
+    };
+    line.update(&mut |all| all.remove(runs)).await
+}
+
+async fn remove_run(store: &RemoteStore, item: &Item, swept: &mut Swept) -> Result<(), Error> {
+    let dir = format!("{}/{}", item.line, item.run);
+    let Some(manifest) = manifest(store, item).await? else {
+        swept
+            .kept
+            .push((dir, "its list is not one of daglab's".to_owned()));
+        return Ok(());
+    };
+    let listed = store.list(&dir).await?;
+    let is_file = matches!(store.address.place, Place::File(_));
+    let judged = stream::iter(listed).map(async |meta: ObjectMeta| {
+        let key = meta.location.to_string();
+        let name = key.strip_prefix(&format!("{dir}/")).unwrap_or_default();
+        if name == layout::MANIFEST {
+            return Ok(None);
+        }
+        let is_ours = match manifest.files.get(name) {
+            None => false,
+            Some(Some(tag)) => meta.e_tag.as_ref() == Some(tag),
+            // It was about to be written: what is there says who did.
+            Some(None) if is_file => true,
+            Some(None) => store.mark(&key).await?.as_deref() == Some(&*item.run),
+        };
+        Ok::<_, Error>(Some((key, is_ours)))
+    });
+    let judged: Vec<(String, bool)> = judged
+        .buffer_unordered(AT_ONCE)
+        .try_filter_map(async |it| Ok(it))
+        .try_collect()
+        .await?;
+    let mut foreign = 0;
+    let mut ours = Vec::new();
+    for (key, is_ours) in judged {
+        if is_ours {
+            ours.push(key);
+        } else {
+            foreign += 1;
+        }
+    }
+    let mut all_gone = true;
+    let mut deleted = std::pin::pin!(store.delete(ours));
+    while let Some((key, result)) = deleted.next().await {
+        match result {
+            Ok(()) => swept.objects += 1,
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => {
+                all_gone = false;
+                swept.kept.push((key, error.to_string()));
+            }
+        }
+    }
+    if foreign > 0 {
+        let why = format!("{foreign} objects in it are not daglab's, or were changed since");
+        swept.kept.push((dir.clone(), why));
+    }
+    if all_gone {
+        let list = vec![format!("{dir}/{}", layout::MANIFEST)];
+        let mut deleted = std::pin::pin!(store.delete(list));
+        if let Some((_, result)) = deleted.next().await {
+            result?;
+        }
+        swept.objects += 1;
+        swept.runs += 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,427 @@
+//! A bucket: objects are put whole, read, replaced only if nobody else did, listed and deleted.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use object_store::path::Path as Key;
+use object_store::{
+    Attribute, Attributes, MultipartUpload, ObjectMeta, ObjectStoreExt as _, PutMode,
+    PutMultipartOptions, PutOptions, UpdateVersion,
+};
+
+use super::address::{Address, Place};
+use super::body::{self, Piece, Pieces, Room};
+use super::connect::{Connection, Variables, connect};
+use super::error::{Error, explain};
+use super::kind::Kind;
+use crate::config::model::CloudStorage;
+use crate::supervise::cancel::Cancel;
+
+/// Names the run that wrote an object, among the object's metadata. Azure allows letters and digits.
+pub(super) const MARK: &str = "daglabrun";
+
+/// How many parts of one file are under way at once.
+const PARTS: usize = 4;
+
+/// How long an upload that failed is cleaned up at most.
+const CLEAN_UP: Duration = Duration::from_secs(10);
+
+/// How many objects are deleted, or looked at, at once.
+pub(super) const AT_ONCE: usize = 16;
+
+/// Below this many bytes, compressing costs more than it saves.
+const WORTH_IT: usize = 1024;
+
+/// A bucket that objects are published in.
+#[derive(Debug)]
+pub struct RemoteStore {
+    pub(super) connection: Connection,
+    pub(super) address: Address,
+    cancel: Cancel,
+    room: Room,
+    /// Whether texts are stored compressed.
+    gzip: bool,
+}
+
+/// What to put.
+#[derive(Debug)]
+pub enum Content {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A regular file.
+    File(PathBuf),
+}
+
+/// How an object is stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Put<'a> {
+    /// The run that writes it.
+    pub(super) run: &'a str,
+    /// `Cache-Control`.
+    pub(super) cache: &'static str,
+}
+
+/// Never changes under its key.
+pub(super) const IMMUTABLE: &str = "private, max-age=604800, immutable";
+/// Changes with the next run.
+pub(super) const POINTER: &str = "no-cache";
+
+/// The state of an object that is to be replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version(UpdateVersion);
+
+impl RemoteStore {
+    /// Connects. Credentials are looked for; nothing is sent to the bucket yet.
+    pub async fn open(
+        address: Address,
+        settings: &CloudStorage,
+        variables: Variables<'_>,
+        gzip: bool,
+        cancel: Cancel,
+    ) -> Result<Self, Error> {
+        let connection = tokio::select! {
+            connection = connect(&address, settings, variables) => connection?,
+            _ = cancel.cancelled() => return Err(Error::Cancelled),
+        };
+        Ok(Self {
+            gzip: gzip && connection.attributes,
+            connection,
+            address,
+            cancel,
+            room: Room::default(),
+        })
+    }
+
+    /// Where it is, as people write it.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn key(&self, name: &str) -> Result<Key, Error> {
+        Key::parse(name).map_err(|error| Error::Source {
+            path: name.to_owned(),
+            why: error.to_string(),
+        })
+    }
+
+    fn explain(&self, error: &object_store::Error, key: &str, verb: &str) -> Error {
+        explain(error, &self.address.place, key, &format!("{verb} `{key}`"))
+    }
+
+    fn attributes(&self, name: &str, put: Put<'_>, gzip: bool) -> Attributes {
+        if !self.connection.attributes {
+            return Attributes::new();
+        }
+        let mut all = Attributes::from_iter([
+            (Attribute::ContentType, Kind::of(name).content_type),
+            (Attribute::CacheControl, put.cache),
+        ]);
+        if gzip {
+            all.insert(Attribute::ContentEncoding, "gzip".into());
+        }
+        let mark = Attribute::Metadata(MARK.into());
+        all.insert(mark, put.run.to_owned().into());
+        all
+    }
+
+    /// Puts an object. Whoever reads it sees the old one, or all of the new one. Returns the bytes
+    /// that the bucket holds then.
+    pub(super) async fn put(
+        &self,
+        name: &str,
+        content: Content,
+        put: Put<'_>,
+    ) -> Result<u64, Error> {
+        let is_text = self.gzip && Kind::of(name).is_text;
+        let (pieces, gzip) = match content {
+            Content::Bytes(bytes) if is_text && bytes.len() >= WORTH_IT => {
+                (body::of_bytes(body::gzip(&bytes)), true)
+            }
+            Content::Bytes(bytes) => (body::of_bytes(bytes), false),
+            Content::File(path) => {
+                let gzip = is_text && is_worth_it(&path);
+                (body::of_file(path, gzip, &self.room), gzip)
+            }
+        };
+        let key = self.key(name)?;
+        let attributes = self.attributes(name, put, gzip);
+        self.send(name, &key, pieces, attributes).await
+    }
+
+    async fn send(
+        &self,
+        name: &str,
+        key: &Key,
+        mut pieces: Pieces,
+        attributes: Attributes,
+    ) -> Result<u64, Error> {
+        let first = next(&mut pieces, name).await?;
+        let failed = |error: object_store::Error| self.explain(&error, name, "store");
+        let objects = &self.connection.objects;
+        if first.is_last {
+            let size = first.bytes.len() as u64;
+            let options = PutOptions {
+                attributes,
+                ..PutOptions::default()
+            };
+            let stored = objects.put_opts(key, first.bytes.into(), options);
+            return tokio::select! {
+                stored = stored => stored.map(|_| size).map_err(failed),
+                _ = self.cancel.cancelled() => Err(Error::Cancelled),
+            };
+        }
+        let options = PutMultipartOptions {
+            attributes,
+            ..PutMultipartOptions::default()
+        };
+        let mut upload = objects
+            .put_multipart_opts(key, options)
+            .await
+            .map_err(failed)?;
+        let whole = async {
+            let size = parts(&mut *upload, first, &mut pieces, name, &failed).await?;
+            upload.complete().await.map_err(failed)?;
+            Ok(size)
+        };
+        let stored = tokio::select! {
+            stored = whole => stored,
+            _ = self.cancel.cancelled() => Err(Error::Cancelled),
+        };
+        if stored.is_err() {
+            // Parts are kept, and paid for, until somebody says that they are not wanted.
+            match tokio::time::timeout(CLEAN_UP, upload.abort()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!("parts of `{name}` may be left: {error}"),
+                Err(_) => tracing::warn!("parts of `{name}` may be left: no answer in time"),
+            }
+        }
+        stored
+    }
+
+    /// Reads an object of at most `limit` bytes; `None` if there is none.
+    pub(super) async fn get(
+        &self,
+        name: &str,
+        limit: u64,
+    ) -> Result<Option<(Vec<u8>, Version)>, Error> {
+        let key = self.key(name)?;
+        let failed = |error: object_store::Error| self.explain(&error, name, "read");
+        let found = match self.connection.objects.get(&key).await.map_err(failed) {
+            Ok(found) => found,
+            Err(Error::NoObject { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let version = Version(UpdateVersion {
+            e_tag: found.meta.e_tag.clone(),
+            version: found.meta.version.clone(),
+        });
+        let packed = found.attributes.get(&Attribute::ContentEncoding);
+        let packed = packed.is_some_and(|encoding| &**encoding == "gzip");
+        if found.meta.size > limit {
+            return Err(Error::Foreign {
+                key: name.to_owned(),
+                why: format!("it has {} bytes", found.meta.size),
+            });
+        }
+        let bytes = found.bytes().await.map_err(failed)?;
+        // Some servers, and some clients, unpack what they give.
+        let bytes = if packed && bytes.starts_with(&[0x1f, 0x8b]) {
+            unpack(&bytes, limit).map_err(|error| Error::Foreign {
+                key: name.to_owned(),
+                why: error.to_string(),
+            })?
+        } else {
+            bytes.to_vec()
+        };
+        Ok(Some((bytes, version)))
+    }
+
+    /// Puts a small object if it is still in this state, or if there is still none;
+    /// [`Error::Changed`] otherwise. Servers that know no conditions overwrite it.
+    pub(super) async fn replace(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        before: Option<Version>,
+        put: Put<'_>,
+    ) -> Result<(), Error> {
+        let key = self.key(name)?;
+        let is_file = matches!(self.address.place, Place::File(_));
+        let mode = match before {
+            // Files are locked instead.
+            _ if is_file => PutMode::Overwrite,
+            Some(Version(version)) => PutMode::Update(version),
+            None => PutMode::Create,
+        };
+        let put_with = |mode: PutMode| {
+            let options = PutOptions {
+                mode,
+                attributes: self.attributes(name, put, false),
+                ..PutOptions::default()
+            };
+            let payload = bytes.to_vec().into();
+            self.connection.objects.put_opts(&key, payload, options)
+        };
+        let mut stored = put_with(mode).await;
+        if let Err(error) = &stored
+            && knows_no_conditions(error)
+        {
+            stored = put_with(PutMode::Overwrite).await;
+        }
+        stored
+            .map(drop)
+            .map_err(|error| self.explain(&error, name, "store"))
+    }
+
+    /// Everything below a prefix, which is not the beginning of a name.
+    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>, Error> {
+        let key = self.key(prefix)?;
+        self.connection
+            .objects
+            .list(Some(&key))
+            .try_collect()
+            .await
+            .map_err(|error| self.explain(&error, prefix, "list"))
+    }
+
+    /// The run that wrote an object, as its metadata says.
+    pub(super) async fn mark(&self, name: &str) -> Result<Option<String>, Error> {
+        let key = self.key(name)?;
+        let options = object_store::GetOptions {
+            head: true,
+            ..object_store::GetOptions::default()
+        };
+        match self.connection.objects.get_opts(&key, options).await {
+            Ok(found) => {
+                let mark = Attribute::Metadata(MARK.into());
+                Ok(found.attributes.get(&mark).map(|run| run.to_string()))
+            }
+            Err(error) => match self.explain(&error, name, "look at") {
+                Error::NoObject { .. } => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Deletes objects, each with what became of it. What is gone already counts as deleted.
+    pub(super) fn delete(
+        &self,
+        names: Vec<String>,
+    ) -> impl Stream<Item = (String, Result<(), Error>)> + '_ {
+        stream::iter(names)
+            .map(async |name| {
+                let deleted = match self.key(&name) {
+                    Ok(key) => match self.connection.objects.delete(&key).await {
+                        Ok(()) => Ok(()),
+                        Err(error) => match self.explain(&error, &name, "delete") {
+                            Error::NoObject { .. } => Ok(()),
+                            error => Err(error),
+                        },
+                    },
+                    Err(error) => Err(error),
+                };
+                (name, deleted)
+            })
+            .buffer_unordered(AT_ONCE)
+    }
+
+    /// Keeps other processes on this machine away from pointers in a directory until the guard is
+    /// dropped. Buckets have conditions instead.
+    pub(super) async fn lock(&self, below: &str) -> Result<Option<std::fs::File>, Error> {
+        let Place::File(directory) = &self.address.place else {
+            return Ok(None);
+        };
+        let path = directory.join(below).join(".daglab-lock");
+        let locked = tokio::task::spawn_blocking(move || {
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            let file = std::fs::File::create(&path)?;
+            file.lock()?;
+            Ok::<_, std::io::Error>(file)
+        });
+        let failed = |why: String| Error::Foreign {
+            key: below.to_owned(),
+            why,
+        };
+        match locked.await {
+            Ok(Ok(file)) => Ok(Some(file)),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+}
+
+async fn next(pieces: &mut Pieces, name: &str) -> Result<Piece, Error> {
+    let unreadable = |why: String| Error::Source {
+        path: name.to_owned(),
+        why,
+    };
+    match pieces.recv().await {
+        Some(Ok(piece)) => Ok(piece),
+        Some(Err(error)) => Err(unreadable(error.to_string())),
+        None => Err(unreadable("its reader ended".to_owned())),
+    }
+}
+
+/// Sends all pieces, some at a time. Returns their bytes.
+async fn parts(
+    upload: &mut dyn MultipartUpload,
+    first: Piece,
+    pieces: &mut Pieces,
+    name: &str,
+    failed: &impl Fn(object_store::Error) -> Error,
+) -> Result<u64, Error> {
+    let mut under_way = FuturesUnordered::new();
+    let mut size = 0;
+    let mut piece = first;
+    loop {
+        size += piece.bytes.len() as u64;
+        let is_last = piece.is_last;
+        let sent = upload.put_part(piece.bytes.clone().into());
+        under_way.push(async move {
+            let sent = sent.await;
+            // Its room is free only now.
+            drop(piece);
+            sent
+        });
+        if under_way.len() >= PARTS
+            && let Some(sent) = under_way.next().await
+        {
+            sent.map_err(failed)?;
+        }
+        if is_last {
+            break;
+        }
+        piece = next(pieces, name).await?;
+    }
+    while let Some(sent) = under_way.next().await {
+        sent.map_err(failed)?;
+    }
+    Ok(size)
+}
+
+fn is_worth_it(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_ok_and(|meta| meta.len() >= WORTH_IT as u64)
+}
+
+fn unpack(bytes: &[u8], limit: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut out = Vec::new();
+    let decoder = flate2::read::GzDecoder::new(bytes);
+    let size = decoder.take(limit + 1).read_to_end(&mut out)?;
+    if size as u64 > limit {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(out)
+}
+
+fn knows_no_conditions(error: &object_store::Error) -> bool {
+    matches!(
+        error,
+        object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }
+    ) || error.to_string().contains("status code: 501")
+}
