@@ -100,6 +100,9 @@ pub fn plan(notebooks: &[NotebookReport], runs: &[(String, String)], label: &str
             Target::Asset { key, partition } => {
                 let asset_key: Vec<String> = key.split('/').map(str::to_owned).collect();
                 if let Some(url) = &notebook.url {
+                    let link = (label.to_owned(), Value::Url(url.clone()));
+                    let end = notebook.url_expires_at.clone();
+                    let end = end.map(|at| (format!("{label}_expires_at"), Value::Text(at)));
                     planned.push(Planned {
                         notebook: notebook.path.clone(),
                         target: target.clone(),
@@ -107,7 +110,7 @@ pub fn plan(notebooks: &[NotebookReport], runs: &[(String, String)], label: &str
                         operation: Operation::Observe {
                             asset_key: asset_key.clone(),
                             partition: partition.clone(),
-                            metadata: BTreeMap::from([(label.to_owned(), Value::Url(url.clone()))]),
+                            metadata: std::iter::once(link).chain(end).collect(),
                             description: Some(format!("the notebook `{}`", notebook.path)),
                         },
                     });
@@ -250,6 +253,7 @@ mod tests {
             html: None,
             interactive: None,
             url: None,
+            url_expires_at: None,
             target: asset.map(|key| Target::Asset {
                 key: key.to_owned(),
                 partition: None,

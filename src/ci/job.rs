@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::plan::Plan;
 use crate::dagster::ClientConfig;
 use crate::host::instance::{self, Location};
 use crate::host::{Interpreter, Isolation};
-use crate::publish::artifacts::ArtifactStore;
+use crate::publish::Publisher;
 use crate::report::model::{Origin, ProjectInfo};
 use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
@@ -46,7 +45,7 @@ pub struct Job<'a> {
     /// How long files of earlier runs are kept.
     pub retention_days: Option<u32>,
     /// Where pages are published beside the store, so that others can open them.
-    pub publisher: Option<Rc<ArtifactStore>>,
+    pub publisher: Option<Publisher>,
     /// The label of links.
     pub metadata_key: String,
     /// daglab's own variables, for what single notebooks name.

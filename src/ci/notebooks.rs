@@ -65,6 +65,7 @@ pub fn blank(planned: &PlannedNotebook) -> NotebookReport {
         html: None,
         interactive: None,
         url: None,
+        url_expires_at: None,
         target: planned.target.clone(),
         args: planned.args.clone(),
         peak_memory_bytes: None,

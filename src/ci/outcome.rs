@@ -53,6 +53,7 @@ pub fn not_begun(project: String, started_at: String, failure: Option<&dyn Diagn
         locations: Vec::new(),
         findings: findings.into_iter().collect(),
         attachments: Vec::new(),
+        published: None,
         timings: BTreeMap::new(),
     };
     secrets::known().remove_from(report)
@@ -161,6 +162,7 @@ impl Done {
             locations: self.locations,
             findings: self.findings,
             attachments: self.attachments,
+            published: None,
             timings: clock.timings,
         };
         Outcome {

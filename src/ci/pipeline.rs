@@ -70,9 +70,9 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     let how = host.isolation(first);
     done.isolation = Some(how.as_str());
     if job.publisher.is_some() && matches!(end, End::Done) {
-        tokio::select! {
-            () = upload::pages(&session, &job, &mut done.notebooks) => {}
-            _ = cancel.cancelled() => end = End::Cancelled,
+        upload::pages(&session, &job, &mut done.notebooks).await;
+        if cancel.reason().is_some() {
+            end = End::Cancelled;
         }
         clock.lap("publish");
     }

@@ -1,15 +1,21 @@
 //! Publishing pages where others can open them.
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use tempfile::TempDir;
 
 use super::job::Job;
 use super::session::{Session, finding};
 use crate::error::Diagnose;
 use crate::github::artifact::MOST_OF_A_JOB;
+use crate::publish::Publisher;
 use crate::publish::artifacts::ArtifactStore;
+use crate::publish::local;
+use crate::publish::remote::{Content, Error, Link, Publication};
 use crate::report::model::{NotebookReport, Severity};
 use crate::supervise::left;
 use crate::ui::progress::Event;
@@ -21,13 +27,34 @@ const LARGEST: u64 = 4 * crate::page::LARGEST as u64;
 const AT_ONCE: usize = 4;
 
 /// Publishes the notebooks' pages; their links lead there from then on. A page that can't be
-/// published fails nothing: it is in the store.
+/// published is still in the local store.
 pub(super) async fn pages(session: &Session, job: &Job<'_>, notebooks: &mut [NotebookReport]) {
     let Some(publisher) = &job.publisher else {
         return;
     };
     (job.emit)(Event::Phase("publishing pages".to_owned()));
     let root = session.store.borrow().root().to_owned();
+    match publisher {
+        Publisher::Artifacts(store) => {
+            tokio::select! {
+                () = as_artifacts(session, job, store, &root, notebooks) => {}
+                _ = job.cancel.cancelled() => {}
+            }
+        }
+        // It cleans up after itself when the command is to end.
+        Publisher::Objects(publication) => {
+            as_objects(session, job, publication, &root, notebooks).await;
+        }
+    }
+}
+
+async fn as_artifacts(
+    session: &Session,
+    job: &Job<'_>,
+    store: &ArtifactStore,
+    root: &Path,
+    notebooks: &mut [NotebookReport],
+) {
     // One is for the archive, which has all pages.
     let room = MOST_OF_A_JOB - 1;
     let mut notebooks: Vec<&mut NotebookReport> = notebooks.iter_mut().collect();
@@ -40,35 +67,139 @@ pub(super) async fn pages(session: &Session, job: &Job<'_>, notebooks: &mut [Not
         notebooks.sort_by_key(|notebook| !notebook.status.is_failure());
         notebooks.truncate(room);
     }
-    let all =
-        stream::iter(notebooks).map(|notebook| page(session, job, publisher, &root, notebook));
+    let all = stream::iter(notebooks).map(|notebook| artifact(session, job, store, root, notebook));
     all.buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
-async fn page(
+async fn artifact(
     session: &Session,
     job: &Job<'_>,
-    publisher: &ArtifactStore,
+    store: &ArtifactStore,
     root: &Path,
     notebook: &mut NotebookReport,
 ) {
-    let Some(html) = notebook.html.as_deref().filter(|_| !publisher.is_closed()) else {
+    if notebook.html.is_none() || store.is_closed() {
         return;
-    };
-    // Code under test may have put anything in its place since it was stored.
-    let alone = match left::read(&root.join(html), LARGEST) {
-        Ok(page) => crate::page::published(
-            &String::from_utf8_lossy(&page),
-            &job.info,
-            job.origin.as_ref(),
-            notebook.interactive.is_some(),
-        ),
+    }
+    let page = match page(job, root, notebook) {
+        Ok(page) => page,
         Err(error) => return not_published(session, notebook, &error, None),
     };
-    match publisher.put_page(&notebook.path, alone).await {
+    match store.put_page(&notebook.path, page).await {
         Ok(published) => notebook.url = Some(published.url),
         Err(error) => not_published(session, notebook, &error, error.hint()),
     }
+}
+
+/// A notebook's page as it is published. Code under test may have put anything in its place since it
+/// was stored.
+fn page(job: &Job<'_>, root: &Path, notebook: &NotebookReport) -> std::io::Result<String> {
+    let html = notebook.html.as_deref().unwrap_or_default();
+    let page = left::read(&root.join(html), LARGEST)?;
+    Ok(crate::page::published(
+        &String::from_utf8_lossy(&page),
+        &job.info,
+        job.origin.as_ref(),
+        notebook.interactive.is_some(),
+    ))
+}
+
+async fn as_objects(
+    session: &Session,
+    job: &Job<'_>,
+    publication: &Rc<Publication>,
+    root: &Path,
+    notebooks: &mut [NotebookReport],
+) {
+    let private = match tempfile::tempdir() {
+        Ok(private) => private,
+        Err(error) => {
+            let error = Error::Source {
+                path: std::env::temp_dir().display().to_string(),
+                why: error.to_string(),
+            };
+            return all_failed(session, publication, &error);
+        }
+    };
+    let files = files(session, job, root, &private, notebooks);
+    let put = match publication.put_all(files).await {
+        Ok(put) => put,
+        Err(error) => return all_failed(session, publication, &error),
+    };
+    for (name, stored) in put {
+        let Err(error) = stored else { continue };
+        publication.fail(&error);
+        let notebook = notebooks.iter().find(|it| it.html.as_ref() == Some(&name));
+        let message = format!("`{name}` was not published: {error}");
+        let mut found = finding("daglab", "not-published", Severity::Warning, message);
+        found.path = notebook.map(|notebook| notebook.path.clone());
+        found.hint = error.hint();
+        session.find(found);
+    }
+    let failure = RefCell::new(None);
+    for notebook in notebooks {
+        let Some(name) = notebook.html.clone().filter(|name| publication.has(name)) else {
+            continue;
+        };
+        match publication.link(&name).await {
+            Ok(Link { url, expires_at }) => {
+                notebook.url = Some(url);
+                notebook.url_expires_at = expires_at.map(|at| format!("{at:.0}"));
+            }
+            Err(error) => {
+                publication.fail(&error);
+                failure.replace(Some(error));
+            }
+        }
+    }
+    if let Some(error) = failure.take() {
+        all_failed(session, publication, &error);
+    }
+}
+
+/// The run's files, with pages as they are published.
+fn files(
+    session: &Session,
+    job: &Job<'_>,
+    root: &Path,
+    private: &TempDir,
+    notebooks: &[NotebookReport],
+) -> Vec<(String, Content)> {
+    let store = session.store.borrow();
+    let mut files = Vec::new();
+    for (index, name) in store.stored().enumerate() {
+        let notebook = notebooks.iter().find(|it| it.html.as_deref() == Some(name));
+        let file = match notebook {
+            None => root.join(name),
+            Some(notebook) => {
+                let copy = private.path().join(index.to_string());
+                let written = page(job, root, notebook)
+                    .map_err(|error| error.to_string())
+                    .and_then(|page| {
+                        local::write_whole(&copy, page.as_bytes()).map_err(|it| it.to_string())
+                    });
+                if let Err(error) = written {
+                    let error = Error::Source {
+                        path: name.to_owned(),
+                        why: error,
+                    };
+                    not_published(session, notebook, &error, None);
+                    continue;
+                }
+                copy
+            }
+        };
+        files.push((name.to_owned(), Content::File(file)));
+    }
+    files
+}
+
+fn all_failed(session: &Session, publication: &Publication, error: &Error) {
+    publication.fail(error);
+    let message = format!("the pages were not published: {error}");
+    let mut found = finding("daglab", "not-published", Severity::Warning, message);
+    found.hint = error.hint();
+    session.find(found);
 }
 
 fn not_published(

@@ -11,7 +11,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use self::github::GithubArgs;
 use super::children::{self, ChildArgs};
-use super::prepare::{Begun, Setting};
+use super::prepare::{self, Begun, Setting};
+use super::upload::{self, UploadArgs};
 use super::{Context, Failure};
 use crate::ci::job::Job;
 use crate::ci::outcome::{self, Outcome};
@@ -25,13 +26,16 @@ use crate::github::delivery::Delivery;
 use crate::host;
 use crate::host::instance::Kind;
 use crate::project::{self, DetectRequest, Project, TargetFlags, notebooks};
+use crate::publish::Publisher;
 use crate::publish::local::{self, LocalStore};
+use crate::publish::remote::Publication;
 use crate::report::model::{CiReport, RunResult};
 use crate::report::terminal::{self, RenderOptions};
 use crate::report::{html, junit, markdown};
 use crate::run::Emit;
 use crate::supervise::cancel::{Cancel, Reason};
 use crate::supervise::descendants;
+use crate::ui;
 use crate::ui::progress::{Event, Progress};
 
 /// Validate and run a project's jobs, assets and notebooks, and report.
@@ -99,6 +103,10 @@ pub struct CiArgs {
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     pub output: OutputArg,
 
+    /// Where pages are published
+    #[command(flatten)]
+    pub upload: UploadArgs,
+
     /// What GitHub is told
     #[command(flatten)]
     pub github: GithubArgs,
@@ -153,6 +161,8 @@ struct Finished {
     status: ExitStatus,
     /// How a kept instance is opened.
     kept: Option<String>,
+    /// Where its pages are, with the settings they were published by.
+    published: Option<(Rc<Publication>, Loaded)>,
 }
 
 /// Carries out the command.
@@ -186,6 +196,7 @@ pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure
                 status: failure.diagnose().exit_status(),
                 failure: Some(failure),
                 kept: None,
+                published: None,
             }
         }
     };
@@ -268,13 +279,19 @@ async fn carry_out(
         emit: Rc::clone(&emit),
         begun,
     };
+    let info = prepare::of_git(&project);
+    let publication = args
+        .upload
+        .begin(context, &loaded, &project.root, &info, cancel)
+        .await?;
     let job = match setting
         .job(plan, Some(args.instance_kind(context)?))
         .await?
     {
         Ok(job) => Job {
             keep_pictures: true,
-            publisher: delivery.and_then(Delivery::store),
+            publisher: upload::publisher(publication.as_ref())
+                .or_else(|| Some(Publisher::Artifacts(delivery?.store()?))),
             origin: delivery.map(Delivery::origin),
             ..job
         },
@@ -285,6 +302,7 @@ async fn carry_out(
                 failure: None,
                 status: reason.exit_status(),
                 kept: None,
+                published: None,
             });
         }
     };
@@ -309,6 +327,7 @@ async fn carry_out(
         failure: failure.map(Failure::from),
         status,
         kept,
+        published: publication.map(|publication| (publication, loaded)),
     })
 }
 
@@ -327,12 +346,20 @@ async fn conclude(
         mut failure,
         status,
         kept,
+        published,
     } = finished;
     if let Some(delivery) = delivery {
         // What was run is over, and must not disturb what is said of it.
         descendants::end_all();
         delivery.settle();
         report.origin = Some(delivery.origin());
+    }
+    let mut unpublished = None;
+    // What somebody ended half-way leads nobody anywhere.
+    if let Some((publication, loaded)) = &published
+        && report.result != RunResult::Cancelled
+    {
+        unpublished = upload::conclude(publication, context, loaded, &mut report).await;
     }
     let root = artifacts.as_deref();
     let mut written = Vec::new();
@@ -361,7 +388,14 @@ async fn conclude(
     if let Some(kept) = kept {
         context.printer.message(&kept);
     }
-    Ok(status)
+    match unpublished {
+        Some(error) if status == ExitStatus::Success => Err(error.into()),
+        Some(error) => {
+            ui::print_error(&error);
+            Ok(status)
+        }
+        None => Ok(status),
+    }
 }
 
 fn print(
@@ -406,6 +440,7 @@ impl CiArgs {
         own.into_iter()
             .flatten()
             .chain(self.children.flags())
+            .chain(self.upload.flags())
             .collect()
     }
 

@@ -10,6 +10,7 @@ pub mod discover;
 pub mod export;
 mod prepare;
 pub mod run;
+mod upload;
 
 use std::path::{Path, PathBuf};
 

@@ -80,7 +80,10 @@ impl<'a> Setting<'a> {
         timings.insert("environment".to_owned(), before.elapsed().as_secs_f64());
         Ok(Ok(Job {
             plan,
-            info: describe(project, &prepared.env.version),
+            info: ProjectInfo {
+                python: Some(prepared.env.version.clone()),
+                ..of_git(project)
+            },
             origin: None,
             root: root.clone(),
             locations: locations(project),
@@ -119,8 +122,8 @@ fn isolation(how: config::ci::Isolation) -> Isolation {
     }
 }
 
-/// What a report says of a project.
-fn describe(project: &Project, python: &str) -> ProjectInfo {
+/// What a report says of a project, as far as git knows it.
+pub(super) fn of_git(project: &Project) -> ProjectInfo {
     let git = |args: &[&str]| {
         let output = std::process::Command::new("git")
             .args(args)
@@ -134,7 +137,6 @@ fn describe(project: &Project, python: &str) -> ProjectInfo {
         name: project.name.clone(),
         commit: git(&["rev-parse", "HEAD"]),
         branch: git(&["symbolic-ref", "--short", "-q", "HEAD"]),
-        python: Some(python.to_owned()),
         ..ProjectInfo::default()
     }
 }

@@ -5,7 +5,6 @@ use super::{Loaded, Origin};
 /// Those that one would expect `ci` or `export` to heed. What is for commands that are still to
 /// come surprises nobody.
 const UNUSED: &[&str] = &[
-    "export.cloud_storage.provider",
     "logging.format",
     "logging.file",
     "logging.max_bytes",

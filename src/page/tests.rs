@@ -40,6 +40,7 @@ fn notebook() -> NotebookReport {
         html: None,
         interactive: None,
         url: None,
+        url_expires_at: None,
         target: None,
         args: Vec::new(),
         peak_memory_bytes: None,

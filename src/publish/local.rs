@@ -53,6 +53,12 @@ impl LocalStore {
         &self.root
     }
 
+    /// What was stored so far, by key; gzip copies are not told.
+    pub fn stored(&self) -> impl Iterator<Item = &str> {
+        let keys = self.stored.iter().map(String::as_str);
+        keys.filter(|key| !(self.gzip_copies && key.ends_with(".gz")))
+    }
+
     /// Where a file can be opened.
     pub fn url(&self, key: &str) -> String {
         file_url(&self.root.join(key))

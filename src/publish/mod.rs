@@ -6,10 +6,14 @@
 pub mod artifacts;
 pub mod local;
 pub mod remote;
+pub mod report;
 pub mod retention;
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
+use self::artifacts::ArtifactStore;
+use self::remote::Publication;
 use crate::error::{Diagnose, ExitStatus};
 
 /// What to store.
@@ -30,6 +34,15 @@ pub struct Published {
     pub url: String,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// Where pages are published beside the local store, so that others can open them.
+#[derive(Debug, Clone)]
+pub enum Publisher {
+    /// As artifacts of a workflow run.
+    Artifacts(Rc<ArtifactStore>),
+    /// In an object store.
+    Objects(Rc<Publication>),
 }
 
 /// Why a file could not be stored.

@@ -55,6 +55,9 @@ pub struct CiReport {
     pub findings: Vec<Finding>,
     /// What became of each attachment to a Dagster asset or run.
     pub attachments: Vec<Attachment>,
+    /// Where the pages were published, if they were in an object store.
+    #[serde(default)]
+    pub published: Option<PublishedRun>,
     /// Seconds by phase: `environment`, `project`, `host`, `ready`, `execute`, `publish`, `attach`.
     pub timings: BTreeMap<String, f64>,
 }
@@ -109,6 +112,21 @@ pub struct Origin {
     pub archive_url: Option<String>,
 }
 
+/// A run's place in an object store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PublishedRun {
+    /// The run's directory: `s3://bucket/prefix/…`.
+    pub place: String,
+    /// Where the report's index can be opened.
+    pub index_url: Option<String>,
+    /// Where the list of the branch's runs can be opened.
+    pub runs_url: Option<String>,
+    /// When signed links end, RFC 3339 in UTC; none for links that don't.
+    pub links_expire_at: Option<String>,
+    /// What else there is to say of the links.
+    pub note: Option<String>,
+}
+
 /// What became of a notebook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -158,6 +176,9 @@ pub struct NotebookReport {
     pub interactive: Option<String>,
     /// Where the page can be opened.
     pub url: Option<String>,
+    /// When `url` ends, RFC 3339 in UTC; none for one that doesn't.
+    #[serde(default)]
+    pub url_expires_at: Option<String>,
     /// What the notebook is paired with.
     pub target: Option<Target>,
     /// The arguments it was given.

@@ -51,6 +51,7 @@ pub(super) fn of(facts: Facts, runs: Vec<RunReport>, exit: &Exit) -> CiReport {
         locations: Vec::new(),
         findings: Vec::new(),
         attachments: Vec::new(),
+        published: None,
         timings: BTreeMap::new(),
     }
 }

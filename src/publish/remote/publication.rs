@@ -27,6 +27,8 @@ pub struct Publication {
     subject: Subject,
     /// Names inside the run, with the bytes that were sent.
     sent: RefCell<BTreeMap<String, u64>>,
+    /// The first thing that went wrong.
+    failure: RefCell<Option<Error>>,
 }
 
 impl Publication {
@@ -50,6 +52,7 @@ impl Publication {
             layout,
             subject,
             sent: RefCell::default(),
+            failure: RefCell::default(),
         };
         publication
             .write_manifest(&Manifest::new(&publication.layout.run))
@@ -60,6 +63,22 @@ impl Publication {
     /// What to say of the links, if they last less than was asked for.
     pub fn note(&self) -> Option<&str> {
         self.policy.note.as_deref()
+    }
+
+    /// Notes that something went wrong, for whoever asks in the end.
+    pub fn fail(&self, error: &Error) {
+        let mut failure = self.failure.borrow_mut();
+        failure.get_or_insert_with(|| error.clone());
+    }
+
+    /// The first thing that went wrong.
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.borrow().clone()
+    }
+
+    /// Whether a file of the run is in the bucket.
+    pub fn has(&self, name: &str) -> bool {
+        self.sent.borrow().contains_key(name)
     }
 
     /// Where the run's files are, as people write it.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::json::is_a_field;
 use crate::report::model::{
     Attachment, CellError, CellReport, CiReport, Finding, LocationReport, Materialization,
-    NotebookReport, ProjectInfo, RunError, RunReport, StepReport, Target,
+    NotebookReport, ProjectInfo, PublishedRun, RunError, RunReport, StepReport, Target,
 };
 
 /// What is done with a text.
@@ -109,11 +109,12 @@ macro_rules! texts {
 }
 
 // The origin is what a server said of itself and the run; comments are found again by it.
-texts!(CiReport { project, notebooks, runs, locations, findings, attachments, timings }
+texts!(CiReport { project, notebooks, runs, locations, findings, attachments, published, timings }
     without { schema_version, daglab_version, result, origin, started_at, duration_s });
+texts!(PublishedRun { place, index_url, runs_url, note } without { links_expire_at });
 texts!(ProjectInfo { name, branch, python, dagster, marimo } without { commit, isolation });
 texts!(NotebookReport { path, title, reason, url, target, args, cells }
-    without { status, duration_s, attempts, allow_failure, html, interactive, peak_memory_bytes });
+    without { status, duration_s, attempts, allow_failure, html, interactive, url_expires_at, peak_memory_bytes });
 texts!(CellReport { name, path, error, blamed_on, console, output_kinds }
     without { status, line, end_line, duration_s, images });
 texts!(CellError { kind, message, traceback } without { line });

@@ -1,0 +1,217 @@
+//! The flags by which pages are published in an object store, and what follows from them.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::{Context, Failure};
+use crate::config::{FlagValue, Loaded};
+use crate::publish::remote::{Address, Error, Keep, Publication, RemoteStore, Subject};
+use crate::publish::{Publisher, report};
+use crate::report::model::{CiReport, ProjectInfo};
+use crate::supervise::cancel::Cancel;
+
+/// Where pages are published.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Upload options")]
+pub struct UploadArgs {
+    /// Publish pages and report in an object store: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`,
+    /// `az://CONTAINER/PREFIX`, `file:///DIRECTORY`; without an address, in the one that
+    /// `export.cloud_storage` names
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    pub upload: Option<String>,
+
+    /// Where links lead to [default: signed, or public with a base URL]
+    #[arg(long, value_name = "KIND", requires = "upload")]
+    pub links: Option<LinksArg>,
+
+    /// What serves the bucket, as a CDN does: links begin with it
+    #[arg(long, value_name = "URL", requires = "upload")]
+    pub base_url: Option<String>,
+
+    /// Days after which signed links end [default: 7]
+    #[arg(long, value_name = "DAYS", requires = "upload")]
+    pub link_days: Option<f64>,
+}
+
+/// Where links lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LinksArg {
+    /// To the run's page, for whoever has the link, until it expires
+    Signed,
+    /// To the run's page, for whoever may read the bucket
+    Public,
+    /// To the branch's latest page, for whoever may read the bucket
+    Latest,
+}
+
+impl UploadArgs {
+    /// The flags that are settings, for the topmost layer.
+    pub(super) fn flags(&self) -> impl Iterator<Item = FlagValue> {
+        let links = self.links.map(|links| match links {
+            LinksArg::Signed => "signed",
+            LinksArg::Public => "public",
+            LinksArg::Latest => "latest",
+        });
+        let base_url = self.base_url.clone();
+        [
+            FlagValue::given("export.cloud_storage.links", links, "--links"),
+            FlagValue::given("export.cloud_storage.base_url", base_url, "--base-url"),
+            FlagValue::given(
+                "export.cloud_storage.link_days",
+                self.link_days,
+                "--link-days",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Where `--upload` leads to; `None` without it.
+    pub(super) fn address(&self, loaded: &Loaded, root: &Path) -> Result<Option<Address>, Error> {
+        let address = match self.upload.as_deref() {
+            None => return Ok(None),
+            Some("") => Address::of_settings(&loaded.settings.export.cloud_storage, root)?,
+            Some(url) => Address::parse(url)?,
+        };
+        Ok(Some(address))
+    }
+
+    /// Connects and begins a run's directory; `None` without `--upload`.
+    pub(super) async fn begin(
+        &self,
+        context: &Context,
+        loaded: &Loaded,
+        root: &Path,
+        info: &ProjectInfo,
+        cancel: &Cancel,
+    ) -> Result<Option<Rc<Publication>>, Failure> {
+        let Some(address) = self.address(loaded, root)? else {
+            return Ok(None);
+        };
+        let export = &loaded.settings.export;
+        let cloud = &export.cloud_storage;
+        let store = RemoteStore::open(
+            address,
+            cloud,
+            &context.env,
+            export.compress,
+            cancel.clone(),
+        )
+        .await?;
+        let subject = subject(context, root, info);
+        let begun = Publication::begin(store, cloud, subject, Timestamp::now()).await?;
+        Ok(Some(Rc::new(begun)))
+    }
+}
+
+/// What a run is of: what the CI server says, and else what git does.
+fn subject(context: &Context, root: &Path, info: &ProjectInfo) -> Subject {
+    let variable = |name: &str| context.variable(name).map(str::to_owned);
+    let top = git(root, &["rev-parse", "--show-toplevel"]);
+    let folder = top.as_deref().and_then(|top| {
+        let inside = root.strip_prefix(top).ok()?;
+        Some(inside.to_string_lossy().into_owned())
+    });
+    let remote = git(root, &["remote", "get-url", "origin"]);
+    let remote = remote.as_deref().and_then(repository_of);
+    let on_github = variable("GITHUB_ACTIONS").is_some_and(|it| it == "true");
+    let on_gitlab = variable("GITLAB_CI").is_some();
+    let (named, pull_request, branch) = if on_github {
+        let reference = variable("GITHUB_REF").unwrap_or_default();
+        let number = reference
+            .strip_prefix("refs/pull/")
+            .and_then(|rest| rest.split('/').next()?.parse().ok());
+        let branch = reference.strip_prefix("refs/heads/").map(str::to_owned);
+        (variable("GITHUB_REPOSITORY"), number, branch)
+    } else if on_gitlab {
+        let number = variable("CI_MERGE_REQUEST_IID").and_then(|it| it.parse().ok());
+        (
+            variable("CI_PROJECT_PATH"),
+            number,
+            variable("CI_COMMIT_BRANCH"),
+        )
+    } else {
+        (None, None, None)
+    };
+    Subject {
+        repository: named.or(remote).unwrap_or_else(|| info.name.clone()),
+        project: folder.unwrap_or_default(),
+        pull_request,
+        branch: branch.or_else(|| info.branch.clone()),
+        commit: info.commit.clone(),
+    }
+}
+
+fn git(dir: &Path, arguments: &[&str]) -> Option<String> {
+    let output = std::process::Command::new("git")
+        .args(arguments)
+        .current_dir(dir)
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
+}
+
+/// `owner/name` of a remote: `git@github.com:acme/shop.git`, `https://github.com/acme/shop`.
+fn repository_of(remote: &str) -> Option<String> {
+    let path = match remote.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?.1,
+        None => remote.split_once(':')?.1,
+    };
+    let path = path.trim_matches('/').trim_end_matches(".git");
+    let is_plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    (path.contains('/') && path.split('/').all(is_plain)).then(|| path.to_owned())
+}
+
+/// The publisher of pages, if there is a place for them.
+pub(super) fn publisher(publication: Option<&Rc<Publication>>) -> Option<Publisher> {
+    publication.cloned().map(Publisher::Objects)
+}
+
+/// Publishes the report beside its pages. Says what went wrong, now or before.
+pub(super) async fn conclude(
+    publication: &Publication,
+    context: &Context,
+    loaded: &Loaded,
+    report: &mut CiReport,
+) -> Option<Error> {
+    let export = &loaded.settings.export;
+    let keep = Keep {
+        days: Some(export.retention_days),
+        count: export.retention_count,
+    };
+    match report::publish(publication, report, keep).await {
+        Ok(swept) => {
+            for (what, why) in &swept.kept {
+                context.printer.message(&format!("`{what}` is kept: {why}"));
+            }
+            publication.failure()
+        }
+        Err(error) => Some(publication.failure().unwrap_or(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remotes_name_repositories() {
+        for (remote, name) in [
+            ("git@github.com:acme/shop.git", Some("acme/shop")),
+            ("https://user:pw@github.com/acme/shop", Some("acme/shop")),
+            (
+                "ssh://git@host:22/group/sub/shop.git/",
+                Some("group/sub/shop"),
+            ),
+            ("/srv/git/shop", None),
+            ("file:///srv/../shop", None),
+            ("x", None),
+        ] {
+            assert_eq!(repository_of(remote).as_deref(), name, "{remote}");
+        }
+    }
+}

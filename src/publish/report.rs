@@ -1,0 +1,83 @@
+//! A report beside its pages in an object store, and what leads to it.
+
+use super::remote::{Content, Entry, Error, Keep, NotebookEntry, Publication, Swept};
+use crate::report::html;
+use crate::report::model::{CiReport, NotebookReport, PublishedRun};
+
+/// Publishes the report and its index beside the run's pages, leads people there, and deletes what is
+/// not to be kept any longer. The report then says where it is.
+pub async fn publish(
+    publication: &Publication,
+    report: &mut CiReport,
+    keep: Keep,
+) -> Result<Swept, Error> {
+    let index = publication.link("index.html").await?;
+    let expires_at = index.expires_at.map(|at| format!("{at:.0}"));
+    report.published = Some(PublishedRun {
+        place: publication.place(),
+        index_url: Some(index.url),
+        runs_url: match publication.is_signed() {
+            // Its own links would need signatures.
+            true => None,
+            false => Some(publication.link_to_runs().await?.url),
+        },
+        links_expire_at: expires_at,
+        note: publication.note().map(str::to_owned),
+    });
+    let page = match publication.is_signed() {
+        true => html::render(&alone(report)),
+        false => html::render(report),
+    };
+    let files = vec![
+        ("index.html".to_owned(), Content::Bytes(page.into_bytes())),
+        (
+            "report.json".to_owned(),
+            Content::Bytes(report.to_json().into_bytes()),
+        ),
+    ];
+    for (_, stored) in publication.put_all(files).await? {
+        stored?;
+    }
+    publication.finish(entry(report, publication)).await?;
+    publication.sweep(keep).await
+}
+
+/// The report for an index of which nothing can be reached but by signed links.
+fn alone(report: &CiReport) -> CiReport {
+    let mut alone = report.clone();
+    for notebook in &mut alone.notebooks {
+        notebook.interactive = None;
+        if notebook.url_expires_at.is_some() {
+            notebook.html = None;
+        }
+        for cell in &mut notebook.cells {
+            cell.images.clear();
+        }
+    }
+    for run in &mut alone.runs {
+        run.log = None;
+    }
+    alone
+}
+
+fn entry(report: &CiReport, publication: &Publication) -> Entry {
+    let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let notebook = |notebook: &NotebookReport| NotebookEntry {
+        path: notebook.path.clone(),
+        title: notebook.title.clone(),
+        status: word(serde_json::json!(notebook.status)),
+        page: notebook.html.clone().filter(|page| publication.has(page)),
+    };
+    let origin = report.origin.as_ref();
+    Entry {
+        run: String::new(),
+        started_at: report.started_at.clone(),
+        commit: origin
+            .map(|origin| origin.head_sha.clone())
+            .filter(|sha| !sha.is_empty())
+            .or_else(|| report.project.commit.clone()),
+        result: word(serde_json::json!(report.result)),
+        url: origin.map(|origin| origin.run_url.clone()),
+        notebooks: report.notebooks.iter().map(notebook).collect(),
+    }
+}
