@@ -1,6 +1,5 @@
 //! Publishing pages where others can open them.
 
-use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -14,8 +13,8 @@ use crate::error::Diagnose;
 use crate::github::artifact::MOST_OF_A_JOB;
 use crate::publish::Publisher;
 use crate::publish::artifacts::ArtifactStore;
-use crate::publish::local;
-use crate::publish::remote::{Content, Error, Link, Publication};
+use crate::publish::remote::{Content, Error, Publication};
+use crate::publish::{local, report};
 use crate::report::model::{NotebookReport, Severity};
 use crate::supervise::left;
 use crate::ui::progress::Event;
@@ -136,23 +135,7 @@ async fn as_objects(
         found.hint = error.hint();
         session.find(found);
     }
-    let failure = RefCell::new(None);
-    for notebook in notebooks {
-        let Some(name) = notebook.html.clone().filter(|name| publication.has(name)) else {
-            continue;
-        };
-        match publication.link(&name).await {
-            Ok(Link { url, expires_at }) => {
-                notebook.url = Some(url);
-                notebook.url_expires_at = expires_at.map(|at| format!("{at:.0}"));
-            }
-            Err(error) => {
-                publication.fail(&error);
-                failure.replace(Some(error));
-            }
-        }
-    }
-    if let Some(error) = failure.take() {
+    if let Err(error) = report::link(publication, notebooks).await {
         all_failed(session, publication, &error);
     }
 }

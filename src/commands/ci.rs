@@ -2,6 +2,7 @@
 
 mod comment;
 mod github;
+mod publish;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -150,6 +151,8 @@ pub enum OutputArg {
 pub enum CiCommand {
     /// Write a report that lies here to the pull request it is about
     Comment(comment::CommentArgs),
+    /// Publish a report that lies here, with everything beside it, in an object store
+    Publish(publish::PublishArgs),
 }
 
 /// What a run came to.
@@ -167,8 +170,10 @@ struct Finished {
 
 /// Carries out the command.
 pub async fn run(args: &CiArgs, context: &Context) -> Result<ExitStatus, Failure> {
-    if let Some(CiCommand::Comment(args)) = &args.command {
-        return comment::run(args, context).await;
+    match &args.command {
+        Some(CiCommand::Comment(args)) => return comment::run(args, context).await,
+        Some(CiCommand::Publish(args)) => return publish::run(args, context).await,
+        None => {}
     }
     if args.plan {
         return show_plan(args, context);

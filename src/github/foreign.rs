@@ -136,7 +136,10 @@ fn trusted(report: CiReport, context: &Context, key: Option<&str>) -> CiReport {
     let archive_url = artifact(&claimed.archive_url);
     for notebook in &mut report.notebooks {
         notebook.url = artifact(&notebook.url);
+        notebook.url_expires_at = None;
     }
+    // Where pages lie elsewhere, the report says so alone.
+    report.published = None;
     for run in &mut report.runs {
         // Where Dagster's UI is, nobody knows but who runs it.
         run.url = None;

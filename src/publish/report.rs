@@ -42,6 +42,21 @@ pub async fn publish(
     publication.sweep(keep).await
 }
 
+/// Leads the links of notebooks to their pages in the store.
+pub async fn link(
+    publication: &Publication,
+    notebooks: &mut [NotebookReport],
+) -> Result<(), Error> {
+    for notebook in notebooks {
+        if let Some(name) = notebook.html.clone().filter(|name| publication.has(name)) {
+            let link = publication.link(&name).await?;
+            notebook.url = Some(link.url);
+            notebook.url_expires_at = link.expires_at.map(|at| format!("{at:.0}"));
+        }
+    }
+    Ok(())
+}
+
 /// The report for an index of which nothing can be reached but by signed links.
 fn alone(report: &CiReport) -> CiReport {
     let mut alone = report.clone();

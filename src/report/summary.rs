@@ -3,10 +3,20 @@
 use std::collections::HashMap;
 
 use super::model::{
-    CellReport, CellStatus, CiReport, Finding, NotebookReport, NotebookStatus, RunError, RunReport,
-    RunResult, RunStatus, Severity, StepReport, Target,
+    CellReport, CellStatus, CiReport, Finding, NotebookReport, NotebookStatus, PublishedRun,
+    RunError, RunReport, RunResult, RunStatus, Severity, StepReport, Target,
 };
 use crate::ui::text::{count, duration, one_line};
+
+/// How long the links of a published run are good for; nothing where they don't end.
+pub fn link_end(published: &PublishedRun) -> Option<String> {
+    let end = published.links_expire_at.as_deref()?;
+    let mut text = format!("links end at {end}");
+    if let Some(note) = &published.note {
+        text.push_str(&format!("; {note}"));
+    }
+    Some(text)
+}
 
 /// How a status weighs, whatever it is the status of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

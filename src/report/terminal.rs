@@ -331,8 +331,26 @@ impl Page {
                 self.paint.paint(Role::Name, &path)
             ));
         }
-        out
+        out + &published_at(report, self.paint)
     }
+}
+
+/// Where a report was published, and until when that is of use; nothing if it was not.
+pub fn published(report: &CiReport, opts: &RenderOptions<'_>) -> String {
+    published_at(report, Paint::new(opts.color))
+}
+
+fn published_at(report: &CiReport, paint: Paint) -> String {
+    let Some(published) = &report.published else {
+        return String::new();
+    };
+    let url = published.index_url.as_deref();
+    let url = one_line(url.unwrap_or(&published.place));
+    let mut out = format!("published: {}\n", paint.paint(Role::Name, &url));
+    if let Some(end) = summary::link_end(published) {
+        out.push_str(&format!("{}\n", one_line(&end)));
+    }
+    out
 }
 
 /// A line of foreign text, its blanks as they are.

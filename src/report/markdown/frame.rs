@@ -1,7 +1,7 @@
 //! What stands above and below the tables: the verdict with its counts, and where it comes from.
 
 use super::emoji;
-use super::escape::{code, link, link_words, short_code, version};
+use super::escape::{code, link, link_words, prose, short_code, version};
 use crate::report::model::{CiReport, NotebookReport, NotebookStatus, RunReport, RunStatus};
 use crate::report::summary::{self, Tallies, Tone};
 use crate::ui::text::{count, duration};
@@ -126,6 +126,13 @@ pub(super) fn elsewhere(report: &CiReport) -> String {
 pub(super) fn footer(report: &CiReport) -> String {
     let project = &report.project;
     let mut links: Vec<String> = Vec::new();
+    let published = report.published.as_ref();
+    if let Some(url) = published.and_then(|published| published.index_url.as_deref()) {
+        links.push(link_words("all pages", Some(url)));
+    }
+    if let Some(url) = published.and_then(|published| published.runs_url.as_deref()) {
+        links.push(link_words("earlier runs", Some(url)));
+    }
     if let Some(origin) = &report.origin {
         if origin.archive_url.is_some() {
             links.push(link_words("all files", origin.archive_url.as_deref()));
@@ -143,9 +150,11 @@ pub(super) fn footer(report: &CiReport) -> String {
         let found = found.as_ref();
         versions.extend(found.map(|found| format!("{name} {}", version(found))));
     }
+    let end = published.and_then(summary::link_end);
+    let end = end.map_or_else(String::new, |end| format!("<sub>{}</sub><br>", prose(&end)));
     let (links, versions) = (links.join(" · "), versions.join(" · "));
     let apart = if links.is_empty() { "" } else { "<br>" };
-    format!("\n{links}{apart}<sub>{versions}</sub>\n")
+    format!("\n{links}{apart}{end}<sub>{versions}</sub>\n")
 }
 
 /// The commit that a reviewer sees, which is not the merge that a pull request's run checks out.
