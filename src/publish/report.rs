@@ -26,7 +26,7 @@ pub async fn publish(
     });
     let page = match publication.is_signed() {
         true => html::render(&alone(report)),
-        false => html::render(report),
+        false => html::render(&beside(report, publication)),
     };
     let files = vec![
         ("index.html".to_owned(), Content::Bytes(page.into_bytes())),
@@ -57,6 +57,26 @@ pub async fn link(
     Ok(())
 }
 
+/// The report for an index that lies beside the files, by the names that they have there.
+fn beside(report: &CiReport, publication: &Publication) -> CiReport {
+    let mut beside = report.clone();
+    let rename = |name: &mut Option<String>| {
+        *name = name.as_deref().and_then(|name| publication.name(name));
+    };
+    for notebook in &mut beside.notebooks {
+        rename(&mut notebook.html);
+        rename(&mut notebook.interactive);
+        for cell in &mut notebook.cells {
+            let images = std::mem::take(&mut cell.images).into_iter();
+            cell.images = images.filter_map(|it| publication.name(&it)).collect();
+        }
+    }
+    for run in &mut beside.runs {
+        rename(&mut run.log);
+    }
+    beside
+}
+
 /// The report for an index of which nothing can be reached but by signed links.
 fn alone(report: &CiReport) -> CiReport {
     let mut alone = report.clone();
@@ -81,7 +101,10 @@ fn entry(report: &CiReport, publication: &Publication) -> Entry {
         path: notebook.path.clone(),
         title: notebook.title.clone(),
         status: word(serde_json::json!(notebook.status)),
-        page: notebook.html.clone().filter(|page| publication.has(page)),
+        page: notebook
+            .html
+            .as_deref()
+            .and_then(|page| publication.name(page)),
     };
     let origin = report.origin.as_ref();
     Entry {

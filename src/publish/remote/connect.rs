@@ -30,6 +30,8 @@ pub struct Connection {
     pub objects: Arc<dyn ObjectStore>,
     /// Signs links, where that can be done.
     pub signer: Option<Arc<dyn Signer>>,
+    /// Whether a signature is good at the bucket's address whatever address was signed.
+    pub signs_elsewhere: bool,
     /// The plain address of the bucket, without `/` at its end.
     pub address: String,
     /// How long a signed link can last.
@@ -163,6 +165,7 @@ async fn s3(
     Ok(Connection {
         objects: Arc::clone(&client) as _,
         signer: Some(client),
+        signs_elsewhere: false,
         address: address_of_bucket,
         lifetime,
         shown_by_links,
@@ -251,6 +254,7 @@ fn gcs(
     Ok(Connection {
         objects: Arc::clone(&client) as _,
         signer: Some(client),
+        signs_elsewhere: false,
         address: format!("{base}/{bucket}"),
         lifetime,
         shown_by_links: Vec::new(),
@@ -312,6 +316,8 @@ fn azure(
         });
     };
     builder = builder.with_account(account);
+    // Of all of a host, a signature covers the account: that is read from the host's usual name.
+    let signs = builder.clone();
     let endpoint = settings
         .endpoint
         .as_deref()
@@ -328,24 +334,24 @@ fn azure(
         || has(AzureConfigKey::ClientSecret)
         || has(AzureConfigKey::FederatedTokenFile);
     let instance = has(AzureConfigKey::MsiEndpoint);
-    if !key && !sas && !tokens && !instance && is_on_path("az", variables) {
-        builder = builder.with_use_azure_cli(true);
-    }
-    let client = Arc::new(
+    let cli = !key && !sas && !tokens && !instance && is_on_path("az", variables);
+    let build = |builder: MicrosoftAzureBuilder| {
         builder
+            .with_use_azure_cli(cli)
             .with_client_options(options(endpoint, settings))
             .with_retry(patience(settings))
             .build()
-            .map_err(|error| unusable(&error, address, AZURE_HINT))?,
-    );
+            .map_err(|error| unusable(&error, address, AZURE_HINT))
+    };
     let base = match endpoint {
         Some(endpoint) => endpoint.to_owned(),
         None => format!("https://{account}.blob.core.windows.net"),
     };
     let year = 365 * 24 * 60 * 60;
     Ok(Connection {
-        objects: Arc::clone(&client) as _,
-        signer: Some(client),
+        objects: Arc::new(build(builder)?),
+        signer: Some(Arc::new(build(signs)?)),
+        signs_elsewhere: true,
         address: format!("{base}/{container}"),
         lifetime: match (key, sas) {
             (true, _) => Lifetime::UpTo(year),
@@ -377,6 +383,7 @@ fn file(directory: &Path) -> Result<Connection, Error> {
     Ok(Connection {
         objects: Arc::new(store),
         signer: None,
+        signs_elsewhere: false,
         address: file_url(&directory),
         lifetime: Lifetime::Never("files are not signed"),
         shown_by_links: Vec::new(),

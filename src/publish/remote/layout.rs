@@ -112,6 +112,23 @@ pub(super) fn began(run: &str) -> Option<Timestamp> {
     Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
+/// A file's name inside a run as it is in the bucket: of characters that no cloud signs differently
+/// from another.
+pub(super) fn plain(name: &str) -> String {
+    let parts: Vec<String> = name.split('/').map(plain_part).collect();
+    parts.join("/")
+}
+
+fn plain_part(part: &str) -> String {
+    let stem_and_extension = part.rsplit_once('.').filter(|(stem, extension)| {
+        !stem.is_empty() && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    match stem_and_extension {
+        Some((stem, extension)) => format!("{}.{extension}", segment(stem)),
+        None => segment(part),
+    }
+}
+
 /// A name as one part of a key. Names that differ stay different: where something had to be replaced
 /// the name gets a part of its digest.
 fn segment(name: &str) -> String {
@@ -190,6 +207,20 @@ mod tests {
         for part in &all {
             assert!(!part.is_empty() && !part.contains('/') && !part.starts_with(['.', '-']));
         }
+    }
+
+    #[test]
+    fn files_keep_their_extensions() {
+        assert_eq!(
+            plain("notebooks/a.interactive.html"),
+            "notebooks/a.interactive.html"
+        );
+        let odd = plain("notebooks/a #1 é.html");
+        assert!(
+            odd.starts_with("notebooks/a--1---") && odd.ends_with(".html"),
+            "{odd}"
+        );
+        assert_ne!(plain("a b.html"), plain("a c.html"));
     }
 
     #[test]

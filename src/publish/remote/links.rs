@@ -167,8 +167,15 @@ impl RemoteStore {
         let life = SignedDuration::try_from(policy.life).unwrap_or(SignedDuration::MAX);
         // Signatures count whole seconds, from the second that has begun.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let url = match url.query().filter(|_| self.connection.signs_elsewhere) {
+            Some(query) => {
+                let key = utf8_percent_encode(key, PATH);
+                format!("{}/{key}?{query}", self.connection.address)
+            }
+            None => url.to_string(),
+        };
         Ok(Link {
-            url: url.to_string(),
+            url,
             expires_at: now.checked_add(life).ok(),
         })
     }

@@ -78,7 +78,12 @@ impl Publication {
 
     /// Whether a file of the run is in the bucket.
     pub fn has(&self, name: &str) -> bool {
-        self.sent.borrow().contains_key(name)
+        self.sent.borrow().contains_key(&layout::plain(name))
+    }
+
+    /// The name of a file of the run as it is in the bucket; `None` if it is not there.
+    pub fn name(&self, name: &str) -> Option<String> {
+        Some(layout::plain(name)).filter(|name| self.sent.borrow().contains_key(name))
     }
 
     /// Where the run's files are, as people write it.
@@ -102,7 +107,7 @@ impl Publication {
     ) -> Result<Vec<(String, Result<u64, Error>)>, Error> {
         let mut manifest = Manifest::new(&self.layout.run);
         let before: Vec<String> = self.sent.borrow().keys().cloned().collect();
-        let coming = files.iter().map(|(name, _)| name.clone());
+        let coming = files.iter().map(|(name, _)| layout::plain(name));
         manifest.files = before
             .into_iter()
             .chain(coming)
@@ -121,17 +126,21 @@ impl Publication {
             run: &self.layout.run,
             cache: IMMUTABLE,
         };
-        let key = self.layout.in_run(name);
+        let name = layout::plain(name);
+        let key = self.layout.in_run(&name);
         let size = self.store.put(&key, content, put).await?;
-        self.sent.borrow_mut().insert(name.to_owned(), size);
+        self.sent.borrow_mut().insert(name, size);
         Ok(size)
     }
 
     /// Where a file of the run can be opened.
     pub async fn link(&self, name: &str) -> Result<Link, Error> {
+        let name = layout::plain(name);
         let key = match self.policy.kind {
-            Links::Latest => self.layout.latest(name),
-            Links::Signed | Links::Public => self.layout.in_run(name),
+            // The run's index has its like one above.
+            Links::Latest if name == layout::INDEX => self.layout.in_line(&name),
+            Links::Latest => self.layout.latest(&name),
+            Links::Signed | Links::Public => self.layout.in_run(&name),
         };
         self.store.link(&self.policy, &key).await
     }
