@@ -73,7 +73,8 @@ impl UploadArgs {
     pub(super) fn address(&self, loaded: &Loaded, root: &Path) -> Result<Option<Address>, Error> {
         let address = match self.upload.as_deref() {
             None => return Ok(None),
-            Some("") => Address::of_settings(&loaded.settings.export.cloud_storage, root)?,
+            // What an action's input says that is on.
+            Some("" | "true") => Address::of_settings(&loaded.settings.export.cloud_storage, root)?,
             Some(url) => Address::parse(url)?,
         };
         Ok(Some(address))
@@ -183,6 +184,9 @@ pub(super) async fn conclude(
         days: Some(export.retention_days),
         count: export.retention_count,
     };
+    if let Some(error) = publication.failure().filter(Error::is_final) {
+        return Some(error);
+    }
     match report::publish(publication, report, keep).await {
         Ok(swept) => {
             for (what, why) in &swept.kept {

@@ -265,7 +265,14 @@ fn gcs(
 /// The file with credentials that Google's own programs read.
 fn google_file(variables: Variables<'_>) -> Option<PathBuf> {
     if let Some(path) = variable(variables, &["GOOGLE_APPLICATION_CREDENTIALS"]) {
-        return Some(PathBuf::from(path));
+        let path = PathBuf::from(path);
+        // google-github-actions/auth writes it into the workspace, which a container sees elsewhere.
+        let workspace = variable(variables, &["GITHUB_WORKSPACE"]).map(Path::new);
+        let mounted = workspace.and_then(|workspace| Some(workspace.join(path.file_name()?)));
+        return match mounted.filter(|mounted| !path.exists() && mounted.is_file()) {
+            Some(mounted) => Some(mounted),
+            None => Some(path),
+        };
     }
     let configuration = match variable(variables, &["CLOUDSDK_CONFIG"]) {
         Some(path) => PathBuf::from(path),
