@@ -39,7 +39,11 @@ pub async fn publish(
         stored?;
     }
     publication.finish(entry(report, publication)).await?;
-    publication.sweep(keep).await
+    // The pages are there, whatever becomes of older ones.
+    Ok(publication.sweep(keep).await.unwrap_or_else(|error| Swept {
+        kept: vec![("older runs".to_owned(), error.to_string())],
+        ..Swept::default()
+    }))
 }
 
 /// Leads the links of notebooks to their pages in the store.

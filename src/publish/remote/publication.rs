@@ -11,7 +11,7 @@ use super::index;
 use super::layout::{self, Layout, Subject};
 use super::links::{Link, Policy};
 use super::runs::{self, Entry, Manifest, Runs};
-use super::store::{AT_ONCE, Content, IMMUTABLE, POINTER, Put, RemoteStore};
+use super::store::{AT_ONCE, Content, Put, RemoteStore};
 use crate::config::model::{CloudStorage, Links};
 use crate::redact::secrets;
 
@@ -124,7 +124,7 @@ impl Publication {
     async fn put(&self, name: &str, content: Content) -> Result<u64, Error> {
         let put = Put {
             run: &self.layout.run,
-            cache: IMMUTABLE,
+            is_pointer: false,
         };
         let name = layout::plain(name);
         let key = self.layout.in_run(&name);
@@ -195,7 +195,7 @@ impl Publication {
     async fn write_manifest(&self, manifest: &Manifest) -> Result<(), Error> {
         let put = Put {
             run: &self.layout.run,
-            cache: POINTER,
+            is_pointer: true,
         };
         let key = self.layout.in_run(layout::MANIFEST);
         let content = Content::Bytes(manifest.to_json());
@@ -277,7 +277,7 @@ impl Line<'_> {
     fn pointer(&self) -> Put<'_> {
         Put {
             run: &self.layout.run,
-            cache: POINTER,
+            is_pointer: true,
         }
     }
 

@@ -67,15 +67,28 @@ impl Publication {
     }
 }
 
-/// What would be deleted of everything below the store's prefix.
-pub async fn plan_of_all(store: &RemoteStore, keep: Keep) -> Result<Vec<Item>, Error> {
-    plan(store, &store.address.prefix, keep).await
+/// What would be deleted of a project's runs, of all branches and pull requests.
+pub async fn plan_of(
+    store: &RemoteStore,
+    subject: &Subject,
+    keep: Keep,
+) -> Result<Vec<Item>, Error> {
+    let layout = Layout::of(subject, Timestamp::now());
+    plan(store, &store.address.key(&layout.scope), keep).await
 }
 
 async fn plan(store: &RemoteStore, scope: &str, keep: Keep) -> Result<Vec<Item>, Error> {
     let listed = store.list(scope).await?;
     let mut lines: BTreeMap<String, Vec<Item>> = BTreeMap::new();
-    for item in items(&listed) {
+    // Other projects of the repository lie below it, and are not this one's.
+    let own = |item: &Item| {
+        let line = item.line.strip_prefix(&format!("{scope}/"));
+        line.is_some_and(|line| {
+            let mut parts = line.split('/');
+            matches!(parts.next(), Some("branches" | "pulls" | "commits")) && parts.count() == 1
+        })
+    };
+    for item in items(&listed).into_iter().filter(own) {
         lines.entry(item.line.clone()).or_default().push(item);
     }
     let now = Timestamp::now();
@@ -87,8 +100,7 @@ async fn plan(store: &RemoteStore, scope: &str, keep: Keep) -> Result<Vec<Item>,
     for items in lines.values_mut() {
         items.sort_by(|a, b| b.run.cmp(&a.run));
         for (index, item) in items.drain(..).enumerate() {
-            let is_branch = !item.line.contains("/pulls/") && !item.line.starts_with("pulls/");
-            if index == 0 && is_branch {
+            if index == 0 && is_branch(&item.line) {
                 continue;
             }
             let is_old = oldest.is_some_and(|oldest| item.began < oldest);
@@ -98,7 +110,14 @@ async fn plan(store: &RemoteStore, scope: &str, keep: Keep) -> Result<Vec<Item>,
             }
         }
     }
-    // A run that is still at work is not one too many yet.
+    // A run that is still at work is not one too many yet, and what a branch's list leads to stays
+    // even if something newer never got that far.
+    let lines: BTreeSet<String> = chosen.iter().map(|item: &Item| item.line.clone()).collect();
+    let mut latest = BTreeSet::new();
+    for line in lines.iter().filter(|line| is_branch(line)) {
+        latest.extend(listed_runs(store, line).await?.and_then(|runs| runs.latest));
+    }
+    chosen.retain(|item| !latest.contains(&item.run));
     let chosen = stream::iter(chosen).map(async |item| {
         let is_ready =
             !item.is_surplus || manifest(store, &item).await?.is_some_and(|it| it.complete);
@@ -111,6 +130,20 @@ async fn plan(store: &RemoteStore, scope: &str, keep: Keep) -> Result<Vec<Item>,
         .await?;
     chosen.sort_by(|a, b| (&a.line, &a.run).cmp(&(&b.line, &b.run)));
     Ok(chosen)
+}
+
+fn is_branch(line: &str) -> bool {
+    !line.contains("/pulls/") && !line.starts_with("pulls/")
+}
+
+/// A branch's list, if it is one of ours.
+async fn listed_runs(store: &RemoteStore, line: &str) -> Result<Option<Runs>, Error> {
+    let key = format!("{line}/{}", layout::RUNS);
+    match store.get(&key, runs::LARGEST).await {
+        Ok(found) => Ok(found.and_then(|(bytes, _)| Runs::read(&bytes))),
+        Err(Error::Foreign { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The runs among objects: the directories that hold a run's list and are named like one.
@@ -180,28 +213,15 @@ pub async fn remove(store: &RemoteStore, items: &[Item]) -> Result<Swept, Error>
 
 /// Takes runs off their branch's list. A list of somebody else's stays as it is.
 async fn forget(store: &RemoteStore, line: &str, runs: &[String]) -> Result<(), Error> {
-    let (scope, name) = match line.rsplit_once("/branches/") {
-        Some((scope, name)) => (scope, format!("branches/{name}")),
-        None => match line.rsplit_once("/pulls/") {
-            Some((scope, name)) => (scope, format!("pulls/{name}")),
-            None => line
-                .rsplit_once('/')
-                .map_or(("", line.to_owned()), |(scope, name)| {
-                    (scope, name.to_owned())
-                }),
-        },
-    };
+    let at = ["/branches/", "/pulls/", "/commits/"].map(|part| line.rfind(part));
+    let at = at.into_iter().flatten().max().unwrap_or_default();
+    let (scope, name) = (&line[..at], line[at..].trim_start_matches('/'));
     let layout = Layout {
         scope: scope.to_owned(),
-        line: name,
+        line: name.to_owned(),
         run: runs.first().cloned().unwrap_or_default(),
     };
-    let key = layout.in_line(layout::RUNS);
-    let listed = match store.get(&key, runs::LARGEST).await {
-        Ok(Some((bytes, _))) => Runs::read(&bytes),
-        Ok(None) | Err(Error::Foreign { .. }) => None,
-        Err(error) => return Err(error),
-    };
+    let listed = listed_runs(store, line).await?;
     let is_listed = listed.is_some_and(|all| all.runs.iter().any(|it| runs.contains(&it.run)));
     if !is_listed {
         return Ok(());

@@ -59,14 +59,19 @@ pub enum Content {
 pub(super) struct Put<'a> {
     /// The run that writes it.
     pub(super) run: &'a str,
-    /// `Cache-Control`.
-    pub(super) cache: &'static str,
+    /// Whether it leads to other objects and changes with the next run; else it never changes.
+    pub(super) is_pointer: bool,
 }
 
-/// Never changes under its key.
-pub(super) const IMMUTABLE: &str = "private, max-age=604800, immutable";
-/// Changes with the next run.
-pub(super) const POINTER: &str = "no-cache";
+impl Put<'_> {
+    fn cache_control(self) -> &'static str {
+        if self.is_pointer {
+            "no-cache"
+        } else {
+            "private, max-age=604800, immutable"
+        }
+    }
+}
 
 /// The state of an object that is to be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +121,7 @@ impl RemoteStore {
         }
         let mut all = Attributes::from_iter([
             (Attribute::ContentType, Kind::of(name).content_type),
-            (Attribute::CacheControl, put.cache),
+            (Attribute::CacheControl, put.cache_control()),
         ]);
         if gzip {
             all.insert(Attribute::ContentEncoding, "gzip".into());
@@ -134,7 +139,8 @@ impl RemoteStore {
         content: Content,
         put: Put<'_>,
     ) -> Result<u64, Error> {
-        let is_text = self.gzip && Kind::of(name).is_text;
+        // What is read again is small, and some clouds unpack what they give in their own way.
+        let is_text = self.gzip && !put.is_pointer && Kind::of(name).is_text;
         let (pieces, gzip) = match content {
             Content::Bytes(bytes) if is_text && bytes.len() >= WORTH_IT => {
                 (body::of_bytes(body::gzip(&bytes)), true)
@@ -217,8 +223,6 @@ impl RemoteStore {
             e_tag: found.meta.e_tag.clone(),
             version: found.meta.version.clone(),
         });
-        let packed = found.attributes.get(&Attribute::ContentEncoding);
-        let packed = packed.is_some_and(|encoding| &**encoding == "gzip");
         if found.meta.size > limit {
             return Err(Error::Foreign {
                 key: name.to_owned(),
@@ -226,16 +230,7 @@ impl RemoteStore {
             });
         }
         let bytes = found.bytes().await.map_err(failed)?;
-        // Some servers, and some clients, unpack what they give.
-        let bytes = if packed && bytes.starts_with(&[0x1f, 0x8b]) {
-            unpack(&bytes, limit).map_err(|error| Error::Foreign {
-                key: name.to_owned(),
-                why: error.to_string(),
-            })?
-        } else {
-            bytes.to_vec()
-        };
-        Ok(Some((bytes, version)))
+        Ok(Some((bytes.to_vec(), version)))
     }
 
     /// Puts a small object if it is still in this state, or if there is still none;
@@ -406,17 +401,6 @@ async fn parts(
 fn is_worth_it(path: &Path) -> bool {
     path.symlink_metadata()
         .is_ok_and(|meta| meta.len() >= WORTH_IT as u64)
-}
-
-fn unpack(bytes: &[u8], limit: u64) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut out = Vec::new();
-    let decoder = flate2::read::GzDecoder::new(bytes);
-    let size = decoder.take(limit + 1).read_to_end(&mut out)?;
-    if size as u64 > limit {
-        return Err(std::io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(out)
 }
 
 fn knows_no_conditions(error: &object_store::Error) -> bool {
