@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 pub mod local;
+pub mod removal;
 pub mod retention;
 
 use std::path::{Path, PathBuf};
