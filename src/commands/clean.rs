@@ -67,15 +67,15 @@ pub enum Format {
 pub fn run(args: &CleanArgs, context: &Context) -> Result<ExitStatus, Failure> {
     let now = SystemTime::now();
     let plan = plan(args, context, now)?;
-    let print = Print {
+    let mut print = Print {
         args,
         context,
         now,
-        kept: plan.kept.iter().map(table::kept).collect(),
+        asked: false,
     };
     if args.output == Format::Table {
-        for line in &print.kept {
-            context.printer.message(line);
+        for kept in &plan.kept {
+            context.printer.message(&table::kept(kept));
         }
     }
     if plan.items.is_empty() {
@@ -92,6 +92,7 @@ pub fn run(args: &CleanArgs, context: &Context) -> Result<ExitStatus, Failure> {
         }
         let rows = table::render(plan.items.iter(), print.options(false));
         context.printer.message(rows.trim_end());
+        print.asked = true;
         if !agrees(&total).map_err(Failure::output)? {
             return print.nothing(&plan, "nothing was deleted");
         }
@@ -154,7 +155,7 @@ fn root(start: &Path, context: &Context, home: Option<&Path>) -> Result<PathBuf,
 /// Asks; whatever is not a yes is a no.
 fn agrees(total: &str) -> std::io::Result<bool> {
     let mut stderr = Stderr::new();
-    write!(stderr, "Delete {total}? [y/N] ")?;
+    stderr.write_all(format!("Delete {total}? [y/N] ").as_bytes())?;
     stderr.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
@@ -167,7 +168,8 @@ struct Print<'a> {
     args: &'a CleanArgs,
     context: &'a Context,
     now: SystemTime,
-    kept: Vec<String>,
+    /// Whether the table was shown with a question.
+    asked: bool,
 }
 
 impl Print<'_> {
@@ -229,8 +231,8 @@ impl Print<'_> {
                     gone.map(|done| &done.item)
                 };
                 let rows = match gone().next() {
-                    Some(_) => table::render(gone(), self.options(true)) + "\n",
-                    None => String::new(),
+                    Some(_) if !self.asked => table::render(gone(), self.options(true)) + "\n",
+                    _ => String::new(),
                 };
                 printer.page(&format!("{rows}{} {what}\n", table::total(gone())))
             }

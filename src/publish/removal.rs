@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -83,8 +83,14 @@ impl Identity {
 
     /// Its last write; 1970 for what is older.
     pub fn modified(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(u64::try_from(self.seconds).unwrap_or_default())
+        time(u64::try_from(self.seconds).unwrap_or_default())
     }
+}
+
+/// So many seconds after 1970, but not so late that nothing could be added.
+pub(super) fn time(seconds: u64) -> SystemTime {
+    const YEAR_9999: u64 = 253_370_764_800;
+    UNIX_EPOCH + Duration::from_secs(seconds.min(YEAR_9999))
 }
 
 /// Which mount something is on: its device and, where the kernel tells, the mount itself, since a
@@ -186,6 +192,27 @@ impl Root {
             if fs::unlinkat(&parent, name, AtFlags::REMOVEDIR).is_err() {
                 return;
             }
+        }
+    }
+
+    /// Reads a file of the directory itself, of at most `limit` bytes.
+    pub fn read(&self, name: &OsStr, limit: u64) -> Result<Vec<u8>, Error> {
+        let path = Path::new(name);
+        file(self.dir.as_fd(), name, path)?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = fs::openat(&self.dir, name, flags, Mode::empty())?;
+        // It may have been another one that was looked at.
+        if FileType::from_raw_mode(fs::fstat(&opened)?.st_mode) != FileType::RegularFile {
+            return Err(Error::Changed);
+        }
+        let mut bytes = Vec::new();
+        std::fs::File::from(opened)
+            .take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        match bytes.len() as u64 > limit {
+            true => Err(Errno::FBIG.into()),
+            false => Ok(bytes),
         }
     }
 

@@ -16,7 +16,6 @@ use super::Error;
 use super::local::is_plain;
 use super::removal::{self, Identity, Root};
 use crate::redact::secrets;
-use crate::supervise::left;
 
 /// The list of files, beside them.
 pub const MANIFEST: &str = ".daglab-files.json";
@@ -123,9 +122,7 @@ impl From<Stored> for Entry {
 
 impl Entry {
     fn written(&self) -> SystemTime {
-        UNIX_EPOCH
-            .checked_add(Duration::from_secs(self.written))
-            .unwrap_or(UNIX_EPOCH)
+        removal::time(self.written)
     }
 
     /// Whether a file is what was written.
@@ -150,8 +147,8 @@ struct Manifest {
 
 impl Manifest {
     /// A list that can't be read makes us forget files, never remove foreign ones.
-    fn read(root: &Path) -> Self {
-        left::read(&root.join(MANIFEST), LONGEST)
+    fn read(root: &Root) -> Self {
+        root.read(OsStr::new(MANIFEST), LONGEST)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
             .filter(|manifest| manifest.version <= VERSION)
@@ -224,7 +221,7 @@ impl Manifest {
 /// Adds files that were just written to the list, as one export of a branch.
 pub fn record(root: &Path, keys: &[String], branch: Option<&str>) -> Result<(), Error> {
     let (opened, _lock) = open(root)?;
-    let mut manifest = Manifest::read(root);
+    let mut manifest = Manifest::read(&opened);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -253,7 +250,7 @@ pub fn record(root: &Path, keys: &[String], branch: Option<&str>) -> Result<(), 
 /// would reach. Returns what was removed.
 pub fn apply(root: &Path, policy: Policy, new: &[String]) -> Result<Vec<PathBuf>, Error> {
     let (opened, _lock) = open(root)?;
-    let mut manifest = Manifest::read(root);
+    let mut manifest = Manifest::read(&opened);
     let new: HashSet<&str> = new.iter().map(String::as_str).collect();
     let expired: Vec<String> = manifest
         .expired(policy, &new, SystemTime::now())
@@ -291,7 +288,7 @@ pub fn apply(root: &Path, policy: Policy, new: &[String]) -> Result<Vec<PathBuf>
 
 /// The listed files of a directory that have been kept long enough, without those that are gone.
 pub fn expired(root: &Root, policy: Policy, now: SystemTime) -> Vec<Expired> {
-    let manifest = Manifest::read(root.path());
+    let manifest = Manifest::read(root);
     manifest
         .expired(policy, &HashSet::new(), now)
         .into_iter()
@@ -313,7 +310,7 @@ pub fn expired(root: &Root, policy: Policy, now: SystemTime) -> Vec<Expired> {
 /// Takes files off the list that are gone. A list of nothing goes, too.
 pub fn forget_gone(root: &Root) -> Result<(), removal::Error> {
     let _lock = root.lock(PATIENCE);
-    let mut manifest = Manifest::read(root.path());
+    let mut manifest = Manifest::read(root);
     let before = manifest.files.len();
     let is_gone = |key: &str| {
         let looked = root.look(Path::new(key));
@@ -360,6 +357,10 @@ mod tests {
         let root = dir.path().canonicalize().unwrap().join("store");
         std::fs::create_dir(&root).unwrap();
         (dir, root)
+    }
+
+    fn listed(root: &Path) -> Manifest {
+        Manifest::read(&Root::open(root).unwrap())
     }
 
     fn set_age(path: &Path, days: u32) {
@@ -415,7 +416,7 @@ mod tests {
         }
         assert!(!root.join("a").exists(), "it was empty");
         // What has become somebody else's is not looked at again.
-        let listed: Vec<String> = Manifest::read(&root).files.into_keys().collect();
+        let listed: Vec<String> = listed(&root).files.into_keys().collect();
         assert_eq!(listed, ["new.html"]);
     }
 
@@ -491,12 +492,14 @@ mod tests {
         let outside = dir.path().join("outside.html");
         std::fs::write(&outside, "x").unwrap();
         std::os::unix::fs::symlink(dir.path(), root.join("link")).unwrap();
-        let list = r#"{"version":1,"files":{"../outside.html":1,"link/outside.html":1}}"#;
+        std::fs::write(root.join("page.html"), "x").unwrap();
+        let list = r#"{"version":1,"files":
+            {"../outside.html":1,"link/outside.html":1,"page.html":18446744073709551615}}"#;
         std::fs::write(root.join(MANIFEST), list).unwrap();
         set_age(&outside, 20_000);
         assert!(removed(&root, days(1), &[]).is_empty());
         assert!(removed(&root, days(0), &[]).is_empty());
-        assert!(outside.exists());
+        assert!(outside.exists() && root.join("page.html").exists());
     }
 
     #[test]
@@ -508,7 +511,7 @@ mod tests {
         let left = expired(&opened, days(1), SystemTime::now());
         assert_eq!(left.len(), 1, "{left:?}");
         forget_gone(&opened).unwrap();
-        assert_eq!(Manifest::read(&root).files.len(), 1);
+        assert_eq!(listed(&root).files.len(), 1);
         std::fs::remove_dir_all(root.join("b")).unwrap();
         forget_gone(&opened).unwrap();
         assert!(!root.join(MANIFEST).exists());
@@ -536,6 +539,6 @@ mod tests {
                 scope.spawn(move || export(root, "main", 0, &[&format!("{n}.html")]));
             }
         });
-        assert_eq!(Manifest::read(root).files.len(), 8);
+        assert_eq!(listed(root).files.len(), 8);
     }
 }
