@@ -124,7 +124,17 @@ fn a_dry_run_says_what_and_why_and_deletes_nothing() {
     let before = tree(&project.root());
     let run = clean(&project, &["--dry-run"]);
     run.expect_code(0);
-    insta::assert_snapshot!(run.stdout(), @"");
+    insta::assert_snapshot!(run.stdout(), @r"
+    path                                  size       age  why
+    .daglab/artifacts/logs/old.txt        11 B   40 days  export, older than 30 days
+    .daglab/artifacts/notebooks/old.html  11 B   40 days  export, older than 30 days
+    notebooks/a.html                      11 B  100 days  export, older than 30 days
+    notebooks/a.html.gz                   11 B  100 days  export, older than 30 days
+    .daglab/cache/                        12 B            cache
+    notebooks/.daglab-aB3dE6              11 B    2 days  its writing was interrupted
+
+    7 files (67 B) would be deleted
+    ");
     assert_eq!(run.stderr(), "");
     assert_eq!(tree(&project.root()), before);
 }
@@ -191,13 +201,13 @@ fn on_a_terminal_it_asks() {
     for no in ["n\n", "\n", "later\n"] {
         let (code, screen) = on_a_terminal(&project, &[], no);
         assert_eq!(code, 0, "{screen}");
-        assert!(screen.contains("Delete 7 files (89 B)? [y/N] "), "{screen}");
+        assert!(screen.contains("Delete 7 files (67 B)? [y/N] "), "{screen}");
         assert!(screen.ends_with("nothing was deleted\n"), "{screen}");
         assert_eq!(tree(&project.root()), before, "{no:?}");
     }
     let (code, screen) = on_a_terminal(&project, &[], "y\n");
     assert_eq!(code, 0, "{screen}");
-    assert!(screen.ends_with("7 files (89 B) deleted\n"), "{screen}");
+    assert!(screen.ends_with("7 files (67 B) deleted\n"), "{screen}");
     assert_eq!(screen.matches("notebooks/a.html.gz").count(), 1, "{screen}");
     let after = tree(&project.root());
     assert!(GOES.iter().all(|path| !after.contains(*path)), "{after:?}");
@@ -303,7 +313,8 @@ fn ages_and_counts_are_what_settings_and_flags_say() {
     );
     assert_eq!(planned(&["--older-than", "0"]).len(), 4);
     assert!(planned(&["--older-than", "4000"]).is_empty());
-    // From below, too.
+    // From below, too, up to the git root.
+    std::fs::create_dir(project.root().join(".git")).unwrap();
     let run = clean(&project, &["out", "--older-than", "0", "--yes"]);
     run.expect_code(0);
     assert!(!project.root().join("out").join("m5.html").exists());
@@ -326,7 +337,11 @@ fn what_was_written_to_since_is_the_users() {
     let before = tree(&project.root());
     let run = clean(&project, &["--yes", "--older-than", "0"]);
     run.expect_code(0);
-    insta::assert_snapshot!(run.stderr(), @"");
+    insta::assert_snapshot!(run.stderr(), @r"
+    kept `out/edited.html`: no longer what was exported
+    kept `out/swapped.html`: no longer what was exported
+    nothing to delete
+    ");
     assert_eq!(tree(&project.root()), before);
 }
 
@@ -424,7 +439,8 @@ fn a_wrong_directory_is_refused() {
     assert_eq!(tree(&project.root()), before);
 
     // Settings of daglab are enough.
-    project.write("daglab.yaml", "project: x\n");
+    project.write("daglab.yaml", "");
+    std::fs::create_dir(project.root().join(".git")).unwrap();
     clean(&project, &["--yes", "notebooks"]).expect_code(0);
     assert!(!project.root().join(".daglab/cache").exists());
 }
@@ -447,8 +463,16 @@ fn generated_notebooks_go_and_edited_ones_stay() {
     run.expect_code(0).expect_stderr("nothing to delete");
     let run = clean(&project, &["--yes", "--notebooks"]);
     run.expect_code(0);
-    insta::assert_snapshot!(run.stderr(), @"");
-    insta::assert_snapshot!(run.stdout(), @"");
+    insta::assert_snapshot!(run.stderr(), @r"
+    kept `nb/edited.py`: generated and edited since; `--force` deletes it
+    kept `nb/link.py`: a symbolic link to a generated notebook
+    ");
+    insta::assert_snapshot!(run.stdout(), @r"
+    path              size     age  why
+    nb/generated.py  276 B  3 days  notebook from the template default
+
+    1 file (276 B) deleted
+    ");
     assert!(!there("generated.py"));
     assert!(there("edited.py") && there("mine.py") && there("link.py"));
     clean(&project, &["--yes", "--notebooks", "--force"]).expect_code(0);
@@ -583,7 +607,14 @@ fn what_changes_after_the_question_stays_and_the_rest_goes() {
             format!("{}: {error}", done.item.path)
         })
         .collect();
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    .daglab/artifacts/logs/old.txt: `logs` is not a directory
+    .daglab/artifacts/notebooks/old.html: deleted
+    notebooks/a.html: it has changed since it was looked at
+    notebooks/a.html.gz: deleted
+    .daglab/cache/: `.daglab/cache` is a symbolic link
+    notebooks/.daglab-aB3dE6: deleted
+    ");
     assert!(outside.path().join("kept").exists());
     assert!(root.join("notebooks/a.html").exists());
     assert!(!root.join("notebooks/a.html.gz").exists());
@@ -634,7 +665,12 @@ fn what_may_not_be_deleted_is_said_and_the_rest_goes() {
     };
     mode(0o755);
     run.expect_code(8);
-    insta::assert_snapshot!(run.stderr(), @"");
+    insta::assert_snapshot!(run.stderr(), @r"
+    could not delete `notebooks/a.html`: Permission denied (os error 13)
+    could not delete `notebooks/a.html.gz`: Permission denied (os error 13)
+    could not delete `notebooks/.daglab-aB3dE6`: Permission denied (os error 13)
+    error: 3 of 6 items could not be deleted
+    ");
     assert!(read_only.join("a.html").exists());
     assert!(!project.root().join(".daglab/cache").exists());
     assert!(!project.artifacts().join("notebooks/old.html").exists());

@@ -172,10 +172,13 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     };
     looking.all();
     let Looking {
-        mut items, kept, ..
+        mut items,
+        mut kept,
+        ..
     } = looking;
     // Kinds stay together, as they were looked for.
     items.sort_by(|a, b| (rank(&a.reason), &a.path).cmp(&(rank(&b.reason), &b.path)));
+    kept.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Plan {
         root: request.root.to_owned(),
         items,
