@@ -653,7 +653,7 @@ fn as_nobody(project: &Project, args: &[&str]) -> Command {
 #[test]
 fn what_may_not_be_deleted_is_said_and_the_rest_goes() {
     let project = full();
-    let mut command = as_nobody(&project, &["--yes"]);
+    let mut command = as_nobody(&project, &["--yes", "--quiet"]);
     let read_only = project.root().join("notebooks");
     let mode = |mode| {
         let mode = std::fs::Permissions::from_mode(mode);
@@ -666,10 +666,11 @@ fn what_may_not_be_deleted_is_said_and_the_rest_goes() {
     mode(0o755);
     run.expect_code(8);
     insta::assert_snapshot!(run.stderr(), @r"
-    could not delete `notebooks/a.html`: Permission denied (os error 13)
-    could not delete `notebooks/a.html.gz`: Permission denied (os error 13)
-    could not delete `notebooks/.daglab-aB3dE6`: Permission denied (os error 13)
     error: 3 of 6 items could not be deleted
+
+      `notebooks/a.html`: Permission denied (os error 13)
+      `notebooks/a.html.gz`: Permission denied (os error 13)
+      `notebooks/.daglab-aB3dE6`: Permission denied (os error 13)
     ");
     assert!(read_only.join("a.html").exists());
     assert!(!project.root().join(".daglab/cache").exists());
@@ -677,6 +678,31 @@ fn what_may_not_be_deleted_is_said_and_the_rest_goes() {
     // It was ours and still is.
     clean(&project, &["--yes"]).expect_code(0);
     assert!(!read_only.join("a.html").exists());
+}
+
+#[test]
+fn the_list_is_right_after_some_could_not_be_deleted() {
+    let project = Project::small();
+    export(&project, "out", "main", 50, &["a/one.html", "b/two.html"]);
+    let mut command = as_nobody(&project, &["--yes", "--output", "json"]);
+    let mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(project.root().join("out/a"), mode).unwrap();
+    };
+    mode(0o555);
+    let run = Run {
+        output: command.output().unwrap(),
+    };
+    mode(0o755);
+    let items = &run.expect_code(8).report()["items"];
+    assert_eq!(items[0]["deleted"], false);
+    assert_eq!(items[0]["error"], "Permission denied (os error 13)");
+    assert_eq!(items[1]["deleted"], true);
+    let list = std::fs::read(project.root().join("out").join(retention::MANIFEST)).unwrap();
+    let list: Value = serde_json::from_slice(&list).unwrap();
+    let keys: Vec<&String> = list["files"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["a/one.html"]);
+    assert!(!project.root().join("out/b").exists());
 }
 
 #[test]

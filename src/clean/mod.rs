@@ -35,14 +35,17 @@ pub enum Error {
     #[error("there is no terminal to ask on whether to delete {0}")]
     NobodyToAsk(String),
     /// Some of it is still there.
-    #[error("{failed} of {all} could not be deleted")]
+    #[error("{} of {all} could not be deleted", which.len())]
     Left {
-        /// How many of them.
-        failed: usize,
         /// All of them, as a phrase.
         all: String,
+        /// Which, and why, on a line each.
+        which: Vec<String>,
     },
 }
+
+/// How many of those that are left are shown.
+const SHOWN: usize = 50;
 
 impl Diagnose for Error {
     fn exit_status(&self) -> ExitStatus {
@@ -51,6 +54,17 @@ impl Diagnose for Error {
             Self::NobodyToAsk(_) => ExitStatus::Usage,
             Self::Left { .. } => ExitStatus::Conflict,
         }
+    }
+
+    fn detail(&self) -> Option<String> {
+        let Self::Left { which, .. } = self else {
+            return None;
+        };
+        let mut lines = which[..which.len().min(SHOWN)].join("\n");
+        if which.len() > SHOWN {
+            lines.push_str(&format!("\nand {} more", which.len() - SHOWN));
+        }
+        Some(lines)
     }
 
     fn hint(&self) -> Option<String> {

@@ -64,7 +64,7 @@ pub fn kept(kept: &Kept) -> String {
 /// What could not be deleted, as a line.
 pub fn left(item: &Item, error: &str) -> String {
     let path = text::one_line(&item.path);
-    format!("could not delete `{path}`: {}", text::one_line(error))
+    format!("`{path}`: {}", text::one_line(error))
 }
 
 /// What a plan has, and what became of each of its items; nothing was done without that.

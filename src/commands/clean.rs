@@ -16,6 +16,7 @@ use crate::error::ExitStatus;
 use crate::project::{self, DetectRequest, TargetFlags};
 use crate::publish::retention::Policy;
 use crate::ui::runner::Stderr;
+use crate::ui::text;
 
 /// Delete old exports, the cache and what interrupted commands left in a project.
 ///
@@ -190,8 +191,8 @@ impl Print<'_> {
         match self.args.output {
             Format::Table => printer.message(what),
             Format::Json => {
-                let text = table::json(self.args.dry_run, &[], &plan.kept);
-                printer.result(&text).map_err(Failure::output)?;
+                let json = table::json(self.args.dry_run, &[], &plan.kept);
+                printer.result(&json).map_err(Failure::output)?;
             }
         }
         Ok(ExitStatus::Success)
@@ -206,16 +207,13 @@ impl Print<'_> {
 
     fn done(&self, done: &[Done], kept: &[plan::Kept]) -> Result<ExitStatus, Failure> {
         self.results(done, kept, "deleted")?;
-        let failed = done.iter().filter(|done| done.error.is_some());
-        let mut count = 0;
-        for Done { item, error } in failed {
-            count += 1;
-            let error = error.as_deref().unwrap_or_default();
-            self.context.printer.message(&table::left(item, error));
-        }
-        if count > 0 {
-            let all = crate::ui::text::count(done.len(), "item");
-            return Err(Error::Left { failed: count, all }.into());
+        let which: Vec<String> = done
+            .iter()
+            .filter_map(|Done { item, error }| Some(table::left(item, error.as_deref()?)))
+            .collect();
+        if !which.is_empty() {
+            let all = text::count(done.len(), "item");
+            return Err(Error::Left { all, which }.into());
         }
         Ok(ExitStatus::Success)
     }
