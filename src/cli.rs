@@ -9,7 +9,9 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
-use crate::commands::{Context, Failure, action, ci, completions, config, discover, export, run};
+use crate::commands::{
+    Context, Failure, action, ci, clean, completions, config, discover, export, run,
+};
 use crate::completion;
 use crate::error::{Diagnose as _, ExitStatus};
 use crate::github::runner::Files;
@@ -80,6 +82,8 @@ pub enum Command {
     Action,
     /// Validate and run a project's jobs, assets and notebooks, and report
     Ci(Box<ci::CiArgs>),
+    /// Delete old exports, the cache and what interrupted commands left in a project
+    Clean(clean::CleanArgs),
     /// Launch jobs or assets, and follow them to their ends
     Run(Box<run::RunArgs>),
     /// Print the script that makes a shell complete daglab's command lines
@@ -99,7 +103,11 @@ impl Command {
             Self::Ci(args) => !args.plan && args.command.is_none(),
             Self::Export(_) => true,
             Self::Run(args) => args.ephemeral,
-            Self::Action | Self::Completions(_) | Self::Config(_) | Self::Discover(_) => false,
+            Self::Action
+            | Self::Clean(_)
+            | Self::Completions(_)
+            | Self::Config(_)
+            | Self::Discover(_) => false,
         }
     }
 }
@@ -182,6 +190,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
     };
     let result = match cli.command {
         Command::Action => unreachable!("the inputs have become a command"),
+        Command::Clean(args) => clean::run(&args, &context),
         Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Discover(args) => in_runtime(discover::run(&args, &context)),

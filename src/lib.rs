@@ -6,6 +6,7 @@
 //! the one value that is left, a [`report::model::CiReport`].
 
 pub mod ci;
+pub mod clean;
 pub mod cli;
 pub mod commands;
 pub mod completion;
@@ -23,5 +24,6 @@ pub mod publish;
 pub mod redact;
 pub mod report;
 pub mod run;
+pub mod scaffold;
 pub mod supervise;
 pub mod ui;

@@ -9,6 +9,7 @@ use crate::dagster::ClientConfig;
 use crate::host::instance::{self, Location};
 use crate::host::{Interpreter, Isolation};
 use crate::publish::Publisher;
+use crate::publish::retention::Policy;
 use crate::report::model::{Origin, ProjectInfo};
 use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
@@ -42,8 +43,8 @@ pub struct Job<'a> {
     pub keep_pictures: bool,
     /// Whether the latest run of a job gets a link when the plan launches none.
     pub tag_latest_run: bool,
-    /// How long files of earlier runs are kept.
-    pub retention_days: Option<u32>,
+    /// Which files of earlier runs are kept.
+    pub retention: Policy,
     /// Where pages are published beside the store, so that others can open them.
     pub publisher: Option<Publisher>,
     /// The label of links.

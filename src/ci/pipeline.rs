@@ -101,7 +101,11 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     notes::locations(&session, &job.plan, &mut done.locations);
     notes::degraded(&session, &job);
     done.findings = session.findings.take();
-    if let Err(error) = session.store.borrow().finish(job.retention_days) {
+    let kept = session
+        .store
+        .borrow()
+        .finish(job.info.branch.as_deref(), job.retention);
+    if let Err(error) = kept {
         tracing::warn!("old files could not be removed: {error}");
     }
     done.report(job, clock, end)

@@ -100,6 +100,10 @@ pub struct CiArgs {
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     pub retention_days: Option<u32>,
 
+    /// Keep files of so many runs of each branch at most [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub retention_count: Option<u32>,
+
     /// What to print on stdout
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     pub output: OutputArg,
@@ -440,6 +444,11 @@ impl CiArgs {
                 "export.retention_days",
                 self.retention_days,
                 "--retention-days",
+            ),
+            FlagValue::given(
+                "export.retention_count",
+                self.retention_count,
+                "--retention-count",
             ),
         ];
         own.into_iter()

@@ -60,6 +60,10 @@ pub struct ExportArgs {
     #[arg(long, value_name = "N")]
     pub retention_days: Option<u32>,
 
+    /// Keep so many exports of each branch in the same directory at most [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub retention_count: Option<u32>,
+
     /// Write a gzip copy beside the page, which is the default
     #[arg(long, overrides_with = "no_compress")]
     pub compress: bool,
@@ -234,6 +238,11 @@ impl ExportArgs {
                 "export.retention_days",
                 self.retention_days,
                 "--retention-days",
+            ),
+            FlagValue::given(
+                "export.retention_count",
+                self.retention_count,
+                "--retention-count",
             ),
             FlagValue::given("export.compress", compress, "--compress"),
             FlagValue::given("export.compress", no_compress, "--no-compress"),

@@ -3,6 +3,7 @@
 pub mod action;
 pub mod children;
 pub mod ci;
+pub mod clean;
 pub mod completions;
 pub mod config;
 mod connect;

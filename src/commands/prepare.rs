@@ -14,6 +14,7 @@ use crate::host::instance::{CodeServer, Kind, Location};
 use crate::host::{Interpreter, Isolation, package};
 use crate::project::detect::{CodeLocation, Project, Target};
 use crate::project::environment::{self, EnvironmentRequest, Progress, PythonEnv};
+use crate::publish::retention::Policy;
 use crate::redact::{self, secrets};
 use crate::report::model::ProjectInfo;
 use crate::run::Emit;
@@ -95,7 +96,10 @@ impl<'a> Setting<'a> {
             keep_logs: true,
             keep_pictures: false,
             tag_latest_run: false,
-            retention_days: Some(settings.export.retention_days),
+            retention: Policy {
+                days: Some(settings.export.retention_days),
+                count: settings.export.retention_count,
+            },
             publisher: None,
             metadata_key: settings.defaults.attach_metadata_key.clone(),
             user_env: context.env.iter().cloned().collect(),

@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{Error, Published, Source, retention};
+use super::retention::{self, Policy};
+use super::{Error, Published, Source};
 use crate::redact::secrets;
 use crate::supervise::left;
 
@@ -87,12 +88,12 @@ impl LocalStore {
         })
     }
 
-    /// Remembers what was stored, so that retention knows its own files, and removes those of
-    /// earlier runs that are older than `retention_days`.
-    pub fn finish(&self, retention_days: Option<u32>) -> Result<(), Error> {
-        retention::record(&self.root, &self.stored)?;
-        if let Some(days) = retention_days {
-            retention::apply(&self.root, days, &self.stored)?;
+    /// Remembers what was stored, as one export of a branch, so that retention knows its own files,
+    /// and removes those of earlier exports that have been kept long enough.
+    pub fn finish(&self, branch: Option<&str>, policy: Policy) -> Result<(), Error> {
+        retention::record(&self.root, &self.stored, branch)?;
+        if policy != Policy::default() {
+            retention::apply(&self.root, policy, &self.stored)?;
         }
         Ok(())
     }

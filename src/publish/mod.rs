@@ -6,6 +6,7 @@
 pub mod artifacts;
 pub mod local;
 pub mod remote;
+pub mod removal;
 pub mod report;
 pub mod retention;
 

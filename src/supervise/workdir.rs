@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
-use super::Error;
+use super::{Error, left};
 
 /// What its name begins with.
 const PREFIX: &str = "daglab-";
@@ -27,10 +27,7 @@ impl Workdir {
     /// Where a fresh one may be made: in the system's temporary directory. Nothing is made yet, so
     /// that nothing is left when the process that asks is killed before another knows of it.
     pub fn choose() -> PathBuf {
-        let mut parent = std::env::temp_dir();
-        if parent.as_os_str().len() > LONGEST_PATH && Path::new("/tmp").is_dir() {
-            parent = PathBuf::from("/tmp");
-        }
+        let parent = parent();
         sweep(&parent);
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
@@ -101,27 +98,49 @@ pub(super) fn remove_tree(path: &Path) {
     tracing::warn!("could not remove `{}`", path.display());
 }
 
+/// Where private directories are made.
+fn parent() -> PathBuf {
+    let parent = std::env::temp_dir();
+    if parent.as_os_str().len() > LONGEST_PATH && Path::new("/tmp").is_dir() {
+        return PathBuf::from("/tmp");
+    }
+    parent
+}
+
+/// What earlier commands of this user had to leave behind.
+pub fn abandoned() -> Vec<PathBuf> {
+    abandoned_in(&parent())
+}
+
+fn abandoned_in(parent: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
+        .map(|entry| entry.path())
+        .filter(|path| claim(path).is_some())
+        .collect()
+}
+
+/// The lock of a directory that a command of this user has left behind; none if it is anything else,
+/// or in use.
+pub fn claim(path: &Path) -> Option<File> {
+    let meta = path.symlink_metadata().ok()?;
+    if !meta.is_dir() || meta.uid() != rustix::process::getuid().as_raw() {
+        return None;
+    }
+    // Without the lock file it is not, or not yet, one of ours.
+    let lock = left::open(&path.join(".lock")).ok()?;
+    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).ok()?;
+    Some(lock)
+}
+
 /// Removes what earlier commands of this user had to leave behind.
 fn sweep(parent: &Path) {
-    let Ok(entries) = std::fs::read_dir(parent) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            continue;
-        }
-        let path = entry.path();
-        let Ok(meta) = path.symlink_metadata() else {
-            continue;
-        };
-        if !meta.is_dir() || meta.uid() != rustix::process::getuid().as_raw() {
-            continue;
-        }
-        // Without the lock file it is not, or not yet, one of ours.
-        let Ok(lock) = File::open(path.join(".lock")) else {
-            continue;
-        };
-        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+    for path in abandoned_in(parent) {
+        if let Some(_lock) = claim(&path) {
             tracing::debug!("removing `{}`, left by an earlier command", path.display());
             remove_tree(&path);
         }

@@ -1,0 +1,240 @@
+//! `daglab clean`: what daglab has left in a project, removed.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::{Args, ValueEnum};
+
+use super::{Context, Failure};
+use crate::clean::apply::{self, Done};
+use crate::clean::plan::{self, Plan};
+use crate::clean::table::{self, RenderOptions};
+use crate::clean::{Error, refuse_wrong};
+use crate::config::{FlagValue, Origin};
+use crate::error::ExitStatus;
+use crate::project::{self, DetectRequest, TargetFlags};
+use crate::publish::retention::Policy;
+use crate::ui::runner::Stderr;
+use crate::ui::text;
+
+/// Delete old exports, the cache and what interrupted commands left in a project.
+///
+/// Only what daglab itself wrote is deleted: exports that it has a list of and that nobody has
+/// written to since, `.daglab/cache`, unfinished files older than a day, and private directories of
+/// commands that were killed. Symbolic links are never followed. Asks before it deletes.
+#[derive(Debug, Clone, Args)]
+pub struct CleanArgs {
+    /// The project's directory
+    #[arg(value_name = "PROJECT", default_value = ".")]
+    pub project: PathBuf,
+
+    /// Delete exports that are older, however many there are; 0 means all [default: those that
+    /// `export.retention_days` and `export.retention_count` don't keep]
+    #[arg(long, value_name = "DAYS")]
+    pub older_than: Option<u32>,
+
+    /// Also delete generated notebooks that nobody has edited since
+    #[arg(long)]
+    pub notebooks: bool,
+
+    /// Also delete generated notebooks that were edited
+    #[arg(long, requires = "notebooks")]
+    pub force: bool,
+
+    /// Print what would be deleted, and why, and delete nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Delete without asking
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// What to print on stdout
+    #[arg(long, short, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+/// What is printed on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table
+    Table,
+    /// One JSON value
+    Json,
+}
+
+/// Carries out the command.
+pub fn run(args: &CleanArgs, context: &Context) -> Result<ExitStatus, Failure> {
+    let now = SystemTime::now();
+    let plan = plan(args, context, now)?;
+    let mut print = Print {
+        args,
+        context,
+        now,
+        asked: false,
+    };
+    if args.output == Format::Table {
+        for kept in &plan.kept {
+            context.printer.message(&table::kept(kept));
+        }
+    }
+    if plan.items.is_empty() {
+        return print.nothing(&plan, "nothing to delete");
+    }
+    if args.dry_run {
+        return print.planned(plan);
+    }
+    if !args.yes {
+        let total = table::total(plan.items.iter());
+        let (stdin, stderr) = (std::io::stdin(), std::io::stderr());
+        if !(stdin.is_terminal() && stderr.is_terminal()) {
+            return Err(Error::NobodyToAsk(total).into());
+        }
+        let rows = table::render(plan.items.iter(), print.options(false));
+        context.printer.message(rows.trim_end());
+        print.asked = true;
+        if !agrees(&total).map_err(Failure::output)? {
+            return print.nothing(&plan, "nothing was deleted");
+        }
+    }
+    let kept = plan.kept.clone();
+    let done = apply::apply(plan)?;
+    print.done(&done, &kept)
+}
+
+fn plan(args: &CleanArgs, context: &Context, now: SystemTime) -> Result<Plan, Failure> {
+    let home = context.variable("HOME").map(PathBuf::from);
+    let root = root(&context.dir.join(&args.project), context, home.as_deref())?;
+    let days = FlagValue::given("export.retention_days", args.older_than, "--older-than");
+    let loaded = context.settings(&root, days.into_iter().collect())?;
+    let export = &loaded.settings.export;
+    let by_age_alone = matches!(loaded.origins.of("export.retention_days"), Origin::Flag(_));
+    Ok(plan::plan(&plan::Request {
+        root: &root,
+        home: home.as_deref(),
+        policy: Policy {
+            days: Some(export.retention_days),
+            count: export.retention_count.filter(|_| !by_age_alone),
+        },
+        artifacts_dir: &loaded.settings.ci.artifacts_dir,
+        notebooks: args.notebooks,
+        force: args.force,
+        now,
+    })?)
+}
+
+/// The project's folder: that of a Dagster project, or else the nearest with settings of daglab.
+fn root(start: &Path, context: &Context, home: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Ok(start) = start.canonicalize() {
+        refuse_wrong(&start, home)?;
+    }
+    let detected = project::detect(&DetectRequest {
+        start: start.to_owned(),
+        flags: TargetFlags::default(),
+        variable: &|name| context.variable(name).map(str::to_owned),
+    });
+    let (error, start) = match detected {
+        Ok(project) => return Ok(project.root),
+        Err(error) => match &error {
+            project::Error::NotAProject { start, .. } => {
+                let start = start.clone();
+                (error, start)
+            }
+            _ => return Err(error.into()),
+        },
+    };
+    let files = context.settings(&start, Vec::new())?.files;
+    files
+        .iter()
+        .filter_map(|file| file.parent())
+        .find(|folder| start.starts_with(folder))
+        .map(Path::to_owned)
+        .ok_or_else(|| error.into())
+}
+
+/// Asks; whatever is not a yes is a no.
+fn agrees(total: &str) -> std::io::Result<bool> {
+    let mut stderr = Stderr::new();
+    stderr.write_all(format!("Delete {total}? [y/N] ").as_bytes())?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    let answer = answer.trim().to_lowercase();
+    Ok(answer == "y" || answer == "yes")
+}
+
+/// How results are printed.
+struct Print<'a> {
+    args: &'a CleanArgs,
+    context: &'a Context,
+    now: SystemTime,
+    /// Whether the table was shown with a question.
+    asked: bool,
+}
+
+impl Print<'_> {
+    fn options(&self, stdout: bool) -> RenderOptions {
+        let printer = self.context.printer;
+        RenderOptions {
+            color: match stdout {
+                true => printer.stdout_color(),
+                false => printer.stderr_color(),
+            },
+            width: printer.stdout_width(),
+            now: self.now,
+        }
+    }
+
+    fn nothing(&self, plan: &Plan, what: &str) -> Result<ExitStatus, Failure> {
+        let printer = self.context.printer;
+        match self.args.output {
+            Format::Table => printer.message(what),
+            Format::Json => {
+                let json = table::json(self.args.dry_run, &[], &plan.kept);
+                printer.result(&json).map_err(Failure::output)?;
+            }
+        }
+        Ok(ExitStatus::Success)
+    }
+
+    fn planned(&self, plan: Plan) -> Result<ExitStatus, Failure> {
+        let done = |item| Done { item, error: None };
+        let done: Vec<Done> = plan.items.into_iter().map(done).collect();
+        self.results(&done, &plan.kept, "would be deleted")?;
+        Ok(ExitStatus::Success)
+    }
+
+    fn done(&self, done: &[Done], kept: &[plan::Kept]) -> Result<ExitStatus, Failure> {
+        self.results(done, kept, "deleted")?;
+        let which: Vec<String> = done
+            .iter()
+            .filter_map(|Done { item, error }| Some(table::left(item, error.as_deref()?)))
+            .collect();
+        if !which.is_empty() {
+            let all = text::count(done.len(), "item");
+            return Err(Error::Left { all, which }.into());
+        }
+        Ok(ExitStatus::Success)
+    }
+
+    /// The items that went, or would, and how much that is.
+    fn results(&self, done: &[Done], kept: &[plan::Kept], what: &str) -> Result<(), Failure> {
+        let printer = self.context.printer;
+        let written = match self.args.output {
+            Format::Json => printer.result(&table::json(self.args.dry_run, done, kept)),
+            Format::Table => {
+                let gone = || {
+                    let gone = done.iter().filter(|done| done.error.is_none());
+                    gone.map(|done| &done.item)
+                };
+                let rows = match gone().next() {
+                    Some(_) if !self.asked => table::render(gone(), self.options(true)) + "\n",
+                    _ => String::new(),
+                };
+                printer.page(&format!("{rows}{} {what}\n", table::total(gone())))
+            }
+        };
+        written.map_err(Failure::output)
+    }
+}

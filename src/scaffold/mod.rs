@@ -1,0 +1,3 @@
+//! What is made out of templates.
+
+pub mod mark;
