@@ -190,7 +190,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
     };
     let result = match cli.command {
         Command::Action => unreachable!("the inputs have become a command"),
-        Command::Clean(args) => clean::run(&args, &context),
+        Command::Clean(args) => in_runtime(clean::run(&args, &context)),
         Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Discover(args) => in_runtime(discover::run(&args, &context)),

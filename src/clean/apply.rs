@@ -66,6 +66,7 @@ fn remove(root: &Root, place: &Place) -> Result<(), removal::Error> {
         }
         Place::File { path, seen } => root.remove_file(path, seen),
         Place::Tree(path) => root.remove_tree(path),
+        Place::Run(run) => Err(removal::Error::Outside(PathBuf::from(run.dir()))),
         Place::Workdir(path) => {
             // A command that has begun to use it keeps it.
             let _lock = workdir::claim(path).ok_or(removal::Error::Changed)?;

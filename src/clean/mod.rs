@@ -1,9 +1,10 @@
 //! Removing what daglab has left in a project: [`plan`] says what and why, as a value; [`apply`]
-//! carries it out; [`table`] shows either.
+//! carries it out; [`table`] shows either. [`remote`] does the first two for runs in an object store.
 
 pub mod apply;
 mod find;
 pub mod plan;
+pub mod remote;
 pub mod table;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::find::{self, Found};
 use super::{Error, refuse_wrong};
+use crate::publish::remote;
 use crate::publish::removal::{self, Identity, Root};
 use crate::publish::retention::{self, Policy, Why};
 use crate::scaffold::mark;
@@ -88,6 +89,8 @@ pub enum Place {
     Tree(PathBuf),
     /// The private directory of a command, with its absolute path.
     Workdir(PathBuf),
+    /// A run in an object store, which [`remote`](super::remote) deletes.
+    Run(remote::Item),
 }
 
 /// Why something goes.

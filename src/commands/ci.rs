@@ -288,7 +288,7 @@ async fn carry_out(
         emit: Rc::clone(&emit),
         begun,
     };
-    let info = prepare::of_git(&project);
+    let info = prepare::of_git(&project.root);
     let publication = args
         .upload
         .begin(context, &loaded, &project.root, &info, cancel)

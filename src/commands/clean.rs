@@ -6,15 +6,17 @@ use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 
-use super::{Context, Failure};
+use super::{Context, Failure, prepare, upload};
 use crate::clean::apply::{self, Done};
 use crate::clean::plan::{self, Plan};
 use crate::clean::table::{self, RenderOptions};
-use crate::clean::{Error, refuse_wrong};
+use crate::clean::{Error, refuse_wrong, remote};
 use crate::config::{FlagValue, Origin};
 use crate::error::ExitStatus;
 use crate::project::{self, DetectRequest, TargetFlags};
+use crate::publish::remote::RemoteStore;
 use crate::publish::retention::Policy;
+use crate::supervise::cancel::Cancel;
 use crate::ui::runner::Stderr;
 use crate::ui::text;
 
@@ -50,6 +52,11 @@ pub struct CleanArgs {
     #[arg(long, short)]
     pub yes: bool,
 
+    /// Also delete runs of this project in an object store, `s3://BUCKET/PREFIX` as for `--upload`;
+    /// without an address, in the one that `export.cloud_storage` names. A branch's newest run stays
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    pub remote: Option<String>,
+
     /// What to print on stdout
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
@@ -65,9 +72,9 @@ pub enum Format {
 }
 
 /// Carries out the command.
-pub fn run(args: &CleanArgs, context: &Context) -> Result<ExitStatus, Failure> {
+pub async fn run(args: &CleanArgs, context: &Context) -> Result<ExitStatus, Failure> {
     let now = SystemTime::now();
-    let plan = plan(args, context, now)?;
+    let Planned { mut plan, store } = plan(args, context, now).await?;
     let mut print = Print {
         args,
         context,
@@ -99,29 +106,53 @@ pub fn run(args: &CleanArgs, context: &Context) -> Result<ExitStatus, Failure> {
         }
     }
     let kept = plan.kept.clone();
-    let done = apply::apply(plan)?;
+    let mut far = Vec::new();
+    if let Some(store) = &store {
+        (plan.items, far) = remote::apply(store, plan.items).await;
+    }
+    let mut done = apply::apply(plan)?;
+    done.append(&mut far);
     print.done(&done, &kept)
 }
 
-fn plan(args: &CleanArgs, context: &Context, now: SystemTime) -> Result<Plan, Failure> {
+/// What is to be deleted, and where that is not in the project's folder.
+struct Planned {
+    plan: Plan,
+    store: Option<RemoteStore>,
+}
+
+async fn plan(args: &CleanArgs, context: &Context, now: SystemTime) -> Result<Planned, Failure> {
     let home = context.variable("HOME").map(PathBuf::from);
     let root = root(&context.dir.join(&args.project), context, home.as_deref())?;
     let days = FlagValue::given("export.retention_days", args.older_than, "--older-than");
     let loaded = context.settings(&root, days.into_iter().collect())?;
     let export = &loaded.settings.export;
     let by_age_alone = matches!(loaded.origins.of("export.retention_days"), Origin::Flag(_));
-    Ok(plan::plan(&plan::Request {
+    let policy = Policy {
+        days: Some(export.retention_days),
+        count: export.retention_count.filter(|_| !by_age_alone),
+    };
+    let mut plan = plan::plan(&plan::Request {
         root: &root,
         home: home.as_deref(),
-        policy: Policy {
-            days: Some(export.retention_days),
-            count: export.retention_count.filter(|_| !by_age_alone),
-        },
+        policy,
         artifacts_dir: &loaded.settings.ci.artifacts_dir,
         notebooks: args.notebooks,
         force: args.force,
         now,
-    })?)
+    })?;
+    let flag = args.remote.as_deref();
+    let Some(address) = upload::address(flag, &loaded, &root)? else {
+        return Ok(Planned { plan, store: None });
+    };
+    let cloud = &export.cloud_storage;
+    let cancel = Cancel::never();
+    let store = RemoteStore::open(address, cloud, &context.env, false, cancel).await?;
+    let subject = upload::subject(context, &root, &prepare::of_git(&root));
+    plan.items
+        .extend(remote::items(&store, &subject, policy).await?);
+    let store = Some(store);
+    Ok(Planned { plan, store })
 }
 
 /// The project's folder: that of a Dagster project, or else the nearest with settings of daglab.

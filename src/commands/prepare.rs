@@ -82,8 +82,9 @@ impl<'a> Setting<'a> {
         Ok(Ok(Job {
             plan,
             info: ProjectInfo {
+                name: project.name.clone(),
                 python: Some(prepared.env.version.clone()),
-                ..of_git(project)
+                ..of_git(root)
             },
             origin: None,
             root: root.clone(),
@@ -127,18 +128,22 @@ fn isolation(how: config::ci::Isolation) -> Isolation {
 }
 
 /// What a report says of a project, as far as git knows it.
-pub(super) fn of_git(project: &Project) -> ProjectInfo {
+pub(super) fn of_git(root: &Path) -> ProjectInfo {
     let git = |args: &[&str]| {
         let output = std::process::Command::new("git")
             .args(args)
-            .current_dir(&project.root)
+            .current_dir(root)
             .output()
             .ok()?;
         let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
         (output.status.success() && !text.is_empty()).then_some(text)
     };
     ProjectInfo {
-        name: project.name.clone(),
+        name: root
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         commit: git(&["rev-parse", "HEAD"]),
         branch: git(&["symbolic-ref", "--short", "-q", "HEAD"]),
         ..ProjectInfo::default()

@@ -69,17 +69,6 @@ impl UploadArgs {
         .flatten()
     }
 
-    /// Where `--upload` leads to; `None` without it.
-    pub(super) fn address(&self, loaded: &Loaded, root: &Path) -> Result<Option<Address>, Error> {
-        let address = match self.upload.as_deref() {
-            None => return Ok(None),
-            // What an action's input says that is on.
-            Some("" | "true") => Address::of_settings(&loaded.settings.export.cloud_storage, root)?,
-            Some(url) => Address::parse(url)?,
-        };
-        Ok(Some(address))
-    }
-
     /// Connects and begins a run's directory; `None` without `--upload`.
     pub(super) async fn begin(
         &self,
@@ -89,7 +78,7 @@ impl UploadArgs {
         info: &ProjectInfo,
         cancel: &Cancel,
     ) -> Result<Option<Rc<Publication>>, Failure> {
-        let Some(address) = self.address(loaded, root)? else {
+        let Some(address) = address(self.upload.as_deref(), loaded, root)? else {
             return Ok(None);
         };
         let export = &loaded.settings.export;
@@ -108,8 +97,22 @@ impl UploadArgs {
     }
 }
 
+/// Where `--upload` and `--remote` lead to; `None` without them.
+pub(super) fn address(
+    flag: Option<&str>,
+    loaded: &Loaded,
+    root: &Path,
+) -> Result<Option<Address>, Error> {
+    Ok(Some(match flag {
+        None => return Ok(None),
+        // What an action's input says that is on.
+        Some("" | "true") => Address::of_settings(&loaded.settings.export.cloud_storage, root)?,
+        Some(url) => Address::parse(url)?,
+    }))
+}
+
 /// What a run is of: what the CI server says, and else what git does.
-fn subject(context: &Context, root: &Path, info: &ProjectInfo) -> Subject {
+pub(super) fn subject(context: &Context, root: &Path, info: &ProjectInfo) -> Subject {
     let variable = |name: &str| context.variable(name).map(str::to_owned);
     let top = git(root, &["rev-parse", "--show-toplevel"]);
     let folder = top.as_deref().and_then(|top| {
@@ -188,9 +191,9 @@ pub(super) async fn conclude(
         return Some(error);
     }
     match report::publish(publication, report, keep).await {
-        Ok(swept) => {
-            for (what, why) in &swept.kept {
-                context.printer.message(&format!("`{what}` is kept: {why}"));
+        Ok(notes) => {
+            for note in &notes {
+                context.printer.message(note);
             }
             publication.failure()
         }

@@ -1,16 +1,17 @@
 //! A report beside its pages in an object store, and what leads to it.
 
-use super::remote::{Content, Entry, Error, Keep, NotebookEntry, Publication, Swept};
+use super::remote::{Content, Entry, Error, Keep, NotebookEntry, Publication};
 use crate::report::html;
 use crate::report::model::{CiReport, NotebookReport, PublishedRun};
 
 /// Publishes the report and its index beside the run's pages, leads people there, and deletes what is
-/// not to be kept any longer. The report then says where it is.
+/// not to be kept any longer. The report then says where it is. Gives what to say of what could not be
+/// deleted.
 pub async fn publish(
     publication: &Publication,
     report: &mut CiReport,
     keep: Keep,
-) -> Result<Swept, Error> {
+) -> Result<Vec<String>, Error> {
     let index = publication.link("index.html").await?;
     let expires_at = index.expires_at.map(|at| format!("{at:.0}"));
     report.published = Some(PublishedRun {
@@ -40,10 +41,16 @@ pub async fn publish(
     }
     publication.finish(entry(report, publication)).await?;
     // The pages are there, whatever becomes of older ones.
-    Ok(publication.sweep(keep).await.unwrap_or_else(|error| Swept {
-        kept: vec![("older runs".to_owned(), error.to_string())],
-        ..Swept::default()
-    }))
+    Ok(match publication.sweep(keep).await {
+        Ok(removed) => {
+            let left = removed.into_iter().filter_map(|removed| {
+                let why = removed.left?;
+                Some(format!("`{}` is kept: {why}", removed.item.dir()))
+            });
+            left.collect()
+        }
+        Err(error) => vec![format!("older runs are kept: {error}")],
+    })
 }
 
 /// Leads the links of notebooks to their pages in the store.

@@ -51,6 +51,11 @@ impl Cancel {
         Ok(Self(receiver))
     }
 
+    /// A switch that nobody throws: signals end the process as they do by themselves.
+    pub fn never() -> Self {
+        Self(watch::channel(None).1)
+    }
+
     /// Why the command was cancelled, if it was.
     pub fn reason(&self) -> Option<Reason> {
         *self.0.borrow()

@@ -25,6 +25,6 @@ pub use error::Error;
 pub use layout::Subject;
 pub use links::Link;
 pub use publication::Publication;
-pub use retention::{Item, Keep, Swept, plan_of, remove};
+pub use retention::{Item, Keep, Removed, plan_of, remove};
 pub use runs::{Entry, NotebookEntry};
 pub use store::{Content, RemoteStore};

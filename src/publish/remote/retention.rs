@@ -43,27 +43,32 @@ pub struct Item {
     pub is_surplus: bool,
 }
 
-/// What became of it.
-#[derive(Debug, Clone, Default)]
-pub struct Swept {
-    /// Runs that are gone.
-    pub runs: usize,
-    /// Objects that are gone.
-    pub objects: usize,
-    /// What stays although it was to go, and why.
-    pub kept: Vec<(String, String)>,
+/// What became of one.
+#[derive(Debug, Clone)]
+pub struct Removed {
+    /// The run.
+    pub item: Item,
+    /// Why not all of it is gone.
+    pub left: Option<String>,
+}
+
+impl Item {
+    /// Its directory.
+    pub fn dir(&self) -> String {
+        format!("{}/{}", self.line, self.run)
+    }
 }
 
 impl Publication {
-    /// Deletes what is not to be kept of this project, but never this run.
-    pub async fn sweep(&self, keep: Keep) -> Result<Swept, Error> {
+    /// Deletes what is not to be kept of this project, but never this run. Gives what became of each.
+    pub async fn sweep(&self, keep: Keep) -> Result<Vec<Removed>, Error> {
         let (store, layout) = self.parts();
         if keep == Keep::default() {
-            return Ok(Swept::default());
+            return Ok(Vec::new());
         }
         let mut items = plan(store, &layout.scope, keep).await?;
         items.retain(|item| item.run != layout.run);
-        remove(store, &items).await
+        Ok(remove(store, items).await)
     }
 }
 
@@ -187,7 +192,7 @@ fn items(listed: &[ObjectMeta]) -> Vec<Item> {
 }
 
 async fn manifest(store: &RemoteStore, item: &Item) -> Result<Option<Manifest>, Error> {
-    let key = format!("{}/{}/{}", item.line, item.run, layout::MANIFEST);
+    let key = format!("{}/{}", item.dir(), layout::MANIFEST);
     match store.get(&key, runs::LARGEST).await {
         Ok(found) => Ok(found.and_then(|(bytes, _)| Manifest::read(&bytes, &item.run))),
         Err(Error::Foreign { .. }) => Ok(None),
@@ -197,18 +202,35 @@ async fn manifest(store: &RemoteStore, item: &Item) -> Result<Option<Manifest>, 
 
 /// Deletes runs. First nothing leads to them any more, then their files go, and last their lists:
 /// what is stopped half-way is found and finished by the next.
-pub async fn remove(store: &RemoteStore, items: &[Item]) -> Result<Swept, Error> {
-    let mut swept = Swept::default();
-    let lines: BTreeSet<&str> = items.iter().map(|item| item.line.as_str()).collect();
-    for line in lines {
-        let of_line: Vec<&Item> = items.iter().filter(|item| item.line == line).collect();
-        let runs: Vec<String> = of_line.iter().map(|item| item.run.clone()).collect();
-        forget(store, line, &runs).await?;
-        for item in of_line {
-            remove_run(store, item, &mut swept).await?;
+pub async fn remove(store: &RemoteStore, items: Vec<Item>) -> Vec<Removed> {
+    let mut lines: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+    for item in items {
+        lines.entry(item.line.clone()).or_default().push(item);
+    }
+    let mut removed = Vec::new();
+    // What nothing else will do better with.
+    let mut failed: Option<Error> = None;
+    for (line, items) in lines {
+        let runs: Vec<String> = items.iter().map(|item| item.run.clone()).collect();
+        if failed.is_none() {
+            failed = forget(store, &line, &runs).await.err();
+        }
+        for item in items {
+            let left = match &failed {
+                Some(error) => Some(error.to_string()),
+                None => match remove_run(store, &item).await {
+                    Ok(left) => left,
+                    Err(error) => {
+                        let why = error.to_string();
+                        failed = Some(error).filter(Error::is_final);
+                        Some(why)
+                    }
+                },
+            };
+            removed.push(Removed { item, left });
         }
     }
-    Ok(swept)
+    removed
 }
 
 /// Takes runs off their branch's list. A list of somebody else's stays as it is.
@@ -235,69 +257,55 @@ async fn forget(store: &RemoteStore, line: &str, runs: &[String]) -> Result<(), 
     line.update(&mut |all| all.remove(runs)).await
 }
 
-async fn remove_run(store: &RemoteStore, item: &Item, swept: &mut Swept) -> Result<(), Error> {
-    let dir = format!("{}/{}", item.line, item.run);
+/// Deletes one run. Gives why not all of it is gone.
+async fn remove_run(store: &RemoteStore, item: &Item) -> Result<Option<String>, Error> {
+    let dir = item.dir();
     let Some(manifest) = manifest(store, item).await? else {
-        swept
-            .kept
-            .push((dir, "its list is not one of daglab's".to_owned()));
-        return Ok(());
+        return Ok(Some("its list is not one of daglab's".to_owned()));
     };
-    let listed = store.list(&dir).await?;
-    let is_file = matches!(store.address.place, Place::File(_));
-    let judged = stream::iter(listed).map(async |meta: ObjectMeta| {
-        let key = meta.location.to_string();
-        let name = key.strip_prefix(&format!("{dir}/")).unwrap_or_default();
-        if name == layout::MANIFEST {
-            return Ok(None);
-        }
-        let is_ours = match manifest.files.get(name) {
-            None => false,
-            Some(Some(tag)) => meta.e_tag.as_ref() == Some(tag),
-            // It was about to be written: what is there says who did.
-            Some(None) if is_file => true,
-            Some(None) => store.mark(&key).await?.as_deref() == Some(&*item.run),
-        };
-        Ok::<_, Error>(Some((key, is_ours)))
+    let judged = stream::iter(store.list(&dir).await?).map(async |meta| {
+        let ours = is_ours(store, item, &manifest, &meta).await?;
+        Ok::<_, Error>((meta.location.to_string(), ours))
     });
-    let judged: Vec<(String, bool)> = judged
-        .buffer_unordered(AT_ONCE)
-        .try_filter_map(async |it| Ok(it))
-        .try_collect()
-        .await?;
-    let mut foreign = 0;
-    let mut ours = Vec::new();
-    for (key, is_ours) in judged {
-        if is_ours {
-            ours.push(key);
-        } else {
-            foreign += 1;
-        }
+    let judged: Vec<(String, bool)> = judged.buffer_unordered(AT_ONCE).try_collect().await?;
+    let list = format!("{dir}/{}", layout::MANIFEST);
+    let foreign = judged
+        .iter()
+        .filter(|(key, ours)| !ours && *key != list)
+        .count();
+    let ours = judged
+        .into_iter()
+        .filter(|(_, ours)| *ours)
+        .map(|(key, _)| key);
+    let mut deleted = std::pin::pin!(store.delete(ours.collect()));
+    while let Some((_, result)) = deleted.next().await {
+        result?;
     }
-    let mut all_gone = true;
-    let mut deleted = std::pin::pin!(store.delete(ours));
-    while let Some((key, result)) = deleted.next().await {
-        match result {
-            Ok(()) => swept.objects += 1,
-            Err(error) if error.is_final() => return Err(error),
-            Err(error) => {
-                all_gone = false;
-                swept.kept.push((key, error.to_string()));
-            }
-        }
+    let mut deleted = std::pin::pin!(store.delete(vec![list]));
+    while let Some((_, result)) = deleted.next().await {
+        result?;
     }
-    if foreign > 0 {
-        let why = format!("{foreign} objects in it are not daglab's, or were changed since");
-        swept.kept.push((dir.clone(), why));
+    Ok((foreign > 0).then(|| {
+        format!("{foreign} objects in it are not daglab's, or were changed since, and stay")
+    }))
+}
+
+/// Whether an object is what the run's list says.
+async fn is_ours(
+    store: &RemoteStore,
+    item: &Item,
+    manifest: &Manifest,
+    meta: &ObjectMeta,
+) -> Result<bool, Error> {
+    let key = meta.location.as_ref();
+    let name = key
+        .strip_prefix(&format!("{}/", item.dir()))
+        .unwrap_or_default();
+    match manifest.files.get(name) {
+        None => Ok(false),
+        Some(Some(tag)) => Ok(meta.e_tag.as_ref() == Some(tag)),
+        // It was about to be written: what is there says who did.
+        Some(None) if matches!(store.address.place, Place::File(_)) => Ok(true),
+        Some(None) => Ok(store.mark(key).await?.as_deref() == Some(&*item.run)),
     }
-    if all_gone {
-        let list = vec![format!("{dir}/{}", layout::MANIFEST)];
-        let mut deleted = std::pin::pin!(store.delete(list));
-        if let Some((_, result)) = deleted.next().await {
-            result?;
-        }
-        swept.objects += 1;
-        swept.runs += 1;
-    }
-    Ok(())
 }
