@@ -4,7 +4,7 @@
 //! PREFIX/acme/shop/branches/main/index.html                     the branch's runs
 //!                               /runs.json                      the same for programs
 //!                               /latest/notebooks/sales.html    leads to the newest page
-//!                               /20261121T210600Z-1a2b3c4d-9f3e71/daglab-run.json
+//!                               /20261121T210600123Z-1a2b3c4d-09f3e71c52/daglab-run.json
 //!                                                                /index.html
 //!                                                                /notebooks/sales.html
 //! PREFIX/acme/shop/pulls/42/…
@@ -14,8 +14,8 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 /// The file that says what a run has written; it marks the directory as one of a run.
@@ -27,8 +27,8 @@ pub(super) const INDEX: &str = "index.html";
 /// What leads to the newest pages.
 pub(super) const LATEST: &str = "latest";
 
-/// How a run's directory begins: the time, to the second.
-const TIME: &str = "%Y%m%dT%H%M%SZ";
+/// How a run's directory begins: the time to the second, and then its milliseconds and `Z`.
+const TIME: &str = "%Y%m%dT%H%M%S";
 
 /// What a run is of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,14 +69,15 @@ impl Layout {
             (None, None) => "commits/detached".to_owned(),
         };
         let time = began.to_zoned(TimeZone::UTC).strftime(TIME).to_string();
+        let millis = began.subsec_millisecond();
         let commit = subject.commit.as_deref().unwrap_or("local");
         let commit: String = segment(commit).chars().take(8).collect();
-        // The system's randomness: nobody else has the same second, commit and number.
+        // The system's randomness: nobody else has the same time, commit and number.
         let chance = RandomState::new().hash_one(0_u8) & 0xff_ffff_ffff;
         Self {
             scope: scope.join("/"),
             line,
-            run: format!("{time}-{commit}-{chance:010x}"),
+            run: format!("{time}{millis:03}Z-{commit}-{chance:010x}"),
         }
     }
 
@@ -108,8 +109,11 @@ pub(super) fn began(run: &str) -> Option<Timestamp> {
     if rest.len() != 10 || !rest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
+    let (time, millis) = time.strip_suffix('Z')?.split_at_checked(15)?;
+    let millis: i64 = Some(millis).filter(|it| it.len() == 3)?.parse().ok()?;
     let time = jiff::civil::DateTime::strptime(TIME, time).ok()?;
-    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    let time = time.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    time.checked_add(SignedDuration::from_millis(millis)).ok()
 }
 
 /// A file's name inside a run as it is in the bucket: of characters that no cloud signs differently
@@ -171,13 +175,13 @@ mod tests {
         let layout = Layout::of(&subject(), began_at);
         let key = layout.in_run("notebooks/a.html");
         assert!(
-            key.starts_with("acme/shop/branches/main/20261121T210600Z-1a2b3c4d-"),
+            key.starts_with("acme/shop/branches/main/20261121T210600500Z-1a2b3c4d-"),
             "{key}"
         );
         assert!(key.ends_with("/notebooks/a.html"));
         assert_eq!(
             began(&layout.run).unwrap().to_string(),
-            "2026-11-21T21:06:00Z"
+            "2026-11-21T21:06:00.5Z"
         );
         let pull = Subject {
             pull_request: Some(7),
@@ -228,7 +232,8 @@ mod tests {
         for name in [
             "latest",
             "2026",
-            "20261121T210600Z",
+            "20261121T210600123Z",
+            "20261121T210600Z-local-0123456789",
             "20261121T210600Z-x-y",
             "a-b-0123456789",
         ] {
