@@ -66,6 +66,7 @@ mod tests {
                 html: None,
                 interactive: None,
                 url: None,
+                files: Vec::new(),
                 target: None,
                 args: Vec::new(),
                 peak_memory_bytes: None,

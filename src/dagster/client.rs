@@ -281,6 +281,44 @@ impl Client {
         self.credentials.as_ref()
     }
 
+    /// Posts JSON to one of the server's own paths, which changes something: it is only sent again
+    /// where it can't have arrived.
+    pub(super) async fn post(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+        body: &serde_json::Value,
+    ) -> Result<(StatusCode, Vec<u8>), Error> {
+        // As parts of a path, these would lead elsewhere.
+        if path.iter().any(|part| matches!(*part, "." | "..")) {
+            return Ok((StatusCode::NOT_FOUND, Vec::new()));
+        }
+        let url = self.page(path);
+        let mut wait = RETRY_WAIT;
+        for _ in 0..self.retries {
+            let outcome = self.send(operation, self.http.post(&url).json(body)).await;
+            let again = match &outcome {
+                Err(Error::Unreachable {
+                    may_have_arrived, ..
+                }) => !may_have_arrived,
+                Ok((status, _)) => {
+                    let busy = [
+                        StatusCode::TOO_MANY_REQUESTS,
+                        StatusCode::SERVICE_UNAVAILABLE,
+                    ];
+                    busy.contains(status)
+                }
+                Err(_) => false,
+            };
+            if !again {
+                return outcome;
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+        self.send(operation, self.http.post(&url).json(body)).await
+    }
+
     async fn send_once<O: Operation>(
         &self,
         text: &'static str,

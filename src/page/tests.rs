@@ -40,6 +40,7 @@ fn notebook() -> NotebookReport {
         html: None,
         interactive: None,
         url: None,
+        files: Vec::new(),
         target: None,
         args: Vec::new(),
         peak_memory_bytes: None,
