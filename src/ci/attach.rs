@@ -55,10 +55,13 @@ impl Planned {
     }
 }
 
+/// The finding that says that the sandbox keeps links and verdicts back.
+pub const KEPT_BACK: &str = "sandbox";
+
 /// What to say when the sandbox keeps links and verdicts back.
 pub fn refused(error: &crate::dagster::Error) -> Finding {
     let message = format!("not all links and verdicts are attached: {error}");
-    let mut found = finding("daglab", "sandbox", Severity::Warning, message);
+    let mut found = finding("daglab", KEPT_BACK, Severity::Warning, message);
     found.hint = error.hint();
     found
 }

@@ -128,7 +128,35 @@ mod tests {
     #[test]
     fn both_forms_are_shown() {
         let shown = snippet("orders", "exploration", "https://pages.example/x.html").to_module();
-        insta::assert_snapshot!(shown, @r##""##);
+        insta::assert_snapshot!(shown, @r##"
+        # For an asset that stores its value itself:
+
+        import dagster as dg
+
+
+        @dg.asset
+        def orders() -> dg.MaterializeResult:
+            return dg.MaterializeResult(
+                metadata={
+                    "exploration": dg.MetadataValue.url("https://pages.example/x.html"),
+                },
+            )
+
+
+        # For one that returns its value, in place of the above:
+        #
+        # import dagster as dg
+        #
+        #
+        # @dg.asset
+        # def orders(context: dg.AssetExecutionContext):
+        #     context.add_output_metadata(
+        #         {
+        #             "exploration": dg.MetadataValue.url("https://pages.example/x.html"),
+        #         },
+        #     )
+        #     return None  # the asset's own value
+        "##);
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub struct ExportArgs {
     pub metadata_key: Option<String>,
 
     /// Attach nothing, and print the code with which the asset of `--attach` attaches the link itself
-    #[arg(long, requires = "attach", conflicts_with_all = ["json", "watch"])]
+    #[arg(long, requires = "attach", conflicts_with_all = ["job", "json", "watch"])]
     pub print_snippet: bool,
 
     /// Export again whenever a notebook or its code changes, until Ctrl-C

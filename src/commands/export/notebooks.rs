@@ -226,10 +226,8 @@ mod tests {
         );
         assert_eq!(names(dir.path(), "**/[a-d].py").len(), 3);
         assert_eq!(names(dir.path(), "*/*.py"), ["nb/a.py"]);
-        assert_eq!(
-            names(&dir.path().join("nb/deep"), "../{a,x}.py"),
-            ["nb/a.py"]
-        );
+        let above = matches(&dir.path().join("nb/deep"), "../{a,x}.py").unwrap();
+        assert_eq!(above, [dir.path().canonicalize().unwrap().join("nb/a.py")]);
         let absolute = format!("{}/nb/?.py", dir.path().display());
         assert_eq!(matches(Path::new("/"), &absolute).unwrap().len(), 1);
         assert!(names(dir.path(), "none/*.py").is_empty());

@@ -234,7 +234,7 @@ mod tests {
         );
         assert_eq!(
             decide(&["nb/a.py"], Some("out/"), &[Html]),
-            ok("/p/out", &["nb/a.html"])
+            ok("/p/out/", &["nb/a.html"])
         );
         assert_eq!(
             decide(&["nb/a.py"], Some("o/page"), &[Html]),

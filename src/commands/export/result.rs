@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{ExportArgs, attach};
-use crate::ci::{deployment, formats, pairing};
+use crate::ci::{attach as attachments, deployment, formats, pairing};
 use crate::commands::{Context, Failure};
 use crate::error::ExitStatus;
 use crate::report::model::{
@@ -161,18 +161,28 @@ impl Told<'_> {
 /// Whether a finding says what was done, where nothing failed.
 fn is_news(found: &Finding) -> bool {
     let code = found.code.as_deref();
-    matches!(code, Some("assets-of-job" | "no-verdict" | "sandbox"))
+    matches!(
+        code,
+        Some("assets-of-job" | "no-verdict" | attachments::KEPT_BACK)
+    )
 }
 
 /// The exit code: of several troubles, a notebook that failed comes first.
 pub(super) fn exit_status(report: &CiReport, cancel: &Cancel) -> ExitStatus {
     match report.result {
+        // What was asked for by a flag is not there.
+        RunResult::Passed if has(report, attachments::KEPT_BACK) => ExitStatus::Validation,
         RunResult::Passed => ExitStatus::Success,
         RunResult::Cancelled => cancel
             .reason()
             .map_or(ExitStatus::RunFailed, Reason::exit_status),
         RunResult::Failed | RunResult::Error => trouble(report),
     }
+}
+
+fn has(report: &CiReport, code: &str) -> bool {
+    let mut findings = report.findings.iter();
+    findings.any(|found| found.code.as_deref() == Some(code))
 }
 
 fn trouble(report: &CiReport) -> ExitStatus {
