@@ -12,7 +12,7 @@ use crate::dagster::discover::Workspace;
 use crate::dagster::{AssetKey, Client, Error};
 use crate::error::{Diagnose, ExitStatus};
 use crate::host::writes::{Operation, Value};
-use crate::report::model::{Attachment, Finding, NotebookReport, Severity, Target};
+use crate::report::model::{Attachment, Finding, NotebookReport, NotebookStatus, Severity, Target};
 
 /// The finding that says that a server has refused who asks.
 pub const REFUSED: &str = "not-authorized";
@@ -25,16 +25,20 @@ pub const SNIPPET: &str = "snippet";
 
 /// Attaches what there is to attach, and says of the rest why it is not.
 pub(super) async fn attach_links(session: &Session, job: &Job<'_>, done: &mut Done) {
-    let asked = |notebook: &NotebookReport| notebook.target.is_some() && notebook.attempts > 0;
+    let linked = |notebook: &NotebookReport| notebook.target.is_some() && notebook.attempts > 0;
     // Nobody's deployment gets what was not asked for.
-    if !done.notebooks.iter().any(asked) {
-        return;
-    }
+    let wanted = job.attach && done.notebooks.iter().any(linked);
     let workspace = session.runner.dagster.get().and_then(Result::ok);
     let Some(workspace) = workspace else {
         let error = session.unanswered.take();
-        if let Some(error) = &error {
+        let missed = |notebook: &NotebookReport| notebook.status == NotebookStatus::Skipped;
+        if let Some(error) = &error
+            && (wanted || done.notebooks.iter().any(missed))
+        {
             session.find(trouble(error));
+        }
+        if !wanted {
+            return;
         }
         let planned = attach::plan(&done.notebooks, &[], &job.metadata_key);
         let why = error.map(|error| error.to_string());
@@ -45,6 +49,9 @@ pub(super) async fn attach_links(session: &Session, job: &Job<'_>, done: &mut Do
             .collect();
         return;
     };
+    if !wanted {
+        return;
+    }
     pairing::settle(session, &workspace, &mut done.notebooks).await;
     let assets = assets_of_jobs(session, &workspace, &mut done.notebooks);
     let mut planned = attach::plan(&done.notebooks, &[], &job.metadata_key);

@@ -81,7 +81,7 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
         }
         clock.lap("publish");
     }
-    if job.attach && matches!(end, End::Done) {
+    if (job.attach || job.deployment.is_some()) && matches!(end, End::Done) {
         tokio::select! {
             () = attach_links(&session, &job, instance.as_ref(), &mut done) => {}
             _ = cancel.cancelled() => end = End::Cancelled,

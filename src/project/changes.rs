@@ -153,12 +153,21 @@ impl Changes {
     /// Watches a folder and those below it that are not watched yet, and says which files are there.
     fn look(&mut self, folder: &Path) -> notify::Result<BTreeSet<PathBuf>> {
         let mut files = BTreeSet::new();
-        let walk = WalkBuilder::new(folder)
+        // From the root, so that what is left out there is left out of a new folder, too.
+        let wanted = folder.to_owned();
+        let walk = WalkBuilder::new(&self.root)
             .require_git(false)
-            .filter_entry(is_worth_a_look)
+            .filter_entry(move |entry| {
+                let path = entry.path();
+                let on_the_way = wanted.starts_with(path) || path.starts_with(&wanted);
+                on_the_way && is_worth_a_look(entry)
+            })
             .build();
         for entry in walk.flatten().take(MOST) {
             let path = entry.path();
+            if !path.starts_with(folder) {
+                continue;
+            }
             if entry.file_type().is_some_and(|kind| kind.is_dir()) {
                 // One that has come back under its name must be watched anew.
                 match self.watcher.watch(path, RecursiveMode::NonRecursive) {
@@ -224,6 +233,8 @@ mod tests {
         std::fs::rename(root.join("a.py~new"), root.join("a.py")).unwrap();
         assert_eq!(next(&mut changes).await, ["a.py"]);
 
+        std::fs::create_dir_all(root.join("node_modules/new")).unwrap();
+        std::fs::write(root.join("node_modules/new/e.py"), "6").unwrap();
         std::fs::create_dir_all(root.join("deep/down")).unwrap();
         std::fs::write(root.join("deep/down/d.py"), "4").unwrap();
         assert_eq!(next(&mut changes).await, ["d.py"]);

@@ -272,8 +272,15 @@ fn a_server_that_is_gone_does_not_keep_a_notebook_from_being_exported() {
         .expect_stderr("could not reach Dagster")
         .expect_stderr("dg.MetadataValue.url");
     assert!(run.stdout().contains("a.html"));
-    // Without anything to attach, nobody misses it.
+    // Without anything to attach, nobody misses it, unless the notebook itself does.
     crate::export(&project, &["nb/a.py"], &["--dagster-url", &url]).expect_code(0);
+    project.notebook(
+        "nb/a.py",
+        &["import os\nprint(os.environ['DAGLAB_DAGSTER_URL'])"],
+    );
+    crate::export(&project, &["nb/a.py"], &["--dagster-url", &url])
+        .expect_code(5)
+        .expect_stderr("it needs Dagster");
 }
 
 #[test]

@@ -193,3 +193,14 @@ fn ctrl_c_ends_a_watch_in_the_middle_of_an_export() {
     let (code, _) = watching.end();
     assert_eq!(code, Some(130));
 }
+
+#[test]
+fn a_mistake_in_the_flags_ends_a_watch_at_once() {
+    let project = Project::small();
+    project.notebook("nb/a.py", &["print(1)"]);
+    project.notebook("nb/b.py", &["print(2)"]);
+    let export = |rest: &[&str]| crate::export(&project, &["nb/*.py"], rest);
+    export(&["--watch", "--output", "x.html"]).expect_code(2);
+    export(&["--watch", "--attach", "numbers"]).expect_code(2);
+    export(&["--watch", "--attach", "asset://numbers"]).expect_code(3);
+}

@@ -155,13 +155,7 @@ pub async fn run(args: &ExportArgs, context: &Context) -> Result<ExitStatus, Fai
         return watch::run(args, context, &cancel).await;
     }
     let selection = args.select(context)?;
-    for file in &selection.skipped {
-        let note = format!(
-            "`{}` is not a marimo notebook and is left out",
-            file.display()
-        );
-        context.printer.message(&note);
-    }
+    selection.tell_skipped(context);
     export(args, context, &cancel, selection).await
 }
 
@@ -220,7 +214,8 @@ async fn export(
         Ok(job) => Job {
             tag_latest_run: target.is_some(),
             deployment,
-            attach: !args.print_snippet,
+            // By name alone, nothing is attached.
+            attach: target.is_some() && !args.print_snippet,
             ..job
         },
         Err(reason) => return Ok(reason.exit_status()),

@@ -74,6 +74,17 @@ impl Selection {
             skipped,
         })
     }
+
+    /// Says which files are left out.
+    pub(super) fn tell_skipped(&self, context: &Context) {
+        for file in &self.skipped {
+            let note = format!(
+                "`{}` is not a marimo notebook and is left out",
+                file.display()
+            );
+            context.printer.message(&note);
+        }
+    }
 }
 
 fn is_notebook(file: &Path) -> bool {

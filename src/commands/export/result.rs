@@ -186,10 +186,8 @@ fn has(report: &CiReport, code: &str) -> bool {
 }
 
 fn trouble(report: &CiReport) -> ExitStatus {
-    let all_passed = report
-        .notebooks
-        .iter()
-        .all(|notebook| notebook.status == NotebookStatus::Passed);
+    let mut notebooks = report.notebooks.iter();
+    let none_failed = notebooks.all(|notebook| !notebook.status.is_failure());
     let found = |code: &str| {
         report
             .findings
@@ -204,6 +202,6 @@ fn trouble(report: &CiReport) -> ExitStatus {
     ];
     kinds
         .into_iter()
-        .find(|(code, _)| all_passed && found(code))
+        .find(|(code, _)| none_failed && found(code))
         .map_or(ExitStatus::RunFailed, |(_, status)| status)
 }

@@ -18,8 +18,8 @@ use crate::ui::text::{count, one_line};
 /// How many names of files a line holds.
 const NAMED: usize = 3;
 
-/// Exports until Ctrl-C. What fails in one round is said, and the next change tries again; only the
-/// first look at what the command line names must succeed.
+/// Exports until Ctrl-C. What fails in one round is said, and the next change tries again; only
+/// mistakes that no change of the code can mend end it at once.
 pub(super) async fn run(
     args: &ExportArgs,
     context: &Context,
@@ -29,17 +29,20 @@ pub(super) async fn run(
     let root = selection.project.root.clone();
     // Before the first export, so that no change is missed.
     let mut changes = Changes::below(&root).map_err(|error| Error::Watch(error.to_string()))?;
-    // Mistakes in flags are no change's fault.
-    args.target()?;
+    selection.tell_skipped(context);
     let mut known = files(&selection.notebooks);
+    let mut first = true;
     loop {
         let ended = export(args, context, cancel, selection).await;
         if let Some(reason) = cancel.reason() {
             return Ok(reason.exit_status());
         }
-        if let Err(failure) = ended {
-            tell(context, &failure);
+        match ended {
+            Err(failure) if first && !may_pass(&failure) => return Err(failure),
+            Err(failure) => tell(context, &failure),
+            Ok(_) => {}
         }
+        first = false;
         let waiting = format!(
             "waiting for changes of {} below `{}`; Ctrl-C ends it",
             count(known.len(), "notebook"),
@@ -51,6 +54,14 @@ pub(super) async fn run(
             reason = cancel.cancelled() => return Ok(reason.exit_status()),
         };
     }
+}
+
+/// Whether a change of the project's code may help.
+fn may_pass(failure: &Failure) -> bool {
+    !matches!(
+        failure.diagnose().exit_status(),
+        ExitStatus::Usage | ExitStatus::Environment | ExitStatus::Authentication
+    )
 }
 
 /// Waits until a notebook must be exported again, and says which.
