@@ -19,7 +19,7 @@ use super::error::{BROKE_OFF, Error};
 use super::excerpt::excerpt;
 use super::gate::Gate;
 use super::operations::wire::NoVariables;
-use super::operations::{Described, Kind, Operation, ServerVersion};
+use super::operations::{Described, Kind, OLDEST, Operation, ServerVersion};
 use super::version::Version;
 
 /// The wait before the second attempt; it doubles.
@@ -220,7 +220,9 @@ impl Client {
     /// to a document. The server's version is only asked for where it matters.
     pub(super) async fn document_for(&self, operation: &Described) -> Result<&'static str, Error> {
         self.gate.pass(operation)?;
-        if let [only] = operation.documents {
+        if let [only] = operation.documents
+            && only.since <= OLDEST
+        {
             return Ok(only.text);
         }
         let server = self.version().await?;

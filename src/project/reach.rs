@@ -1,7 +1,7 @@
 //! Which files of the project a notebook is made of, as far as its imports tell.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ignore::WalkBuilder;
 
@@ -21,8 +21,16 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 pub enum Reach {
     /// Any of the project: it asks Dagster, or what it imports can't be known.
     Anything,
-    /// Those of the modules and packages of these paths, without `.py`.
-    Modules(BTreeSet<PathBuf>),
+    /// Those of what it imports.
+    Modules {
+        /// The project.
+        root: PathBuf,
+        /// Modules and packages by their paths, without `.py`.
+        places: BTreeSet<PathBuf>,
+        /// Names that are at none of the usual places: of other people's packages, or of the
+        /// project's own that lie deeper.
+        elsewhere: BTreeSet<String>,
+    },
 }
 
 impl Reach {
@@ -36,7 +44,8 @@ impl Reach {
         }
         let beside = notebook.file.parent().unwrap_or(root).to_owned();
         let bases = BTreeSet::from([root.to_owned(), root.join("src"), beside]);
-        let mut modules = BTreeSet::new();
+        let mut places = BTreeSet::new();
+        let mut elsewhere = BTreeSet::new();
         let mut names = BTreeSet::new();
         let mut files = VecDeque::from([notebook.file.clone()]);
         let mut read = 0;
@@ -53,15 +62,23 @@ impl Reach {
                 if is_standard_library(&name) || !names.insert(name.clone()) {
                     continue;
                 }
+                let before = files.len();
                 for base in &bases {
                     let module = base.join(&name);
                     files.extend(files_of(&module));
                     // Also where there is no such file yet.
-                    modules.insert(module);
+                    places.insert(module);
+                }
+                if files.len() == before {
+                    elsewhere.insert(name);
                 }
             }
         }
-        Self::Modules(modules)
+        Self::Modules {
+            root: root.to_owned(),
+            places,
+            elsewhere,
+        }
     }
 
     /// Whether one of the changed files belongs to it. The notebooks that are exported are none of
@@ -70,12 +87,19 @@ impl Reach {
         let mut others = changed.iter().filter(|file| !notebooks.contains(*file));
         match self {
             Self::Anything => others.next().is_some(),
-            Self::Modules(modules) => changed.iter().any(|file| {
-                let above = file
-                    .ancestors()
-                    .skip(1)
-                    .any(|above| modules.contains(above));
-                above || modules.contains(&file.with_extension(""))
+            Self::Modules {
+                root,
+                places,
+                elsewhere,
+            } => others.any(|file| {
+                let module = file.with_extension("");
+                let below = module.strip_prefix(root).unwrap_or(&module);
+                let named = |name: Component<'_>| {
+                    let name = name.as_os_str().to_str();
+                    name.is_some_and(|name| elsewhere.contains(name))
+                };
+                module.ancestors().any(|path| places.contains(path))
+                    || below.components().any(named)
             }),
         }
     }
@@ -137,8 +161,9 @@ mod tests {
                 &BTreeSet::from([root.join("nb/a.py"), root.join("nb/b.py")]),
             )
         };
-        let plain = notebook("import orders.load, near");
+        let plain = notebook("import orders.load, near, deeper");
         for path in [
+            "libraries/x/deeper/y.py",
             "orders/load.py",
             "orders/new.py",
             "src/rates.py",

@@ -294,6 +294,16 @@ fn the_sandbox_and_the_settings_count() {
     run.expect_code(7)
         .expect_stderr("`reportRunlessAssetEvents`");
     assert!(site.observations(&["numbers"]).is_empty());
+    let mut partly = site.command(url, &attach);
+    partly.env("DAGLAB_SECURITY__SANDBOX_MODE", "true").env(
+        "DAGLAB_SECURITY__ALLOWED_OPERATIONS",
+        "[reportRunlessAssetEvents]",
+    );
+    Run::of(partly)
+        .expect_code(0)
+        .expect_stderr("over the REST path")
+        .expect_stderr("`reportAssetCheckEvaluations` is not allowed");
+    assert_eq!(site.observations(&["numbers"]).len(), 1);
 
     // The address in the settings counts where no instance is named.
     site.project
@@ -302,7 +312,7 @@ fn the_sandbox_and_the_settings_count() {
     crate::export(&site.project, &["nb/a.py"], &attach)
         .expect_code(0)
         .expect_stderr("REST");
-    assert_eq!(site.observations(&["numbers"]).len(), 1);
+    assert_eq!(site.observations(&["numbers"]).len(), 2);
     let home = site.project.tmp().join("home");
     std::fs::create_dir(&home).unwrap();
     std::fs::write(home.join("dagster.yaml"), "telemetry: {enabled: false}\n").unwrap();
@@ -311,5 +321,5 @@ fn the_sandbox_and_the_settings_count() {
     Run::of(own)
         .expect_code(0)
         .expect_stderr("in the instance of `DAGSTER_HOME`");
-    assert_eq!(site.observations(&["numbers"]).len(), 1);
+    assert_eq!(site.observations(&["numbers"]).len(), 2);
 }
