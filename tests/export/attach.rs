@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use daglab::dagster::attach::Verdict;
+use daglab::dagster::{AssetKey, Client, ClientConfig, Error};
 use serde_json::{Value, json};
 
-use crate::support::dagster::{Server, block_on, free_port};
+use crate::support::dagster::{Server, block_on, canned, free_port};
 use crate::support::nginx::Nginx;
 use crate::support::{Project, Run};
 use crate::{command, json as result_of};
@@ -322,4 +324,19 @@ fn the_sandbox_and_the_settings_count() {
         .expect_code(0)
         .expect_stderr("in the instance of `DAGSTER_HOME`");
     assert_eq!(site.observations(&["numbers"]).len(), 2);
+}
+
+#[test]
+fn an_old_server_is_sent_no_verdict() {
+    let url = canned(&[("ServerVersion", r#"{"data": {"version": "1.8.13"}}"#)]);
+    let client = Client::new(&ClientConfig::new(url)).unwrap();
+    let verdict = Verdict {
+        key: AssetKey::parse("numbers").unwrap(),
+        check: "notebook_a".to_owned(),
+        passed: true,
+        metadata: Default::default(),
+        description: None,
+    };
+    let refused = block_on(client.report_verdict(&verdict)).unwrap_err();
+    assert!(matches!(refused, Error::Unsupported { .. }), "{refused}");
 }
