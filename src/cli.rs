@@ -92,7 +92,7 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// List code locations, repositories, jobs, assets, schedules and sensors
     Discover(discover::DiscoverArgs),
-    /// Run one notebook, export it to HTML, and attach the link in Dagster
+    /// Run notebooks, export them, and attach the links in Dagster
     Export(export::ExportArgs),
 }
 

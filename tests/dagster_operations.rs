@@ -6,6 +6,9 @@ use apollo_compiler::{ExecutableDocument, Schema};
 use daglab::dagster::operations::{ALL, Kind, OLDEST};
 use daglab::dagster::version::Version;
 
+/// Operations that old releases lack, which are told so before anything is sent.
+const NEWER: &[&str] = &["ReportAssetCheckEvaluations"];
+
 const SCHEMAS: &str = "tests/schemas/dagster";
 
 fn schemas() -> Vec<(Version, String)> {
@@ -31,9 +34,11 @@ fn every_operation_fits_every_schema_it_is_meant_for() {
             .unwrap_or_else(|error| panic!("schema {version}: {error}"));
         for operation in ALL {
             // A server gets the newest document it understands, and no other.
-            let document = operation
-                .document_for(version)
-                .unwrap_or_else(|| panic!("`{}` has no document for {version}", operation.name));
+            let document = match operation.document_for(version) {
+                Some(document) => document,
+                None if NEWER.contains(&operation.name) => continue,
+                None => panic!("`{}` has no document for {version}", operation.name),
+            };
             let parsed = ExecutableDocument::parse_and_validate(
                 &schema,
                 document.text,
@@ -69,7 +74,8 @@ fn every_operation_fits_every_schema_it_is_meant_for() {
 fn every_operation_begins_with_the_oldest_release_and_grows() {
     for operation in ALL {
         let since: Vec<Version> = operation.documents.iter().map(|d| d.since).collect();
-        assert_eq!(since[0], OLDEST, "{}", operation.name);
+        let is_newer = NEWER.contains(&operation.name);
+        assert_eq!(since[0] > OLDEST, is_newer, "{}", operation.name);
         assert!(since.is_sorted(), "{}", operation.name);
     }
 }

@@ -12,6 +12,8 @@
 
 #[path = "versions/ci.rs"]
 mod ci;
+#[path = "versions/exported.rs"]
+mod exported;
 #[path = "versions/graphql.rs"]
 mod graphql;
 #[path = "versions/served.rs"]
@@ -26,8 +28,13 @@ use daglab::dagster::version::Version;
 use support::versions::{NEWEST, python_with_dagster};
 
 /// All that is looked at with each release, in the order of the table.
-const FEATURES: &[fn(&Release) -> Vec<Row>] =
-    &[ci::forked, ci::spawned, served::works, graphql::assets];
+const FEATURES: &[fn(&Release) -> Vec<Row>] = &[
+    ci::forked,
+    ci::spawned,
+    served::works,
+    exported::links,
+    graphql::assets,
+];
 
 /// A release and where it is installed.
 pub struct Release {

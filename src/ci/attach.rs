@@ -19,6 +19,33 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// The notebook it is about.
+    pub fn notebook(&self) -> &str {
+        &self.notebook
+    }
+
+    /// The write that makes it.
+    pub fn operation(&self) -> &Operation {
+        &self.operation
+    }
+
+    /// Whether it is a link to an asset, which has more ways than one.
+    pub fn is_link(&self) -> bool {
+        matches!(self.operation, Operation::Observe { .. })
+    }
+
+    /// What became of it, and by which way.
+    pub fn attachment(&self, ok: bool, message: Option<String>, way: &str) -> Attachment {
+        Attachment {
+            notebook: self.notebook.clone(),
+            target: self.target.clone(),
+            kind: self.kind.to_owned(),
+            ok,
+            message,
+            way: Some(way.to_owned()),
+        }
+    }
+
     /// Lets it through, or says why not. What has no mutation of its own goes with the links.
     pub fn pass(&self, gate: &Gate) -> Result<(), crate::dagster::Error> {
         gate.pass_mutation(match self.operation {
@@ -28,10 +55,13 @@ impl Planned {
     }
 }
 
+/// The finding that says that the sandbox keeps links and verdicts back.
+pub const KEPT_BACK: &str = "sandbox";
+
 /// What to say when the sandbox keeps links and verdicts back.
 pub fn refused(error: &crate::dagster::Error) -> Finding {
     let message = format!("not all links and verdicts are attached: {error}");
-    let mut found = finding("daglab", "sandbox", Severity::Warning, message);
+    let mut found = finding("daglab", KEPT_BACK, Severity::Warning, message);
     found.hint = error.hint();
     found
 }
@@ -99,22 +129,7 @@ pub fn plan(notebooks: &[NotebookReport], runs: &[(String, String)], label: &str
         match target {
             Target::Asset { key, partition } => {
                 let asset_key: Vec<String> = key.split('/').map(str::to_owned).collect();
-                if let Some(url) = &notebook.url {
-                    let link = (label.to_owned(), Value::Url(url.clone()));
-                    let end = notebook.url_expires_at.clone();
-                    let end = end.map(|at| (format!("{label}_expires_at"), Value::Text(at)));
-                    planned.push(Planned {
-                        notebook: notebook.path.clone(),
-                        target: target.clone(),
-                        kind: "observation",
-                        operation: Operation::Observe {
-                            asset_key: asset_key.clone(),
-                            partition: partition.clone(),
-                            metadata: std::iter::once(link).chain(end).collect(),
-                            description: Some(format!("the notebook `{}`", notebook.path)),
-                        },
-                    });
-                }
+                planned.extend(observation(notebook, key, partition.as_ref(), label));
                 planned.push(Planned {
                     notebook: notebook.path.clone(),
                     target: target.clone(),
@@ -139,6 +154,54 @@ pub fn plan(notebooks: &[NotebookReport], runs: &[(String, String)], label: &str
                     });
                 }
             }
+        }
+    }
+    planned
+}
+
+/// The link to a notebook's page, for an asset.
+fn observation(
+    notebook: &NotebookReport,
+    key: &str,
+    partition: Option<&String>,
+    label: &str,
+) -> Option<Planned> {
+    let link = (label.to_owned(), Value::Url(notebook.url.clone()?));
+    let mut about = format!("the notebook `{}`", notebook.path);
+    if let Some(at) = &notebook.url_expires_at {
+        // Where only one link can be attached, this is the place to say it.
+        about.push_str(&format!("; the link ends at {at}"));
+    }
+    let end = notebook.url_expires_at.clone();
+    let end = end.map(|at| (format!("{label}_expires_at"), Value::Text(at)));
+    Some(Planned {
+        notebook: notebook.path.clone(),
+        target: Target::Asset {
+            key: key.to_owned(),
+            partition: partition.cloned(),
+        },
+        kind: "observation",
+        operation: Operation::Observe {
+            asset_key: key.split('/').map(str::to_owned).collect(),
+            partition: partition.cloned(),
+            metadata: std::iter::once(link).chain(end).collect(),
+            description: Some(about),
+        },
+    })
+}
+
+/// The same for notebooks that are about jobs, where runs can't be tagged: for the assets that each
+/// job makes.
+pub fn plan_for_jobs(
+    notebooks: &[NotebookReport],
+    assets: &BTreeMap<String, Vec<String>>,
+    label: &str,
+) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    for notebook in notebooks.iter().filter(|notebook| notebook.attempts > 0) {
+        if let Some(Target::Job { name }) = &notebook.target {
+            let keys = assets.get(name).into_iter().flatten();
+            planned.extend(keys.filter_map(|key| observation(notebook, key, None, label)));
         }
     }
     planned
@@ -183,7 +246,7 @@ pub async fn carry_out(
     host: &Host,
     home: &std::path::Path,
     scratch: &std::path::Path,
-    planned: Vec<Planned>,
+    planned: &[Planned],
 ) -> Vec<Attachment> {
     let operations: Vec<Operation> = planned.iter().map(|p| p.operation.clone()).collect();
     let written = write_to_instance(host, home, scratch, &operations).await;
@@ -200,17 +263,11 @@ pub async fn carry_out(
         }
     };
     planned
-        .into_iter()
+        .iter()
         .enumerate()
         .map(|(index, planned)| {
             let written = result(index);
-            Attachment {
-                notebook: planned.notebook,
-                target: planned.target,
-                kind: planned.kind.to_owned(),
-                ok: written.ok,
-                message: written.error,
-            }
+            planned.attachment(written.ok, written.error, "instance")
         })
         .collect()
 }
@@ -254,6 +311,7 @@ mod tests {
             interactive: None,
             url: None,
             url_expires_at: None,
+            files: Vec::new(),
             target: asset.map(|key| Target::Asset {
                 key: key.to_owned(),
                 partition: None,

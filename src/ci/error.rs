@@ -25,6 +25,16 @@ pub enum Error {
     /// The private directory failed.
     #[error(transparent)]
     Supervise(#[from] supervise::Error),
+    /// The installed marimo can't export to what is asked for.
+    #[error("{message}")]
+    Format {
+        /// What it lacks.
+        message: String,
+        /// What may help.
+        hint: String,
+        /// The end of what it said.
+        log: String,
+    },
     /// Dagster never answered.
     #[error("the Dagster instance did not start")]
     NotReady {
@@ -43,7 +53,7 @@ impl Diagnose for Error {
             Self::Host(error) => error.exit_status(),
             Self::Publish(error) => error.exit_status(),
             Self::Supervise(error) => error.exit_status(),
-            Self::NotReady { .. } => ExitStatus::Environment,
+            Self::Format { .. } | Self::NotReady { .. } => ExitStatus::Environment,
         }
     }
 
@@ -53,6 +63,7 @@ impl Diagnose for Error {
             Self::Host(error) => error.hint(),
             Self::Publish(error) => error.hint(),
             Self::Supervise(error) => error.hint(),
+            Self::Format { hint, .. } => Some(hint.clone()),
             Self::NotReady { source, .. } => source.hint(),
         }
     }
@@ -61,7 +72,9 @@ impl Diagnose for Error {
         match self {
             Self::Plan { snippet, .. } => snippet.clone(),
             Self::Host(error) => error.detail(),
-            Self::NotReady { log, .. } if !log.trim().is_empty() => Some(log.clone()),
+            Self::Format { log, .. } | Self::NotReady { log, .. } if !log.trim().is_empty() => {
+                Some(log.clone())
+            }
             _ => None,
         }
     }

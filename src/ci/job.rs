@@ -33,8 +33,12 @@ pub struct Job<'a> {
     pub versions: BTreeMap<String, String>,
     /// How processes are started; `None` for fork, and spawn where that fails.
     pub isolation: Option<Isolation>,
-    /// Which instance; `None` where nothing needs Dagster.
+    /// Which instance; `None` where nothing needs Dagster, or a deployment is there.
     pub instance: Option<instance::Kind>,
+    /// The deployment that takes an instance's place: notebooks speak to it, and links go there.
+    pub deployment: Option<ClientConfig>,
+    /// Whether links and verdicts are attached.
+    pub attach: bool,
     /// Where the empty databases of this version of Dagster are kept.
     pub template: PathBuf,
     /// Whether logs of runs are stored as files.

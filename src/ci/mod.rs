@@ -3,12 +3,14 @@
 pub mod attach;
 pub mod attempt;
 mod checks;
+pub mod deployment;
 pub mod error;
+pub mod formats;
 pub mod job;
 mod notebooks;
 mod notes;
 pub mod outcome;
-mod pairing;
+pub mod pairing;
 pub mod pipeline;
 pub mod plan;
 pub mod planner;

@@ -1,6 +1,7 @@
 //! One notebook of the plan, from waiting to its report.
 
 use super::attempt::{self, Attempt, Verdict};
+use super::formats;
 use super::plan::PlannedNotebook;
 use super::session::Session;
 use crate::host::tail;
@@ -10,7 +11,6 @@ use crate::marimo::results::{self, Results};
 use crate::marimo::source::{self, Source};
 use crate::page::{self as static_page, PageInput};
 use crate::publish::{self, Published, Source as File};
-use crate::redact;
 use crate::report::model::{CellError, NotebookReport, NotebookStatus};
 use crate::run::schedule::Done;
 use crate::supervise::left;
@@ -41,7 +41,12 @@ pub async fn run(session: &Session, planned: &PlannedNotebook, runs: &[String]) 
                 attempts: report.attempts + 1,
                 ..blank(planned)
             };
-            attempt_once(session, planned, &mut report).await;
+            if planned.page {
+                attempt_once(session, planned, &mut report).await;
+            } else {
+                report.status = NotebookStatus::Passed;
+            }
+            formats::export(session, planned, &mut report).await;
             if report.status == NotebookStatus::Passed {
                 break;
             }
@@ -66,6 +71,7 @@ pub fn blank(planned: &PlannedNotebook) -> NotebookReport {
         interactive: None,
         url: None,
         url_expires_at: None,
+        files: Vec::new(),
         target: planned.target.clone(),
         args: planned.args.clone(),
         peak_memory_bytes: None,
@@ -98,11 +104,7 @@ async fn skip_reason(
 }
 
 async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut NotebookReport) {
-    // Short: what a notebook puts there may be a socket, whose path has a limit.
-    let dir = match tempfile::Builder::new()
-        .prefix("")
-        .tempdir_in(&session.scratch)
-    {
+    let dir = match session.scratch_dir() {
         Ok(dir) => dir,
         Err(error) => {
             report.status = NotebookStatus::Crashed;
@@ -110,12 +112,7 @@ async fn attempt_once(session: &Session, planned: &PlannedNotebook, report: &mut
             return;
         }
     };
-    let mut env = session.notebook_env.clone();
-    for name in planned.env.iter().filter(|name| redact::may_be_named(name)) {
-        if let Some(value) = session.user_env.get(name) {
-            env.insert(name.clone(), Some(value.clone()));
-        }
-    }
+    let env = session.env_of(planned);
     let on_cells = |finished| {
         let text = format!("{finished} cells done");
         session.emit(Event::Progress {
@@ -282,7 +279,7 @@ fn no_space(page: &std::path::Path) -> Option<String> {
 }
 
 /// The last line of a process's output that says anything.
-fn last_words(log: &std::path::Path) -> String {
+pub(super) fn last_words(log: &std::path::Path) -> String {
     let text = tail(log, 20);
     let line = text.lines().rev().find(|line| !line.trim().is_empty());
     line.map_or_else(

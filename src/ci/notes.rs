@@ -6,6 +6,7 @@ use super::session::{Session, finding};
 use crate::dagster::discover::Workspace;
 use crate::host::instance;
 use crate::report::model::{LocationReport, Severity};
+use crate::ui::text::count;
 
 /// Dagster loads a location whose resources read variables that are not set; its runs then fail.
 pub(super) async fn unset_variables(session: &Session, workspace: &Workspace) {
@@ -66,6 +67,15 @@ pub(super) fn locations(session: &Session, plan: &Plan, locations: &mut [Locatio
         }
         session.find(found);
     }
+}
+
+/// A job's runs can't be given a link from outside, so what it makes gets it.
+pub(super) fn assets_in_place_of_runs(session: &Session, job: &str, assets: usize) {
+    let message = format!(
+        "runs can't be tagged over the web server: the link goes to the {} of the job `{job}`",
+        count(assets, "asset")
+    );
+    session.find(finding("daglab", "assets-of-job", Severity::Info, message));
 }
 
 /// What went another way than one might think.

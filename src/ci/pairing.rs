@@ -7,6 +7,9 @@ use crate::dagster::discover::Workspace;
 use crate::project::notebooks::pair_by_name;
 use crate::report::model::{NotebookReport, RunReport, Severity, Target};
 
+/// The finding that says that there is nothing of this name to attach anything to.
+pub const NO_TARGET: &str = "no-target";
+
 /// Pairs notebooks by name, and drops targets that do not exist.
 pub async fn settle(session: &Session, workspace: &Workspace, notebooks: &mut [NotebookReport]) {
     let assets: Vec<String> = workspace
@@ -32,7 +35,7 @@ pub async fn settle(session: &Session, workspace: &Workspace, notebooks: &mut [N
         };
         if let Some((what, hint)) = wrong {
             let message = format!("`{}` is paired with {what}", notebook.path);
-            let mut found = finding("daglab", "no-target", Severity::Error, message);
+            let mut found = finding("daglab", NO_TARGET, Severity::Error, message);
             found.path = Some(notebook.path.clone());
             found.hint = hint;
             session.find(found);

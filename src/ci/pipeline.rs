@@ -10,15 +10,14 @@ use super::job::Job;
 use super::outcome::{Clock, Done, End, Outcome, Progress};
 use super::session::{Session, finding};
 use super::start::{self, Started};
-use super::{attach, checks, notebooks, notes, pairing, upload};
-use crate::dagster::discover::Workspace;
+use super::{attach, checks, deployment, notebooks, notes, pairing, upload};
 use crate::dagster::launch::TerminatePolicy;
 use crate::dagster::summary::location_reports;
 use crate::error::Diagnose;
 use crate::host::Entry;
 use crate::host::instance::Instance;
 use crate::publish::local::LocalStore;
-use crate::report::model::Severity;
+use crate::report::model::{Attachment, Severity};
 use crate::run::{Dagster, launch};
 use crate::ui::progress::Event;
 use crate::ui::text::sanitize;
@@ -47,7 +46,13 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
         Ok(started) => started,
         Err(error) => return progress.stopped(job, clock, End::Failed(error)),
     };
-    let session = match start::session(&mut job, store, &host, instance.as_ref()) {
+    let abilities = tokio::select! {
+        asked = start::abilities(&job, &host) => asked,
+        _ = cancel.cancelled() => return progress.stopped(job, clock, End::Cancelled),
+    };
+    let session = abilities
+        .and_then(|abilities| start::session(&mut job, store, &host, instance.as_ref(), abilities));
+    let session = match session {
         Ok(session) => session,
         Err(error) => return progress.stopped(job, clock, End::Failed(error)),
     };
@@ -76,11 +81,9 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
         }
         clock.lap("publish");
     }
-    let workspace = session.runner.dagster.get().and_then(Result::ok);
-    if let (Some(workspace), Some(instance), End::Done) = (&workspace, &instance, &end) {
-        (job.emit)(Event::Phase("attaching links".to_owned()));
+    if (job.attach || job.deployment.is_some()) && matches!(end, End::Done) {
         tokio::select! {
-            () = attach_links(&session, &job, instance, workspace, &mut done) => {}
+            () = attach_links(&session, &job, instance.as_ref(), &mut done) => {}
             _ = cancel.cancelled() => end = End::Cancelled,
         }
         clock.lap("attach");
@@ -95,7 +98,10 @@ pub async fn run(mut job: Job<'_>, store: LocalStore) -> Outcome {
     host.shut_down().await;
     clock.lap("stop");
 
+    // Those of a deployment are not the project's.
+    let workspace = session.runner.dagster.get().and_then(Result::ok);
     done.locations = workspace
+        .filter(|_| job.deployment.is_none())
         .map(|workspace| location_reports(&workspace, &session.runner.root))
         .unwrap_or_default();
     notes::locations(&session, &job.plan, &mut done.locations);
@@ -170,6 +176,9 @@ async fn watch_servers(session: &Session, instance: Option<&mut Instance>) -> cr
 }
 
 async fn await_dagster(session: &Session, job: &Job<'_>) -> Dagster {
+    if job.deployment.is_some() {
+        return await_deployment(session, job).await;
+    }
     if job.instance.is_none() {
         return Err("no instance was started".into());
     }
@@ -191,14 +200,38 @@ async fn await_dagster(session: &Session, job: &Job<'_>) -> Dagster {
     }
 }
 
+/// What a deployment has. That it does not answer is no error yet: perhaps nothing needs it.
+async fn await_deployment(session: &Session, job: &Job<'_>) -> Dagster {
+    let client = &session.runner.client;
+    let answered = match client.workspace().await {
+        Ok(workspace) if workspace.loading().next().is_some() => {
+            client.wait_ready(job.start_up, 0).await
+        }
+        answered => answered,
+    };
+    answered.map(Rc::new).map_err(|error| {
+        let why = error.to_string().into();
+        session.unanswered.replace(Some(error));
+        why
+    })
+}
+
 async fn attach_links(
     session: &Session,
     job: &Job<'_>,
-    instance: &Instance,
-    workspace: &Workspace,
+    instance: Option<&Instance>,
     done: &mut Done,
 ) {
-    pairing::settle(session, workspace, &mut done.notebooks).await;
+    if job.deployment.is_some() {
+        (job.emit)(Event::Phase("attaching links".to_owned()));
+        return deployment::attach_links(session, job, done).await;
+    }
+    let workspace = session.runner.dagster.get().and_then(Result::ok);
+    let (Some(workspace), Some(instance)) = (workspace, instance) else {
+        return;
+    };
+    (job.emit)(Event::Phase("attaching links".to_owned()));
+    pairing::settle(session, &workspace, &mut done.notebooks).await;
     let mut run_ids = pairing::run_ids(&done.runs);
     if job.tag_latest_run {
         run_ids.extend(pairing::latest_runs(session, &done.notebooks).await);
@@ -212,7 +245,30 @@ async fn attach_links(
     }
     if !planned.is_empty() {
         done.attachments =
-            attach::carry_out(&session.host, &instance.home, &instance.scratch, planned).await;
+            attach::carry_out(&session.host, &instance.home, &instance.scratch, &planned).await;
+        if session.runner.instance_stays {
+            by_its_web_server(session, &planned, &mut done.attachments).await;
+        }
+    }
+}
+
+/// Tries links that could not be written to an instance over its web server, which is up already.
+async fn by_its_web_server(
+    session: &Session,
+    planned: &[attach::Planned],
+    attachments: &mut [Attachment],
+) {
+    for (planned, attachment) in planned.iter().zip(attachments) {
+        if attachment.ok || !planned.is_link() {
+            continue;
+        }
+        match deployment::link(&session.runner.client, planned).await {
+            Ok(way) => *attachment = planned.attachment(true, attachment.message.take(), way),
+            Err(error) => {
+                tracing::debug!(%error, "the link is not attached over the web server either");
+                attachment.way = Some(deployment::SNIPPET.to_owned());
+            }
+        }
     }
 }
 

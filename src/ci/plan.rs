@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::marimo::format::Format;
 use crate::report::model::{Finding, Target};
 use crate::run::plan::{Executor, PlannedRun, Policy, Selection};
 
@@ -45,6 +46,12 @@ pub struct PlannedNotebook {
     /// Where its page goes in the store.
     #[serde(skip)]
     pub page_key: String,
+    /// Whether that page is wanted.
+    #[serde(skip)]
+    pub page: bool,
+    /// What else it is exported to.
+    #[serde(skip)]
+    pub files: Vec<PlannedFile>,
     /// Its arguments.
     pub args: Vec<String>,
     /// Variables of daglab's own environment that it may see.
@@ -65,6 +72,15 @@ pub struct PlannedNotebook {
     pub imports: Vec<String>,
     /// Why it is in the plan.
     pub why: String,
+}
+
+/// A file that a notebook is exported to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedFile {
+    /// What it is.
+    pub format: Format,
+    /// Where it goes in the store.
+    pub key: String,
 }
 
 impl PlannedNotebook {

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::error::Error;
 use super::plan::{Plan, PlannedNotebook};
 use super::session::finding;
-use crate::config::{self, Loaded, ci};
+use crate::config::{self, Loaded, Settings, ci};
 use crate::dagster::discover::most_similar;
 use crate::project::notebooks::Notebook;
 use crate::report::model::{Finding, Severity, Target};
@@ -32,6 +32,12 @@ impl Filters {
     }
 }
 
+/// How many runs and notebooks go at once: as many as there are processors, unless it is set.
+pub fn concurrency(settings: &Settings) -> usize {
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    settings.ci.concurrency.map_or(processors, usize::from)
+}
+
 /// Makes the plan.
 pub fn plan(
     root: &Path,
@@ -44,12 +50,11 @@ pub fn plan(
     let mut runs = planner.runs(filters)?;
     let mut notebooks = planner.notebooks(found, filters, &runs)?;
     keep_chosen(&mut runs, &mut notebooks, filters);
-    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     Ok(Plan {
         validate: ci.validate,
         check: ci.check,
         strict: ci.strict,
-        concurrency: ci.concurrency.map_or(processors, usize::from),
+        concurrency: concurrency(&loaded.settings),
         findings: unused_settings(loaded)
             .chain(planner.nothing_discovered(found, filters))
             .chain(

@@ -6,14 +6,15 @@ use std::rc::Rc;
 
 use tokio::task::JoinHandle;
 
-use super::attach;
 use super::error::Error;
 use super::job::Job;
 use super::outcome::Clock;
 use super::session::Session;
+use super::{attach, formats};
 use crate::dagster::Client;
 use crate::host::instance::{self, Instance, Setup};
 use crate::host::{Host, Isolation, Library};
+use crate::marimo::format::{Ability, Format};
 use crate::project::imports::preload_candidates;
 use crate::publish::local::LocalStore;
 use crate::run::latch::Latch;
@@ -89,23 +90,39 @@ async fn start_host(job: &Job<'_>, logs: &std::path::Path) -> Result<Host, Error
     }
 }
 
+/// What the installed marimo can export to, of what the plan asks for.
+pub(super) async fn abilities(
+    job: &Job<'_>,
+    host: &Host,
+) -> Result<BTreeMap<Format, Ability>, Error> {
+    let scratch = job.workdir.subdir("n")?;
+    let version = job.versions.get("marimo").map_or("", String::as_str);
+    formats::ask(host, &job.plan, &scratch, version).await
+}
+
 /// What the parts share.
 pub(super) fn session(
     job: &mut Job<'_>,
     store: LocalStore,
     host: &Host,
     instance: Option<&Instance>,
+    abilities: BTreeMap<Format, Ability>,
 ) -> Result<Session, Error> {
-    let url = instance.map(|instance| instance.url.clone());
+    let mut url = instance.map(|instance| instance.url.clone());
     let home = instance.map(|instance| instance.home.display().to_string());
     if let Some(url) = &url {
         job.client.url.clone_from(url);
     }
-    // Nothing is sent where there is no instance.
-    let client = Client::new(&job.client).map_err(|source| Error::NotReady {
+    // Nothing is sent where there is neither an instance nor a deployment.
+    let config = job.deployment.as_ref().unwrap_or(&job.client);
+    let client = Client::new(config).map_err(|source| Error::NotReady {
         source,
         log: String::new(),
     })?;
+    if job.deployment.is_some() {
+        // Notebooks learn where it is, but not who may ask.
+        url = Some(client.url().to_owned());
+    }
     let store = Rc::new(RefCell::new(store));
     let runner = Runner {
         client,
@@ -149,6 +166,8 @@ pub(super) fn session(
         user_env: std::mem::take(&mut job.user_env),
         keep_pictures: job.keep_pictures,
         warm: Latch::new(),
+        abilities,
+        unanswered: RefCell::default(),
         lost: RefCell::default(),
         findings: RefCell::new(job.plan.findings.clone()),
     })

@@ -67,6 +67,7 @@ mod tests {
                 interactive: None,
                 url: None,
                 url_expires_at: None,
+                files: Vec::new(),
                 target: None,
                 args: Vec::new(),
                 peak_memory_bytes: None,

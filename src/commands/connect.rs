@@ -95,15 +95,36 @@ impl ConnectArgs {
         loaded: &Loaded,
         root: &Path,
     ) -> Result<Client, Failure> {
+        Ok(Client::new(&self.config(context, loaded, root)?)?)
+    }
+
+    /// What such a client is made from.
+    pub(super) fn config(
+        &self,
+        context: &Context,
+        loaded: &Loaded,
+        root: &Path,
+    ) -> Result<ClientConfig, Failure> {
         let url = self.address(context, loaded);
         let ca_file = loaded.settings.dagster.ca_file.as_deref();
-        let config = ClientConfig {
+        Ok(ClientConfig {
             credentials: self.credentials(context, loaded, &url)?,
             ca_file: ca_file.map(|file| root.join(PathBuf::from(file))),
             url,
             ..patience(&loaded.settings)
-        };
-        Ok(Client::new(&config)?)
+        })
+    }
+
+    /// Whether a flag names a server.
+    pub(super) fn is_given(&self) -> bool {
+        self.dagster_url.is_some() || self.dagster_port.is_some()
+    }
+
+    /// Whether anything but a default names a server.
+    pub(super) fn names_a_server(&self, context: &Context, loaded: &Loaded) -> bool {
+        self.is_given()
+            || loaded.settings.dagster.url.is_some()
+            || given_by_variable(context, loaded).is_some()
     }
 
     fn address(&self, context: &Context, loaded: &Loaded) -> String {

@@ -93,6 +93,8 @@ impl<'a> Setting<'a> {
             versions: prepared.env.versions,
             isolation: settings.ci.isolation.map(isolation),
             instance,
+            deployment: None,
+            attach: true,
             template: prepared.template,
             keep_logs: true,
             keep_pictures: false,

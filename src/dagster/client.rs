@@ -19,7 +19,7 @@ use super::error::{BROKE_OFF, Error};
 use super::excerpt::excerpt;
 use super::gate::Gate;
 use super::operations::wire::NoVariables;
-use super::operations::{Described, Kind, Operation, ServerVersion};
+use super::operations::{Described, Kind, OLDEST, Operation, ServerVersion};
 use super::version::Version;
 
 /// The wait before the second attempt; it doubles.
@@ -220,7 +220,9 @@ impl Client {
     /// to a document. The server's version is only asked for where it matters.
     pub(super) async fn document_for(&self, operation: &Described) -> Result<&'static str, Error> {
         self.gate.pass(operation)?;
-        if let [only] = operation.documents {
+        if let [only] = operation.documents
+            && only.since <= OLDEST
+        {
             return Ok(only.text);
         }
         let server = self.version().await?;
@@ -279,6 +281,44 @@ impl Client {
     /// Who asks.
     pub(super) fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
+    }
+
+    /// Posts JSON to one of the server's own paths, which changes something: it is only sent again
+    /// where it can't have arrived.
+    pub(super) async fn post(
+        &self,
+        operation: &'static str,
+        path: &[&str],
+        body: &serde_json::Value,
+    ) -> Result<(StatusCode, Vec<u8>), Error> {
+        // As parts of a path, these would lead elsewhere.
+        if path.iter().any(|part| matches!(*part, "." | "..")) {
+            return Ok((StatusCode::NOT_FOUND, Vec::new()));
+        }
+        let url = self.page(path);
+        let mut wait = RETRY_WAIT;
+        for _ in 0..self.retries {
+            let outcome = self.send(operation, self.http.post(&url).json(body)).await;
+            let again = match &outcome {
+                Err(Error::Unreachable {
+                    may_have_arrived, ..
+                }) => !may_have_arrived,
+                Ok((status, _)) => {
+                    let busy = [
+                        StatusCode::TOO_MANY_REQUESTS,
+                        StatusCode::SERVICE_UNAVAILABLE,
+                    ];
+                    busy.contains(status)
+                }
+                Err(_) => false,
+            };
+            if !again {
+                return outcome;
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+        self.send(operation, self.http.post(&url).json(body)).await
     }
 
     async fn send_once<O: Operation>(

@@ -4,11 +4,13 @@
 //! [`client`] sends [`operations`] that the [`gate`] lets through; [`discover`] says what there is
 //! and when the server is ready; [`validate`] and [`launch`] start runs, [`backfill`] many of them;
 //! [`queue`] says what they wait for, [`follow`] watches them to their end and [`summary`] turns what
-//! was seen into the report. How processes are started does not belong here.
+//! was seen into the report. [`attach`] adds links and verdicts from outside, [`snippet`] is the code
+//! that does so from inside. How processes are started does not belong here.
 
 pub mod address;
 mod answer;
 mod asset_key;
+pub mod attach;
 pub mod backfill;
 mod captured;
 pub mod catalog;
@@ -30,6 +32,7 @@ pub mod queue;
 pub mod ready;
 mod reexecute;
 pub mod selection;
+pub mod snippet;
 mod subscribe;
 pub mod summary;
 pub mod validate;

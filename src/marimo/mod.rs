@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod events;
+pub mod format;
 pub mod page;
 pub mod results;
 pub mod source;

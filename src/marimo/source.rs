@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Decorator, Expr, Stmt, StmtFunctionDef, StmtWith};
 use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextRange};
@@ -370,6 +371,32 @@ fn is_setup(with: &StmtWith, app: &str) -> bool {
         attribute.attr.as_str() == "setup"
             && matches!(attribute.value.as_ref(), Expr::Name(name) if name.id.as_str() == app)
     })
+}
+
+/// Top-level names of the modules that a file imports, wherever it does; `None` if it is not Python,
+/// or imports by names that are made while it runs.
+pub fn all_imports(text: &str) -> Option<BTreeSet<String>> {
+    const BY_NAME: &[&str] = &["importlib", "__import__", "runpy"];
+    if BY_NAME.iter().any(|way| text.contains(way)) {
+        return None;
+    }
+    let module = parse_module(text.strip_prefix('\u{feff}').unwrap_or(text)).ok()?;
+    let mut imports = Imports(BTreeSet::new());
+    imports.visit_body(&module.into_syntax().body);
+    Some(imports.0)
+}
+
+struct Imports(BTreeSet<String>);
+
+impl<'a> Visitor<'a> for Imports {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::Import(_) | Stmt::ImportFrom(_) => {
+                collect_imports(std::slice::from_ref(statement), &mut self.0);
+            }
+            other => visitor::walk_stmt(self, other),
+        }
+    }
 }
 
 /// Imports anywhere at the top of a cell, which is where notebooks have them.

@@ -41,6 +41,7 @@ fn notebook() -> NotebookReport {
         interactive: None,
         url: None,
         url_expires_at: None,
+        files: Vec::new(),
         target: None,
         args: Vec::new(),
         peak_memory_bytes: None,

@@ -73,13 +73,7 @@ pub fn find(root: &Path) -> Vec<Notebook> {
     let walk = WalkBuilder::new(root)
         .require_git(false)
         .max_filesize(Some(LARGEST))
-        .filter_entry(|entry| {
-            let name = entry.file_name().to_string_lossy();
-            let folder = entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir());
-            // An environment has this file, whatever its folder is called.
-            !(folder
-                && (SKIPPED.contains(&name.as_ref()) || entry.path().join("pyvenv.cfg").exists()))
-        })
+        .filter_entry(is_worth_a_look)
         .build();
     let mut notebooks: Vec<Notebook> = walk
         .flatten()
@@ -94,6 +88,15 @@ pub fn find(root: &Path) -> Vec<Notebook> {
         .collect();
     notebooks.sort_by(|a, b| a.path.cmp(&b.path));
     notebooks
+}
+
+/// Whether what a walk has come to may hold code of the project, and is not a folder of other
+/// people's.
+pub fn is_worth_a_look(entry: &ignore::DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    let folder = entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir());
+    // An environment has this file, whatever its folder is called.
+    !(folder && (SKIPPED.contains(&name.as_ref()) || entry.path().join("pyvenv.cfg").exists()))
 }
 
 /// The asset or job that a notebook is named after: by its stem, or its stem without an ending. An

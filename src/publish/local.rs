@@ -1,5 +1,6 @@
 //! The store that is a directory.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::supervise::left;
 pub struct LocalStore {
     root: PathBuf,
     gzip_copies: bool,
+    list_in_each_folder: bool,
     stored: Vec<String>,
 }
 
@@ -33,6 +35,7 @@ impl LocalStore {
             .map(|root| Self {
                 root,
                 gzip_copies: false,
+                list_in_each_folder: false,
                 stored: Vec::new(),
             })
             .map_err(|source| Error::Write {
@@ -41,10 +44,19 @@ impl LocalStore {
             })
     }
 
-    /// The same store, with a gzip copy beside every file that is put into it, if `wanted`.
+    /// The same store, with a gzip copy beside every page that is put into it, if `wanted`.
     pub fn with_gzip_copies(self, wanted: bool) -> Self {
         Self {
             gzip_copies: wanted,
+            ..self
+        }
+    }
+
+    /// The same store, for files that go beside others: each folder has a list of its own of what
+    /// was put there.
+    pub fn with_a_list_in_each_folder(self) -> Self {
+        Self {
+            list_in_each_folder: true,
             ..self
         }
     }
@@ -77,7 +89,7 @@ impl LocalStore {
             Source::File(file) => copy_whole(file, &path)?,
         };
         self.stored.push(key.to_owned());
-        if self.gzip_copies {
+        if self.gzip_copies && key.ends_with(".html") {
             compress_whole(&path, &path.with_added_extension("gz"))?;
             self.stored.push(format!("{key}.gz"));
         }
@@ -91,11 +103,27 @@ impl LocalStore {
     /// Remembers what was stored, as one export of a branch, so that retention knows its own files,
     /// and removes those of earlier exports that have been kept long enough.
     pub fn finish(&self, branch: Option<&str>, policy: Policy) -> Result<(), Error> {
-        retention::record(&self.root, &self.stored, branch)?;
-        if policy != Policy::default() {
-            retention::apply(&self.root, policy, &self.stored)?;
+        for (folder, names) in self.lists() {
+            retention::record(&folder, &names, branch)?;
+            if policy != Policy::default() {
+                retention::apply(&folder, policy, &names)?;
+            }
         }
         Ok(())
+    }
+
+    /// What was stored, by the folder that has the list of it.
+    fn lists(&self) -> BTreeMap<PathBuf, Vec<String>> {
+        if !self.list_in_each_folder {
+            return BTreeMap::from([(self.root.clone(), self.stored.clone())]);
+        }
+        let mut lists: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+        for key in &self.stored {
+            let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
+            let names = lists.entry(self.root.join(folder)).or_default();
+            names.push(name.to_owned());
+        }
+        lists
     }
 }
 
@@ -203,6 +231,24 @@ mod tests {
         store.put("page.html", &Source::Bytes(b"page")).unwrap();
         assert!(dir.path().join("page.html.gz").exists());
         assert_eq!(store.stored, ["page.html", "page.html.gz"]);
+    }
+
+    #[test]
+    fn every_folder_keeps_the_list_of_its_own_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(dir.path()).unwrap();
+        let mut store = store.with_a_list_in_each_folder().with_gzip_copies(true);
+        for key in ["a/x.html", "b/c/x.html", "b/c/x.md", "top.html"] {
+            store.put(key, &Source::Bytes(b"page")).unwrap();
+        }
+        store.finish(Some(30)).unwrap();
+        let list = |folder: &str| {
+            let file = dir.path().join(folder).join(retention::MANIFEST);
+            std::fs::read_to_string(file).unwrap()
+        };
+        assert!(list("a").contains("\"x.html.gz\"") && !list("a").contains("x.md"));
+        assert!(list("b/c").contains("\"x.md\"") && !list("b/c").contains("x.md.gz"));
+        assert!(list("").contains("\"top.html\"") && !list("").contains("x.html"));
     }
 
     #[test]

@@ -179,6 +179,9 @@ pub struct NotebookReport {
     /// When `url` ends, RFC 3339 in UTC; none for one that doesn't.
     #[serde(default)]
     pub url_expires_at: Option<String>,
+    /// What it was exported to beside the page.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ExportedFile>,
     /// What the notebook is paired with.
     pub target: Option<Target>,
     /// The arguments it was given.
@@ -187,6 +190,15 @@ pub struct NotebookReport {
     pub peak_memory_bytes: Option<u64>,
     /// Its cells, in the order of the file.
     pub cells: Vec<CellReport>,
+}
+
+/// A file that a notebook was exported to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExportedFile {
+    /// `md`, `ipynb` or `pdf`.
+    pub format: String,
+    /// The file inside the artifacts directory, with `/`.
+    pub path: String,
 }
 
 /// What a notebook is paired with.
@@ -442,4 +454,8 @@ pub struct Attachment {
     pub ok: bool,
     /// What went wrong, or how it was done.
     pub message: Option<String>,
+    /// Which way it went: `instance`, `rest` or `graphql`; `snippet` where nothing is left but code
+    /// in the asset itself.
+    #[serde(default)]
+    pub way: Option<String>,
 }

@@ -176,6 +176,8 @@ impl Planner<'_> {
             path: notebook.path.clone(),
             file: notebook.file.clone(),
             page_key: format!("notebooks/{slug}.html"),
+            page: true,
+            files: Vec::new(),
             slug,
             title: notebook.title(),
             args: last(entries, |entry| entry.args.clone())

@@ -321,6 +321,20 @@ operation! {
     CancelPartitionBackfill: Mutation(wire::backfill::CancelBackfillVariables) -> wire::backfill::CancelBackfillData,
     "cancel_backfill.graphql", "python_error.graphql"
 }
+operation! {
+    /// Reports that an asset was observed, or made elsewhere. It takes no metadata.
+    ReportRunlessAssetEvents: Mutation(wire::report::RunlessEventVariables) -> wire::report::RunlessEventData,
+    "report_runless_asset_events.graphql", "python_error.graphql"
+}
+operation! {
+    /// Reports what a check of an asset came to.
+    ReportAssetCheckEvaluations: Mutation(wire::report::EvaluationVariables) -> wire::report::EvaluationData => &[
+        document!(
+            Version::new(1, 12, 19),
+            "report_asset_check_evaluations.graphql", "python_error.graphql"
+        ),
+    ]
+}
 
 /// Every operation, for whoever must know them all.
 pub const ALL: &[Described] = &[
@@ -350,4 +364,6 @@ pub const ALL: &[Described] = &[
     FindBackfill::DESCRIBED,
     BackfillStatus::DESCRIBED,
     CancelPartitionBackfill::DESCRIBED,
+    ReportRunlessAssetEvents::DESCRIBED,
+    ReportAssetCheckEvaluations::DESCRIBED,
 ];

@@ -4,6 +4,7 @@
 pub mod backfill;
 pub mod event;
 pub mod queue;
+pub mod report;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -114,7 +114,7 @@ texts!(CiReport { project, notebooks, runs, locations, findings, attachments, pu
 texts!(PublishedRun { place, index_url, runs_url, note } without { links_expire_at });
 texts!(ProjectInfo { name, branch, python, dagster, marimo } without { commit, isolation });
 texts!(NotebookReport { path, title, reason, url, target, args, cells }
-    without { status, duration_s, attempts, allow_failure, html, interactive, url_expires_at, peak_memory_bytes });
+    without { status, duration_s, attempts, allow_failure, html, interactive, url_expires_at, files, peak_memory_bytes });
 texts!(CellReport { name, path, error, blamed_on, console, output_kinds }
     without { status, line, end_line, duration_s, images });
 texts!(CellError { kind, message, traceback } without { line });
@@ -125,7 +125,7 @@ texts!(Materialization { asset_key, partition, metadata } without {});
 texts!(RunError { class, message, stack, path } without { line });
 texts!(LocationReport { name, error } without { loaded, assets, jobs });
 texts!(Finding { source, code, message, path, hint } without { severity, line, column });
-texts!(Attachment { notebook, target, message } without { kind, ok });
+texts!(Attachment { notebook, target, message } without { kind, ok, way });
 
 impl Texts for Target {
     fn visit_texts(&mut self, visit: Visit<'_>) {
