@@ -120,6 +120,7 @@ async fn as_objects(
             return all_failed(session, publication, &error);
         }
     };
+    publication.rename(report::names(notebooks));
     let files = files(session, job, root, &private, notebooks);
     let put = match publication.put_all(files).await {
         Ok(put) => put,

@@ -36,7 +36,6 @@ use crate::report::{html, junit, markdown};
 use crate::run::Emit;
 use crate::supervise::cancel::{Cancel, Reason};
 use crate::supervise::descendants;
-use crate::ui;
 use crate::ui::progress::{Event, Progress};
 
 /// Validate and run a project's jobs, assets and notebooks, and report.
@@ -397,14 +396,7 @@ async fn conclude(
     if let Some(kept) = kept {
         context.printer.message(&kept);
     }
-    match unpublished {
-        Some(error) if status == ExitStatus::Success => Err(error.into()),
-        Some(error) => {
-            ui::print_error(&error);
-            Ok(status)
-        }
-        None => Ok(status),
-    }
+    upload::exit_status(status, unpublished)
 }
 
 fn print(

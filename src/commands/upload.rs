@@ -8,10 +8,12 @@ use jiff::Timestamp;
 
 use super::{Context, Failure};
 use crate::config::{FlagValue, Loaded};
+use crate::error::ExitStatus;
 use crate::publish::remote::{Address, Error, Keep, Publication, RemoteStore, Subject};
 use crate::publish::{Publisher, report};
 use crate::report::model::{CiReport, ProjectInfo};
 use crate::supervise::cancel::Cancel;
+use crate::ui;
 
 /// Where pages are published.
 #[derive(Debug, Clone, Default, Args)]
@@ -198,6 +200,22 @@ pub(super) async fn conclude(
             publication.failure()
         }
         Err(error) => Some(publication.failure().unwrap_or(error)),
+    }
+}
+
+/// The exit code of a command whose pages may not have been published: of two failures, that of what
+/// was run comes first.
+pub(super) fn exit_status(
+    status: ExitStatus,
+    unpublished: Option<Error>,
+) -> Result<ExitStatus, Failure> {
+    match unpublished {
+        Some(error) if status == ExitStatus::Success => Err(error.into()),
+        Some(error) => {
+            ui::print_error(&error);
+            Ok(status)
+        }
+        None => Ok(status),
     }
 }
 

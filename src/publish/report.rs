@@ -1,5 +1,7 @@
 //! A report beside its pages in an object store, and what leads to it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::remote::{Content, Entry, Error, Keep, NotebookEntry, Publication};
 use crate::report::html;
 use crate::report::model::{CiReport, NotebookReport, PublishedRun};
@@ -53,13 +55,46 @@ pub async fn publish(
     })
 }
 
+/// What pages are called in the store: by their notebooks, whichever command has made them, so that
+/// the latest page of a notebook is always in one place.
+pub fn names(notebooks: &[NotebookReport]) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    let mut taken = BTreeSet::new();
+    for notebook in notebooks {
+        let path = notebook.path.strip_suffix(".py").unwrap_or(&notebook.path);
+        // In one folder, where no name is that of the report or of its index.
+        let short = path.strip_prefix("notebooks/").unwrap_or(path);
+        let stem = [short, path]
+            .into_iter()
+            .find(|stem| taken.insert((*stem).to_owned()));
+        let stem = format!("notebooks/{}", stem.unwrap_or(path));
+        let mut name = |local: &str, extension: &str| {
+            names.insert(local.to_owned(), format!("{stem}.{extension}"));
+        };
+        if let Some(html) = &notebook.html {
+            name(html, "html");
+        }
+        if let Some(html) = &notebook.interactive {
+            name(html, "interactive.html");
+        }
+        for file in &notebook.files {
+            name(&file.path, &file.format);
+        }
+    }
+    names
+}
+
 /// Leads the links of notebooks to their pages in the store.
 pub async fn link(
     publication: &Publication,
     notebooks: &mut [NotebookReport],
 ) -> Result<(), Error> {
     for notebook in notebooks {
-        if let Some(name) = notebook.html.clone().filter(|name| publication.has(name)) {
+        // Without a page, what it was exported to.
+        let files = notebook.files.iter().map(|file| &file.path);
+        let mut names = notebook.html.iter().chain(files);
+        let name = names.find(|name| publication.has(name)).cloned();
+        if let Some(name) = name {
             let link = publication.link(&name).await?;
             notebook.url = Some(link.url);
             notebook.url_expires_at = link.expires_at.map(|at| format!("{at:.0}"));

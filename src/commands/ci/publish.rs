@@ -95,6 +95,7 @@ pub(super) async fn run(args: &PublishArgs, context: &Context) -> Result<ExitSta
     let Some(publication) = begun else {
         return Err(Error::Nowhere.into());
     };
+    publication.rename(report::names(&told.notebooks));
     let files = files(&dir, Path::new(""), 0).map_err(unreadable)?;
     for (name, stored) in publication.put_all(files).await? {
         if let Err(error) = stored {

@@ -20,7 +20,8 @@ use self::notebooks::Selection;
 use self::places::{Output, Places};
 use super::children::{self, ChildArgs};
 use super::connect::ConnectArgs;
-use super::prepare::{Begun, Setting};
+use super::prepare::{self, Begun, Setting};
+use super::upload::{self, UploadArgs};
 use super::{Context, Failure};
 use crate::ci::job::Job;
 use crate::ci::outcome::Outcome;
@@ -32,7 +33,7 @@ use crate::error::ExitStatus;
 use crate::marimo::format::Format;
 use crate::project::notebooks::{Notebook, slugs};
 use crate::publish::local::LocalStore;
-use crate::report::model::Target;
+use crate::report::model::{RunResult, Target};
 use crate::run::Emit;
 use crate::run::plan::Policy;
 use crate::supervise::cancel::Cancel;
@@ -114,6 +115,10 @@ pub struct ExportArgs {
     /// How children are started, and what they get
     #[command(flatten)]
     pub children: ChildArgs,
+
+    /// Where exports are published
+    #[command(flatten)]
+    pub upload: UploadArgs,
 
     /// Arguments for the notebooks
     #[arg(last = true, value_name = "ARGS")]
@@ -205,6 +210,11 @@ async fn export(
         emit: Rc::clone(&emit),
         begun,
     };
+    let info = prepare::of_git(&project.root);
+    let publication = args
+        .upload
+        .begin(context, &loaded, &project.root, &info, cancel)
+        .await?;
     let (instance, deployment) = match place {
         Some(Where::Deployment(config)) => (None, Some(*config)),
         Some(place) => (place.kind(), None),
@@ -214,17 +224,27 @@ async fn export(
         Ok(job) => Job {
             tag_latest_run: target.is_some(),
             deployment,
+            publisher: upload::publisher(publication.as_ref()),
             // By name alone, nothing is attached.
             attach: target.is_some() && !args.print_snippet,
             ..job
         },
         Err(reason) => return Ok(reason.exit_status()),
     };
-    let Outcome { report, failure } = pipeline::run(job, store).await;
+    let Outcome {
+        mut report,
+        failure,
+    } = pipeline::run(job, store).await;
     drop(emit);
     drop(progress);
     if let Some(failure) = failure {
         return Err(failure.into());
+    }
+    let mut unpublished = None;
+    if let Some(publication) = &publication
+        && report.result != RunResult::Cancelled
+    {
+        unpublished = upload::conclude(publication, context, &loaded, &mut report).await;
     }
     let told = result::Told {
         args,
@@ -236,7 +256,7 @@ async fn export(
         target: target.as_ref(),
     };
     told.print()?;
-    Ok(result::exit_status(&report, cancel))
+    upload::exit_status(result::exit_status(&report, cancel), unpublished)
 }
 
 impl ExportArgs {
@@ -292,6 +312,7 @@ impl ExportArgs {
             .flatten()
             .chain(self.children.flags())
             .chain(self.connect.flags())
+            .chain(self.upload.flags())
             .collect()
     }
 }

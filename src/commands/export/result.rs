@@ -9,10 +9,13 @@ use crate::ci::{attach as attachments, deployment, formats, pairing};
 use crate::commands::{Context, Failure};
 use crate::error::ExitStatus;
 use crate::report::model::{
-    Attachment, CiReport, Finding, NotebookReport, NotebookStatus, RunResult, Severity, Target,
+    Attachment, CiReport, Finding, NotebookReport, NotebookStatus, PublishedRun, RunResult,
+    Severity, Target,
 };
+use crate::report::summary;
 use crate::report::terminal::{self, RenderOptions};
 use crate::supervise::cancel::{Cancel, Reason};
+use crate::ui::text::one_line;
 
 /// What is said of an export.
 pub(super) struct Told<'a> {
@@ -35,6 +38,7 @@ struct Json<'a> {
     notebooks: Vec<JsonNotebook<'a>>,
     attachments: &'a [Attachment],
     findings: &'a [Finding],
+    published: Option<&'a PublishedRun>,
 }
 
 #[derive(Serialize)]
@@ -44,6 +48,7 @@ struct JsonNotebook<'a> {
     reason: Option<&'a str>,
     duration_s: f64,
     url: Option<&'a str>,
+    url_expires_at: Option<&'a str>,
     files: Vec<JsonFile>,
 }
 
@@ -93,10 +98,27 @@ impl Told<'_> {
         }
         let notebooks = self.report.notebooks.iter();
         let files = notebooks.flat_map(|notebook| self.files(notebook));
-        files
+        let files: String = files
             .filter(|file| file.format != "interactive.html")
             .map(|file| format!("{}\n", file.path.display()))
-            .collect()
+            .collect();
+        files + &self.links()
+    }
+
+    /// Where others can open what was published.
+    fn links(&self) -> String {
+        let Some(published) = &self.report.published else {
+            return String::new();
+        };
+        if let Some(end) = summary::link_end(published) {
+            self.context.printer.message(&end);
+        }
+        let urls = self
+            .report
+            .notebooks
+            .iter()
+            .filter_map(|it| it.url.as_deref());
+        urls.map(|url| format!("{}\n", one_line(url))).collect()
     }
 
     fn json(&self) -> String {
@@ -107,12 +129,14 @@ impl Told<'_> {
             reason: notebook.reason.as_deref(),
             duration_s: notebook.duration_s,
             url: notebook.url.as_deref(),
+            url_expires_at: notebook.url_expires_at.as_deref(),
         };
         let json = Json {
             result: self.report.result,
             notebooks: self.report.notebooks.iter().map(notebook).collect(),
             attachments: &self.report.attachments,
             findings: &self.report.findings,
+            published: self.report.published.as_ref(),
         };
         let text = match self.args.watch {
             true => serde_json::to_string(&json),

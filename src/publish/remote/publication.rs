@@ -25,6 +25,8 @@ pub struct Publication {
     policy: Policy,
     layout: Layout,
     subject: Subject,
+    /// Files that have other names in the run than here.
+    names: RefCell<BTreeMap<String, String>>,
     /// Names inside the run, with the bytes that were sent.
     sent: RefCell<BTreeMap<String, u64>>,
     /// The first thing that went wrong.
@@ -51,6 +53,7 @@ impl Publication {
             policy,
             layout,
             subject,
+            names: RefCell::default(),
             sent: RefCell::default(),
             failure: RefCell::default(),
         };
@@ -78,12 +81,12 @@ impl Publication {
 
     /// Whether a file of the run is in the bucket.
     pub fn has(&self, name: &str) -> bool {
-        self.sent.borrow().contains_key(&layout::plain(name))
+        self.sent.borrow().contains_key(&self.plain(name))
     }
 
     /// The name of a file of the run as it is in the bucket; `None` if it is not there.
     pub fn name(&self, name: &str) -> Option<String> {
-        Some(layout::plain(name)).filter(|name| self.sent.borrow().contains_key(name))
+        Some(self.plain(name)).filter(|name| self.sent.borrow().contains_key(name))
     }
 
     /// Where the run's files are, as people write it.
@@ -99,6 +102,16 @@ impl Publication {
         self.policy.kind == Links::Signed
     }
 
+    /// Has files of these names get other ones in the run.
+    pub fn rename(&self, names: BTreeMap<String, String>) {
+        self.names.borrow_mut().extend(names);
+    }
+
+    fn plain(&self, name: &str) -> String {
+        let names = self.names.borrow();
+        layout::plain(names.get(name).map_or(name, String::as_str))
+    }
+
     /// Puts files, many at once, and gives what became of each in no order. They are said to be
     /// coming first, so that they are known as ours even if we are stopped.
     pub async fn put_all(
@@ -107,7 +120,7 @@ impl Publication {
     ) -> Result<Vec<(String, Result<u64, Error>)>, Error> {
         let mut manifest = Manifest::new(&self.layout.run);
         let before: Vec<String> = self.sent.borrow().keys().cloned().collect();
-        let coming = files.iter().map(|(name, _)| layout::plain(name));
+        let coming = files.iter().map(|(name, _)| self.plain(name));
         manifest.files = before
             .into_iter()
             .chain(coming)
@@ -126,7 +139,7 @@ impl Publication {
             run: &self.layout.run,
             is_pointer: false,
         };
-        let name = layout::plain(name);
+        let name = self.plain(name);
         let key = self.layout.in_run(&name);
         let size = self.store.put(&key, content, put).await?;
         self.sent.borrow_mut().insert(name, size);
@@ -135,7 +148,7 @@ impl Publication {
 
     /// Where a file of the run can be opened.
     pub async fn link(&self, name: &str) -> Result<Link, Error> {
-        let name = layout::plain(name);
+        let name = self.plain(name);
         let key = match self.policy.kind {
             // The run's index has its like one above.
             Links::Latest if name == layout::INDEX => self.layout.in_line(&name),
