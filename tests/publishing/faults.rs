@@ -1,10 +1,13 @@
 //! What goes wrong on the way.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::site::{BUCKET, LINE, Site, noise, page};
-use super::support::Run;
 use super::support::object_servers::{CLOUDS, Cloud, open};
+use super::support::{Run, eventually};
 
 /// The requests that send a part of a file, the second or a later one.
 fn later_parts(cloud: Cloud) -> &'static str {
@@ -227,4 +230,33 @@ fn a_server_that_is_gone_is_a_fault_of_the_network() {
     site.publish()
         .expect_code(5)
         .expect_stderr(&site.server.destination(BUCKET));
+}
+
+/// Whoever ends an upload half-way leaves nothing behind for which somebody would pay.
+#[test]
+fn an_upload_that_is_interrupted_is_cleaned_up() {
+    for cloud in [Cloud::S3, Cloud::Gcs] {
+        let site = Site::at(cloud);
+        site.report(&[("sales.html", &page("Sales"))])
+            .file("table.parquet", &noise(40_000_000));
+        site.server.fault(&json!({
+            "kind": "hold", "method": "PUT", "path": "partNumber=[2-9]", "times": null,
+        }));
+        let mut command = site.command(&[]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let held = eventually(Duration::from_secs(60), || site.server.faults_met()[0] > 0);
+        assert!(held, "{cloud:?}");
+        assert_eq!(site.server.uploads(BUCKET).len(), 1);
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let output = child.wait_with_output().unwrap();
+        Run { output }.expect_code(130);
+        assert_eq!(
+            site.server.uploads(BUCKET),
+            Vec::<String>::new(),
+            "{cloud:?}"
+        );
+        nothing_is_published(&site, "table.parquet");
+    }
 }
