@@ -2,9 +2,8 @@
 
 moto keeps buckets and objects, but lets everybody in. Here signatures are verified, in headers and
 in presigned addresses, by having botocore sign the same request again; so are dates, expiries, the
-digests of bodies, and temporary credentials with their tokens, which the token service at `/` gives
-for a web identity. Chunks of `aws-chunked` bodies have signatures of their own, which nobody looks
-at here.
+digests of bodies, and the tokens of temporary credentials. Chunks of `aws-chunked` bodies have
+signatures of their own, which nobody looks at here.
 
 Arguments: the region. Prints the address, and ends with its standard input.
 """
@@ -23,7 +22,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import quote, unquote
 
 # Before moto is imported: `127.0.0.1` is no bucket called `127`.
 os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
@@ -43,8 +42,6 @@ SECRET_KEY = "5ecret/Of+The/Tests/0nly/n0tUsedAnywhereElse"
 TEMPORARY_KEY = "ASIADAGLABTESTS00001"
 TEMPORARY_SECRET = "Temp0rary/Secret+Of/The/Tests/n0tUsedElsewhere"
 TOKEN = "session-token-of-the-tests//with+signs=="
-# What the token service takes for a web identity.
-WEB_IDENTITY = "web-identity-of-the-tests"
 
 SKEW = 15 * 60
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -94,8 +91,6 @@ class S3(Service):
 
     def answer(self, request: Request) -> Answer:
         """Verifies it, and has moto carry it out."""
-        if request.method == "POST" and request.path == "/" and not request.raw_query:
-            return self.give_token(request)
         try:
             self.verify(request)
         except Refused as refused:
@@ -233,28 +228,6 @@ class S3(Service):
                 "The request signature we calculated does not match the signature you provided. "
                 "Check your key and signing method.",
             )
-
-    def give_token(self, request: Request) -> Answer:
-        """Temporary credentials for a web identity."""
-        asked = parse_qs(request.body.read().decode())
-        if asked.get("Action") != ["AssumeRoleWithWebIdentity"]:
-            return xml_error(400, "InvalidAction", "Could not find operation")
-        if asked.get("WebIdentityToken") != [WEB_IDENTITY]:
-            body = xml_error(400, "InvalidIdentityToken", "The token is not valid").body
-            assert isinstance(body, bytes)
-            wrapped = re.sub(rb"<Error>.*", rb"<ErrorResponse>\g<0></ErrorResponse>", body)
-            return Answer(400, [("Content-Type", "text/xml")], wrapped)
-        end = datetime.datetime.fromtimestamp(self.now() + 3600, datetime.timezone.utc)
-        body = (
-            '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
-            "<AssumeRoleWithWebIdentityResult><Credentials>"
-            f"<AccessKeyId>{TEMPORARY_KEY}</AccessKeyId>"
-            f"<SecretAccessKey>{TEMPORARY_SECRET}</SecretAccessKey>"
-            f"<SessionToken>{TOKEN}</SessionToken>"
-            f"<Expiration>{end:%Y-%m-%dT%H:%M:%SZ}</Expiration>"
-            "</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"
-        ).encode()
-        return Answer(200, [("Content-Type", "text/xml")], body)
 
     def carry_out(self, request: Request) -> Answer:
         """moto's part."""
