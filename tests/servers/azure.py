@@ -54,7 +54,8 @@ class Azure(Service):
             command,
             cwd=folder,
             env={**os.environ, "AZURITE_ACCOUNTS": accounts, "DAGLAB_CLOCK": str(self.clock)},
-            stdin=subprocess.DEVNULL,
+            # Its end is that of this process, however that ends.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )

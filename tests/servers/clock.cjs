@@ -1,4 +1,5 @@
-// Makes a process believe that it is as many seconds later as the file says that DAGLAB_CLOCK names.
+// Makes a process believe that it is as many seconds later as the file says that DAGLAB_CLOCK names,
+// and ends it with its standard input.
 "use strict";
 
 const fs = require("node:fs");
@@ -16,3 +17,5 @@ globalThis.Date = class Date extends Real {
     return Real.now() + shift();
   }
 };
+
+process.stdin.on("close", () => process.exit()).resume();
