@@ -12,6 +12,7 @@ pub mod dagster;
 pub mod github_server;
 pub mod listener;
 pub mod nginx;
+pub mod object_servers;
 pub mod runner;
 pub mod versions;
 

@@ -260,9 +260,9 @@ pub(super) fn explain(
     if said.is(NO_BUCKET) {
         return Error::NoBucket { what, place: shown };
     }
-    let about_time = text.as_deref().is_some_and(|text| {
-        text.contains("Request date header too old") || text.contains("time skew")
-    });
+    // Azure says so beside its message.
+    let whole = error.to_string();
+    let about_time = whole.contains("Request date header too old") || whole.contains("time skew");
     if said.is(CLOCK) || about_time {
         let said = text.unwrap_or_default();
         return Error::Clock { place: shown, said };

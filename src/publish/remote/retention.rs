@@ -180,8 +180,8 @@ fn items(listed: &[ObjectMeta]) -> Vec<Item> {
     }
     for meta in listed {
         let key = meta.location.as_ref();
-        let above = key.match_indices('/').map(|(at, _)| &key[..at]);
-        if let Some(dir) = above.filter(|dir| found.contains_key(dir)).next()
+        let mut above = key.match_indices('/').map(|(at, _)| &key[..at]);
+        if let Some(dir) = above.find(|dir| found.contains_key(dir))
             && let Some(item) = found.get_mut(dir)
         {
             item.bytes += meta.size;
