@@ -241,7 +241,11 @@ mod tests {
         for key in ["a/x.html", "b/c/x.html", "b/c/x.md", "top.html"] {
             store.put(key, &Source::Bytes(b"page")).unwrap();
         }
-        store.finish(Some(30)).unwrap();
+        let policy = Policy {
+            days: Some(30),
+            count: None,
+        };
+        store.finish(None, policy).unwrap();
         let list = |folder: &str| {
             let file = dir.path().join(folder).join(retention::MANIFEST);
             std::fs::read_to_string(file).unwrap()
