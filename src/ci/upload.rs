@@ -11,6 +11,7 @@ use super::job::Job;
 use super::session::{Session, finding};
 use crate::error::Diagnose;
 use crate::github::artifact::MOST_OF_A_JOB;
+use crate::page::Interactive;
 use crate::publish::Publisher;
 use crate::publish::artifacts::ArtifactStore;
 use crate::publish::remote::{Content, Error, Publication};
@@ -80,7 +81,11 @@ async fn artifact(
     if notebook.html.is_none() || store.is_closed() {
         return;
     }
-    let page = match page(job, root, notebook) {
+    let interactive = match notebook.interactive {
+        Some(_) => Interactive::Archived,
+        None => Interactive::Nowhere,
+    };
+    let page = match page(job, root, notebook, interactive) {
         Ok(page) => page,
         Err(error) => return not_published(session, notebook, &error, None),
     };
@@ -92,14 +97,19 @@ async fn artifact(
 
 /// A notebook's page as it is published. Code under test may have put anything in its place since it
 /// was stored.
-fn page(job: &Job<'_>, root: &Path, notebook: &NotebookReport) -> std::io::Result<String> {
+fn page(
+    job: &Job<'_>,
+    root: &Path,
+    notebook: &NotebookReport,
+    interactive: Interactive<'_>,
+) -> std::io::Result<String> {
     let html = notebook.html.as_deref().unwrap_or_default();
     let page = left::read(&root.join(html), LARGEST)?;
     Ok(crate::page::published(
         &String::from_utf8_lossy(&page),
         &job.info,
         job.origin.as_ref(),
-        notebook.interactive.is_some(),
+        interactive,
     ))
 }
 
@@ -121,7 +131,7 @@ async fn as_objects(
         }
     };
     publication.rename(report::names(notebooks));
-    let files = files(session, job, root, &private, notebooks);
+    let files = files(session, job, publication, root, &private, notebooks).await;
     let put = match publication.put_all(files).await {
         Ok(put) => put,
         Err(error) => return all_failed(session, publication, &error),
@@ -142,29 +152,37 @@ async fn as_objects(
 }
 
 /// The run's files, with pages as they are published.
-fn files(
+async fn files(
     session: &Session,
     job: &Job<'_>,
+    publication: &Publication,
     root: &Path,
     private: &TempDir,
     notebooks: &[NotebookReport],
 ) -> Vec<(String, Content)> {
-    let store = session.store.borrow();
+    let stored: Vec<String> = session.store.borrow().stored().map(str::to_owned).collect();
     let mut files = Vec::new();
-    for (index, name) in store.stored().enumerate() {
-        let notebook = notebooks.iter().find(|it| it.html.as_deref() == Some(name));
+    for (index, name) in stored.iter().enumerate() {
+        let notebook = notebooks.iter().find(|it| it.html.as_ref() == Some(name));
         let file = match notebook {
             None => root.join(name),
             Some(notebook) => {
                 let copy = private.path().join(index.to_string());
-                let written = page(job, root, notebook)
+                let sister = match &notebook.interactive {
+                    Some(name) => publication.beside(name).await.ok(),
+                    None => None,
+                };
+                let interactive = sister
+                    .as_deref()
+                    .map_or(Interactive::Nowhere, Interactive::At);
+                let written = page(job, root, notebook, interactive)
                     .map_err(|error| error.to_string())
                     .and_then(|page| {
                         local::write_whole(&copy, page.as_bytes()).map_err(|it| it.to_string())
                     });
                 if let Err(error) = written {
                     let error = Error::Source {
-                        path: name.to_owned(),
+                        path: name.clone(),
                         why: error,
                     };
                     not_published(session, notebook, &error, None);
@@ -173,7 +191,7 @@ fn files(
                 copy
             }
         };
-        files.push((name.to_owned(), Content::File(file)));
+        files.push((name.clone(), Content::File(file)));
     }
     files
 }

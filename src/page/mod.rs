@@ -28,7 +28,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use sha2::{Digest as _, Sha256};
 
-pub use self::provenance::published;
+pub use self::provenance::{Interactive, published};
 use crate::marimo::page::Page;
 use crate::marimo::source::Source;
 use crate::report::html::environment;

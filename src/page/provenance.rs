@@ -61,14 +61,25 @@ pub(super) fn local(input: &PageInput<'_>) -> String {
     .fill()
 }
 
-/// A page of the artifacts directory as it is published, alone: with links to the commit, the pull
-/// request and the workflow run, and with a word on where the interactive page is instead of a link
-/// to a file that is not beside it. `interactive` says whether there is such a page.
+/// Where a published page's interactive sister is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interactive<'a> {
+    /// There is none.
+    Nowhere,
+    /// In the archive of the run's artifacts.
+    Archived,
+    /// At this address, which may be relative to the page.
+    At(&'a str),
+}
+
+/// A page of the artifacts directory as it is published: with links to the commit, the pull request
+/// and the workflow run, and with a link to the interactive page, or a word on where that is, instead
+/// of a link to a file that may not be beside it.
 pub fn published(
     page: &str,
     project: &ProjectInfo,
     origin: Option<&Origin>,
-    interactive: bool,
+    interactive: Interactive<'_>,
 ) -> String {
     let Some(start) = page.find(BEGIN) else {
         return page.to_owned();
@@ -77,7 +88,11 @@ pub fn published(
         return page.to_owned();
     };
     let mut from = From {
-        archived: interactive,
+        archived: interactive == Interactive::Archived,
+        interactive: match interactive {
+            Interactive::At(address) => Some(address.to_owned()),
+            Interactive::Nowhere | Interactive::Archived => None,
+        },
         ..From::of(project)
     };
     if let Some(origin) = origin {

@@ -105,7 +105,7 @@ fn a_published_page_says_where_it_comes_from() {
         ..Origin::default()
     };
     let project = ProjectInfo::default();
-    let there = published(&local, &project, Some(&origin), true);
+    let there = published(&local, &project, Some(&origin), Interactive::Archived);
     assert!(!there.contains("a.interactive.html"));
     let (head, rest) = there.split_once("<!--from-->").unwrap();
     let (part, tail) = rest.split_once("<!--/from-->").unwrap();
@@ -124,14 +124,14 @@ fn a_published_page_says_where_it_comes_from() {
         pull_request: Some(1),
         ..Origin::default()
     };
-    let there = published(&local, &project, Some(&hostile), true);
+    let there = published(&local, &project, Some(&hostile), Interactive::Archived);
     assert!(
         !there.contains("<script>")
             && !there.contains("href=\"javascript")
             && !there.contains("href=\"data:")
     );
     assert_eq!(
-        published("no page of ours", &project, None, true),
+        published("no page of ours", &project, None, Interactive::Archived),
         "no page of ours"
     );
 }

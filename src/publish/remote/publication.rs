@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
+use percent_encoding::utf8_percent_encode;
 
 use super::error::Error;
 use super::index;
 use super::layout::{self, Layout, Subject};
-use super::links::{Link, Policy};
+use super::links::{self, Link, Policy};
 use super::runs::{self, Entry, Manifest, Runs};
 use super::store::{AT_ONCE, Content, Put, RemoteStore};
 use crate::config::model::{CloudStorage, Links};
@@ -156,6 +157,16 @@ impl Publication {
             Links::Signed | Links::Public => self.layout.in_run(&name),
         };
         self.store.link(&self.policy, &key).await
+    }
+
+    /// How a page of the run leads to one that lies beside it: by its name, or by a signed link.
+    pub async fn beside(&self, name: &str) -> Result<String, Error> {
+        if self.is_signed() {
+            return Ok(self.link(name).await?.url);
+        }
+        let name = self.plain(name);
+        let last = name.rsplit('/').next().unwrap_or(&name);
+        Ok(utf8_percent_encode(last, links::PATH).to_string())
     }
 
     /// Where the list of the branch's runs is.
