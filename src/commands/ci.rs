@@ -290,7 +290,7 @@ async fn carry_out(
     let info = prepare::of_git(&project.root);
     let publication = args
         .upload
-        .begin(context, &loaded, &project.root, &info, cancel)
+        .begin(context, &loaded, &project.root, &info, (cancel, &emit))
         .await?;
     let job = match setting
         .job(plan, Some(args.instance_kind(context)?))

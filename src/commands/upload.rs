@@ -12,6 +12,7 @@ use crate::error::ExitStatus;
 use crate::publish::remote::{Address, Error, Keep, Publication, RemoteStore, Subject};
 use crate::publish::{Publisher, report};
 use crate::report::model::{CiReport, ProjectInfo};
+use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
 use crate::ui;
 
@@ -78,7 +79,7 @@ impl UploadArgs {
         loaded: &Loaded,
         root: &Path,
         info: &ProjectInfo,
-        cancel: &Cancel,
+        (cancel, emit): (&Cancel, &Emit),
     ) -> Result<Option<Rc<Publication>>, Failure> {
         let Some(address) = address(self.upload.as_deref(), loaded, root)? else {
             return Ok(None);
@@ -92,7 +93,8 @@ impl UploadArgs {
             export.compress,
             cancel.clone(),
         )
-        .await?;
+        .await?
+        .watched(emit);
         let subject = subject(context, root, info);
         let begun = Publication::begin(store, cloud, subject, Timestamp::now()).await?;
         Ok(Some(Rc::new(begun)))

@@ -1,6 +1,8 @@
 //! `daglab ci publish`: a report that lies here, published with everything beside it.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::Args;
 
@@ -12,8 +14,10 @@ use crate::publish::remote::Content;
 use crate::publish::report;
 use crate::report::model::CiReport;
 use crate::report::terminal::{self, RenderOptions};
+use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
 use crate::supervise::left;
+use crate::ui::progress::{Event, Progress};
 
 /// The largest report, in bytes.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -88,9 +92,19 @@ pub(super) async fn run(args: &PublishArgs, context: &Context) -> Result<ExitSta
         })?;
     let loaded = context.settings(&context.dir, args.flags())?;
     let cancel = Cancel::on_signals()?;
+    let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
+    let shown = Rc::clone(&progress);
+    let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
+    emit(Event::Phase("publishing".to_owned()));
     let begun = args
         .upload
-        .begin(context, &loaded, &context.dir, &told.project, &cancel)
+        .begin(
+            context,
+            &loaded,
+            &context.dir,
+            &told.project,
+            (&cancel, &emit),
+        )
         .await?;
     let Some(publication) = begun else {
         return Err(Error::Nowhere.into());
@@ -107,6 +121,7 @@ pub(super) async fn run(args: &PublishArgs, context: &Context) -> Result<ExitSta
     }
     report::link(&publication, &mut told.notebooks).await?;
     let failure = upload::conclude(&publication, context, &loaded, &mut told).await;
+    drop((publication, emit, progress));
     if let Some(error) = failure {
         return Err(error.into());
     }

@@ -213,7 +213,7 @@ async fn export(
     let info = prepare::of_git(&project.root);
     let publication = args
         .upload
-        .begin(context, &loaded, &project.root, &info, cancel)
+        .begin(context, &loaded, &project.root, &info, (cancel, &emit))
         .await?;
     let (instance, deployment) = match place {
         Some(Where::Deployment(config)) => (None, Some(*config)),

@@ -15,6 +15,7 @@ mod index;
 mod kind;
 mod layout;
 mod links;
+mod meter;
 mod publication;
 mod retention;
 mod runs;

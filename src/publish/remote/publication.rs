@@ -128,6 +128,7 @@ impl Publication {
             .map(|name| (name, None))
             .collect();
         self.write_manifest(&manifest).await?;
+        self.store.meter.expect(files.len());
         let put = stream::iter(files).map(async |(name, content)| {
             let stored = self.put(&name, content).await;
             (name, stored)
@@ -144,6 +145,7 @@ impl Publication {
         let key = self.layout.in_run(&name);
         let size = self.store.put(&key, content, put).await?;
         self.sent.borrow_mut().insert(name, size);
+        self.store.meter.file();
         Ok(size)
     }
 

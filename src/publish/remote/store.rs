@@ -16,7 +16,9 @@ use super::body::{self, Piece, Pieces, Room};
 use super::connect::{Connection, Variables, connect};
 use super::error::{Error, explain};
 use super::kind::Kind;
+use super::meter::Meter;
 use crate::config::model::CloudStorage;
+use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
 
 /// Names the run that wrote an object, among the object's metadata. Azure allows letters and digits.
@@ -41,6 +43,7 @@ pub struct RemoteStore {
     pub(super) address: Address,
     cancel: Cancel,
     room: Room,
+    pub(super) meter: Meter,
     /// Whether texts are stored compressed.
     gzip: bool,
 }
@@ -96,7 +99,17 @@ impl RemoteStore {
             address,
             cancel,
             room: Room::default(),
+            meter: Meter::default(),
         })
+    }
+
+    /// The same store, with somebody who watches how far it is.
+    #[must_use]
+    pub fn watched(self, emit: &Emit) -> Self {
+        Self {
+            meter: Meter::new(emit),
+            ..self
+        }
     }
 
     /// Where it is, as people write it.
@@ -174,7 +187,11 @@ impl RemoteStore {
             };
             let stored = objects.put_opts(key, first.bytes.into(), options);
             return tokio::select! {
-                stored = stored => stored.map(|_| size).map_err(failed),
+                stored = stored => {
+                    stored.map_err(failed)?;
+                    self.meter.bytes(size);
+                    Ok(size)
+                }
                 _ = self.cancel.cancelled() => Err(Error::Cancelled),
             };
         }
@@ -187,7 +204,7 @@ impl RemoteStore {
             .await
             .map_err(failed)?;
         let whole = async {
-            let size = parts(&mut *upload, first, &mut pieces, name, &failed).await?;
+            let size = self.parts(&mut *upload, first, &mut pieces, name).await?;
             upload.complete().await.map_err(failed)?;
             Ok(size)
         };
@@ -204,6 +221,48 @@ impl RemoteStore {
             }
         }
         stored
+    }
+
+    /// Sends all pieces, some at a time. Returns their bytes.
+    async fn parts(
+        &self,
+        upload: &mut dyn MultipartUpload,
+        first: Piece,
+        pieces: &mut Pieces,
+        name: &str,
+    ) -> Result<u64, Error> {
+        let arrived = |sent: object_store::Result<u64>| -> Result<u64, Error> {
+            let count = sent.map_err(|error| self.explain(&error, name, "store"))?;
+            self.meter.bytes(count);
+            Ok(count)
+        };
+        let mut under_way = FuturesUnordered::new();
+        let mut size = 0;
+        let mut piece = first;
+        loop {
+            let is_last = piece.is_last;
+            let sent = upload.put_part(piece.bytes.clone().into());
+            under_way.push(async move {
+                let count = piece.bytes.len() as u64;
+                let sent = sent.await;
+                // Its room is free only now.
+                drop(piece);
+                sent.map(|()| count)
+            });
+            if under_way.len() >= PARTS
+                && let Some(sent) = under_way.next().await
+            {
+                size += arrived(sent)?;
+            }
+            if is_last {
+                break;
+            }
+            piece = next(pieces, name).await?;
+        }
+        while let Some(sent) = under_way.next().await {
+            size += arrived(sent)?;
+        }
+        Ok(size)
     }
 
     /// Reads an object of at most `limit` bytes; `None` if there is none.
@@ -359,43 +418,6 @@ async fn next(pieces: &mut Pieces, name: &str) -> Result<Piece, Error> {
         Some(Err(error)) => Err(unreadable(error.to_string())),
         None => Err(unreadable("its reader ended".to_owned())),
     }
-}
-
-/// Sends all pieces, some at a time. Returns their bytes.
-async fn parts(
-    upload: &mut dyn MultipartUpload,
-    first: Piece,
-    pieces: &mut Pieces,
-    name: &str,
-    failed: &impl Fn(object_store::Error) -> Error,
-) -> Result<u64, Error> {
-    let mut under_way = FuturesUnordered::new();
-    let mut size = 0;
-    let mut piece = first;
-    loop {
-        size += piece.bytes.len() as u64;
-        let is_last = piece.is_last;
-        let sent = upload.put_part(piece.bytes.clone().into());
-        under_way.push(async move {
-            let sent = sent.await;
-            // Its room is free only now.
-            drop(piece);
-            sent
-        });
-        if under_way.len() >= PARTS
-            && let Some(sent) = under_way.next().await
-        {
-            sent.map_err(failed)?;
-        }
-        if is_last {
-            break;
-        }
-        piece = next(pieces, name).await?;
-    }
-    while let Some(sent) = under_way.next().await {
-        sent.map_err(failed)?;
-    }
-    Ok(size)
 }
 
 fn is_worth_it(path: &Path) -> bool {
