@@ -12,6 +12,7 @@ use crate::error::{Diagnose, ExitStatus};
 use crate::publish::local;
 use crate::publish::remote::Content;
 use crate::publish::report;
+use crate::redact::secrets;
 use crate::report::model::CiReport;
 use crate::report::terminal::{self, RenderOptions};
 use crate::run::Emit;
@@ -85,12 +86,13 @@ pub(super) async fn run(args: &PublishArgs, context: &Context) -> Result<ExitSta
         why: error.to_string(),
     };
     let text = left::read(&path, LARGEST).map_err(unreadable)?;
-    let mut told =
+    let told =
         CiReport::from_json(&String::from_utf8_lossy(&text)).map_err(|error| Error::NoReport {
             path: path.clone(),
             why: error.to_string(),
         })?;
     let loaded = context.settings(&context.dir, args.flags())?;
+    let mut told = secrets::known().remove_from(told);
     let cancel = Cancel::on_signals()?;
     let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
     let shown = Rc::clone(&progress);

@@ -104,15 +104,13 @@ impl Diagnose for Error {
 impl Address {
     /// Reads `s3://bucket/prefix`, `gs://…`, `az://container/…` or `file:///directory`.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let unknown = || Error::Scheme(text.to_owned());
+        let unknown = || Error::Scheme(without_secrets(text));
         let (scheme, rest) = text.split_once("://").ok_or_else(unknown)?;
         if scheme == "file" {
             return Self::directory(text);
         }
-        // What stands before an `@` may be a secret, and is not shown.
-        if rest.contains('@') || rest.contains('?') || rest.contains('#') {
-            let shown = rest.split(['@', '?', '#']).next_back().unwrap_or_default();
-            return Err(Error::Decorated(format!("{scheme}://…{shown}")));
+        if rest.contains(['@', '?', '#', ':']) {
+            return Err(Error::Decorated(without_secrets(text)));
         }
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let bucket = bucket.to_owned();
@@ -145,7 +143,7 @@ impl Address {
             .ok()
             .filter(|url| url.query().is_none() && url.fragment().is_none())
             .and_then(|url| url.to_file_path().ok())
-            .ok_or_else(|| Error::Scheme(text.to_owned()))?;
+            .ok_or_else(|| Error::Scheme(without_secrets(text)))?;
         Self::checked(Place::File(path), "")
     }
 
@@ -245,6 +243,23 @@ fn check_directory(path: &Path) -> Result<(), Error> {
     })
 }
 
+/// A text that was to be an address, without what may be a password or a signature: what stands
+/// before an `@`, behind a `?` or `#`, and behind a colon.
+fn without_secrets(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains([':', '@', '?', '#']) => (scheme, rest),
+        _ => ("", text),
+    };
+    let shown = rest.split(['?', '#']).next().unwrap_or_default();
+    let shown = shown.rsplit('@').next().unwrap_or_default();
+    let shown = shown.split(':').next().unwrap_or_default();
+    let ellipsis = if shown == rest { "" } else { "…" };
+    match scheme {
+        "" => format!("{shown}{ellipsis}"),
+        scheme => format!("{scheme}://{shown}{ellipsis}"),
+    }
+}
+
 /// A prefix without `/` at its ends. Addresses may have it encoded.
 fn clean_prefix(prefix: &str) -> Result<String, Error> {
     let refused = |reason| Error::Prefix {
@@ -300,7 +315,13 @@ mod tests {
             ("s3://Reports/a", "small letters"),
             ("s3://../a", "too short"),
             ("az://a.b.c", "small letters"),
-            ("s3://key:secret@reports/a", "`s3://…reports/a` holds more"),
+            ("s3://key:secret@reports/a", "`s3://reports/a…` holds more"),
+            ("az://reports/a?sig=secret", "`az://reports/a…` holds more"),
+            ("s3:key:secret@reports", "`reports…` is not the address"),
+            (
+                "file://user:secret@host/x",
+                "`file://host/x…` is not the address",
+            ),
             ("s3://reports/a?x=1", "holds more"),
             ("s3://reports//a/../b", "an empty part, `.` or `..`"),
             ("s3://reports/a%2F..%2Fb", "an empty part, `.` or `..`"),

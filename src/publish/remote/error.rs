@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::address::{self, Place};
 use crate::error::{Diagnose, ExitStatus};
+use crate::supervise::cancel::Reason;
 use crate::ui::text::one_line;
 
 /// Why something could not be published.
@@ -120,7 +121,7 @@ pub enum Error {
     },
     /// The command was asked to end.
     #[error("the upload was cancelled")]
-    Cancelled,
+    Cancelled(Reason),
 }
 
 impl Error {
@@ -149,7 +150,7 @@ impl Diagnose for Error {
             Self::Changed { .. } | Self::Source { .. } | Self::Foreign { .. } => {
                 ExitStatus::Conflict
             }
-            Self::Cancelled => ExitStatus::Interrupted,
+            Self::Cancelled(reason) => reason.exit_status(),
         }
     }
 

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::connect::Connection;
 use super::credentials::Lifetime;
-use super::error::{Error, explain};
+use super::error::Error;
 use super::store::RemoteStore;
 use crate::config::model::{CloudStorage, Links};
 
@@ -36,8 +36,10 @@ pub(super) struct Policy {
     pub(super) kind: Links,
     /// What plain addresses begin with.
     base: String,
-    /// How long signatures are good for.
-    life: Duration,
+    /// How long signatures are to be good for.
+    wanted: Duration,
+    /// How long they can be.
+    lifetime: Lifetime,
     /// What to say of it.
     pub(super) note: Option<String>,
 }
@@ -56,14 +58,15 @@ impl Policy {
             None => connection.address.clone(),
         };
         let wanted = Duration::from_secs_f64(settings.link_days * 86_400.0);
-        let (life, note) = match kind {
-            Links::Signed => life(wanted, connection.lifetime, settings.links.is_some())?,
-            Links::Public | Links::Latest => (wanted, None),
+        let note = match kind {
+            Links::Signed => life(wanted, connection.lifetime, settings.links.is_some())?.1,
+            Links::Public | Links::Latest => None,
         };
         Ok(Self {
             kind,
             base,
-            life,
+            wanted,
+            lifetime: connection.lifetime,
             note,
         })
     }
@@ -76,7 +79,10 @@ impl Policy {
 fn web(url: &str) -> Result<String, Error> {
     let read = url::Url::parse(url).ok();
     let is_web = |url: &url::Url| {
-        matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.username() == ""
+        matches!(url.scheme(), "http" | "https")
+            && url.query().is_none()
+            && url.username() == ""
+            && url.password().is_none()
     };
     match read.filter(is_web) {
         Some(_) => Ok(url.trim_end_matches('/').to_owned()),
@@ -153,18 +159,11 @@ impl RemoteStore {
             why: error.to_string(),
         })?;
         let now = Timestamp::now();
-        let url = signer
-            .signed_url(http::Method::GET, &path, policy.life)
-            .await
-            .map_err(|error| {
-                explain(
-                    &error,
-                    &self.address.place,
-                    key,
-                    &format!("sign a link to `{key}`"),
-                )
-            })?;
-        let life = SignedDuration::try_from(policy.life).unwrap_or(SignedDuration::MAX);
+        // Less is left of temporary credentials than when the run began.
+        let (life, _) = life(policy.wanted, policy.lifetime, true)?;
+        let signed = signer.signed_url(http::Method::GET, &path, life);
+        let url = self.or_cancelled(signed, key, "sign a link to").await?;
+        let life = SignedDuration::try_from(life).unwrap_or(SignedDuration::MAX);
         // Signatures count whole seconds, from the second that has begun.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let url = match url.query().filter(|_| self.connection.signs_elsewhere) {

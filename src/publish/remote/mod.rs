@@ -11,6 +11,7 @@ mod body;
 mod connect;
 mod credentials;
 mod error;
+mod files;
 mod index;
 mod kind;
 mod layout;

@@ -15,6 +15,7 @@ use super::address::{Address, Place};
 use super::body::{self, Piece, Pieces, Room};
 use super::connect::{Connection, Variables, connect};
 use super::error::{Error, explain};
+use super::files;
 use super::kind::Kind;
 use super::meter::Meter;
 use crate::config::model::CloudStorage;
@@ -91,7 +92,7 @@ impl RemoteStore {
     ) -> Result<Self, Error> {
         let connection = tokio::select! {
             connection = connect(&address, settings, variables) => connection?,
-            _ = cancel.cancelled() => return Err(Error::Cancelled),
+            reason = cancel.cancelled() => return Err(Error::Cancelled(reason)),
         };
         Ok(Self {
             gzip: gzip && connection.attributes,
@@ -122,6 +123,19 @@ impl RemoteStore {
             path: name.to_owned(),
             why: error.to_string(),
         })
+    }
+
+    /// Waits for a request, unless the command is to end.
+    pub(super) async fn or_cancelled<T>(
+        &self,
+        request: impl Future<Output = object_store::Result<T>>,
+        key: &str,
+        verb: &str,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            done = request => done.map_err(|error| self.explain(&error, key, verb)),
+            reason = self.cancel.cancelled() => Err(Error::Cancelled(reason)),
+        }
     }
 
     fn explain(&self, error: &object_store::Error, key: &str, verb: &str) -> Error {
@@ -177,7 +191,6 @@ impl RemoteStore {
         attributes: Attributes,
     ) -> Result<u64, Error> {
         let first = next(&mut pieces, name).await?;
-        let failed = |error: object_store::Error| self.explain(&error, name, "store");
         let objects = &self.connection.objects;
         if first.is_last {
             let size = first.bytes.len() as u64;
@@ -186,37 +199,34 @@ impl RemoteStore {
                 ..PutOptions::default()
             };
             let stored = objects.put_opts(key, first.bytes.into(), options);
-            return tokio::select! {
-                stored = stored => {
-                    stored.map_err(failed)?;
-                    self.meter.bytes(size);
-                    Ok(size)
-                }
-                _ = self.cancel.cancelled() => Err(Error::Cancelled),
-            };
+            self.or_cancelled(stored, name, "store").await?;
+            self.meter.bytes(size);
+            return Ok(size);
         }
         let options = PutMultipartOptions {
             attributes,
             ..PutMultipartOptions::default()
         };
-        let mut upload = objects
-            .put_multipart_opts(key, options)
-            .await
-            .map_err(failed)?;
+        let begun = objects.put_multipart_opts(key, options);
+        let mut upload = self.or_cancelled(begun, name, "store").await?;
         let whole = async {
             let size = self.parts(&mut *upload, first, &mut pieces, name).await?;
-            upload.complete().await.map_err(failed)?;
+            let completed = upload.complete().await;
+            completed.map_err(|error| self.explain(&error, name, "store"))?;
             Ok(size)
         };
         let stored = tokio::select! {
             stored = whole => stored,
-            _ = self.cancel.cancelled() => Err(Error::Cancelled),
+            reason = self.cancel.cancelled() => Err(Error::Cancelled(reason)),
         };
         if stored.is_err() {
             // Parts are kept, and paid for, until somebody says that they are not wanted.
             match tokio::time::timeout(CLEAN_UP, upload.abort()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!("parts of `{name}` may be left: {error}"),
+                Ok(Err(error)) => {
+                    let error = self.explain(&error, name, "forget the parts of");
+                    tracing::warn!("parts of `{name}` may be left: {error}");
+                }
                 Err(_) => tracing::warn!("parts of `{name}` may be left: no answer in time"),
             }
         }
@@ -249,15 +259,21 @@ impl RemoteStore {
                 drop(piece);
                 sent.map(|()| count)
             });
-            if under_way.len() >= PARTS
+            if is_last {
+                break;
+            }
+            while under_way.len() >= PARTS
                 && let Some(sent) = under_way.next().await
             {
                 size += arrived(sent)?;
             }
-            if is_last {
-                break;
-            }
-            piece = next(pieces, name).await?;
+            // What is under way goes on meanwhile: it holds the room that the next piece waits for.
+            piece = loop {
+                tokio::select! {
+                    piece = next(pieces, name) => break piece?,
+                    Some(sent) = under_way.next() => size += arrived(sent)?,
+                }
+            };
         }
         while let Some(sent) = under_way.next().await {
             size += arrived(sent)?;
@@ -272,8 +288,8 @@ impl RemoteStore {
         limit: u64,
     ) -> Result<Option<(Vec<u8>, Version)>, Error> {
         let key = self.key(name)?;
-        let failed = |error: object_store::Error| self.explain(&error, name, "read");
-        let found = match self.connection.objects.get(&key).await.map_err(failed) {
+        let request = self.connection.objects.get(&key);
+        let found = match self.or_cancelled(request, name, "read").await {
             Ok(found) => found,
             Err(Error::NoObject { .. }) => return Ok(None),
             Err(error) => return Err(error),
@@ -288,7 +304,7 @@ impl RemoteStore {
                 why: format!("it has {} bytes", found.meta.size),
             });
         }
-        let bytes = found.bytes().await.map_err(failed)?;
+        let bytes = self.or_cancelled(found.bytes(), name, "read").await?;
         Ok(Some((bytes.to_vec(), version)))
     }
 
@@ -318,26 +334,20 @@ impl RemoteStore {
             let payload = bytes.to_vec().into();
             self.connection.objects.put_opts(&key, payload, options)
         };
-        let mut stored = put_with(mode).await;
-        if let Err(error) = &stored
-            && knows_no_conditions(error)
-        {
-            stored = put_with(PutMode::Overwrite).await;
-        }
-        stored
-            .map(drop)
-            .map_err(|error| self.explain(&error, name, "store"))
+        let request = async {
+            match put_with(mode).await {
+                Err(error) if knows_no_conditions(&error) => put_with(PutMode::Overwrite).await,
+                stored => stored,
+            }
+        };
+        self.or_cancelled(request, name, "store").await.map(drop)
     }
 
     /// Everything below a prefix, which is not the beginning of a name.
     pub(super) async fn list(&self, prefix: &str) -> Result<Vec<ObjectMeta>, Error> {
         let key = self.key(prefix)?;
-        self.connection
-            .objects
-            .list(Some(&key))
-            .try_collect()
-            .await
-            .map_err(|error| self.explain(&error, prefix, "list"))
+        let listed = self.connection.objects.list(Some(&key)).try_collect();
+        self.or_cancelled(listed, prefix, "list").await
     }
 
     /// The run that wrote an object, as its metadata says.
@@ -347,15 +357,14 @@ impl RemoteStore {
             head: true,
             ..object_store::GetOptions::default()
         };
-        match self.connection.objects.get_opts(&key, options).await {
+        let request = self.connection.objects.get_opts(&key, options);
+        match self.or_cancelled(request, name, "look at").await {
             Ok(found) => {
                 let mark = Attribute::Metadata(MARK.into());
                 Ok(found.attributes.get(&mark).map(|run| run.to_string()))
             }
-            Err(error) => match self.explain(&error, name, "look at") {
-                Error::NoObject { .. } => Ok(None),
-                error => Err(error),
-            },
+            Err(Error::NoObject { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -366,19 +375,22 @@ impl RemoteStore {
     ) -> impl Stream<Item = (String, Result<(), Error>)> + '_ {
         stream::iter(names)
             .map(async |name| {
-                let deleted = match self.key(&name) {
-                    Ok(key) => match self.connection.objects.delete(&key).await {
-                        Ok(()) => Ok(()),
-                        Err(error) => match self.explain(&error, &name, "delete") {
-                            Error::NoObject { .. } => Ok(()),
-                            error => Err(error),
-                        },
-                    },
-                    Err(error) => Err(error),
+                let deleted = match self.delete_one(&name).await {
+                    Err(Error::NoObject { .. }) => Ok(()),
+                    deleted => deleted,
                 };
                 (name, deleted)
             })
             .buffer_unordered(AT_ONCE)
+    }
+
+    async fn delete_one(&self, name: &str) -> Result<(), Error> {
+        if let Place::File(directory) = &self.address.place {
+            return files::delete(directory, name);
+        }
+        let key = self.key(name)?;
+        let request = self.connection.objects.delete(&key);
+        self.or_cancelled(request, name, "delete").await
     }
 
     /// Keeps other processes on this machine away from pointers in a directory until the guard is
@@ -387,23 +399,9 @@ impl RemoteStore {
         let Place::File(directory) = &self.address.place else {
             return Ok(None);
         };
-        let path = directory.join(below).join(".daglab-lock");
-        let locked = tokio::task::spawn_blocking(move || {
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent)?;
-            }
-            let file = std::fs::File::create(&path)?;
-            file.lock()?;
-            Ok::<_, std::io::Error>(file)
-        });
-        let failed = |why: String| Error::Foreign {
-            key: below.to_owned(),
-            why,
-        };
-        match locked.await {
-            Ok(Ok(file)) => Ok(Some(file)),
-            Ok(Err(error)) => Err(failed(error.to_string())),
-            Err(error) => Err(failed(error.to_string())),
+        tokio::select! {
+            locked = files::lock(directory, below) => locked.map(Some),
+            reason = self.cancel.cancelled() => Err(Error::Cancelled(reason)),
         }
     }
 }

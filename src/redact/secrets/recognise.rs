@@ -118,7 +118,9 @@ fn may_be_secret(name: &str) -> bool {
     // Settings that hold names of variables.
     let names = name.starts_with("DAGLAB_")
         && (name.ends_with("_ENV") || name.ends_with("SECURITY__SECRETS"));
-    !input && !names && !["PWD", "OLDPWD"].contains(&name)
+    // When credentials end is no secret, and people must know it.
+    let time = name.ends_with("_EXPIRATION");
+    !input && !names && !time && !["PWD", "OLDPWD"].contains(&name)
 }
 
 /// `SSH_AUTH_SOCK` and files with credentials are named by their paths.
