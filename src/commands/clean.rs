@@ -146,6 +146,7 @@ async fn plan(args: &CleanArgs, context: &Context, now: SystemTime) -> Result<Pl
         return Ok(Planned { plan, store: None });
     };
     let cloud = &export.cloud_storage;
+    upload::refuse_foreign_places(context, &loaded)?;
     let cancel = Cancel::never();
     let store = RemoteStore::open(address, cloud, &context.env, false, cancel).await?;
     let subject = upload::subject(context, &root, &prepare::of_git(&root));

@@ -5,16 +5,21 @@ use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{Context, Failure};
-use crate::config::{FlagValue, Loaded};
+use crate::config::{FlagValue, Loaded, Origin};
 use crate::error::ExitStatus;
 use crate::publish::remote::{Address, Error, Keep, Publication, RemoteStore, Subject};
 use crate::publish::{Publisher, report};
 use crate::report::model::{CiReport, ProjectInfo};
 use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
+use crate::supervise::left;
 use crate::ui;
+
+/// The largest payload of an event, in bytes.
+const LARGEST_EVENT: u64 = 32 * 1024 * 1024;
 
 /// Where pages are published.
 #[derive(Debug, Clone, Default, Args)]
@@ -86,6 +91,8 @@ impl UploadArgs {
         };
         let export = &loaded.settings.export;
         let cloud = &export.cloud_storage;
+        refuse_foreign_places(context, loaded)?;
+        address.make_directory()?;
         let store = RemoteStore::open(
             address,
             cloud,
@@ -115,6 +122,31 @@ pub(super) fn address(
     }))
 }
 
+/// In a workflow that has secrets and may have checked out anybody's commit, the files of the
+/// repository don't say where credentials are sent.
+pub(super) fn refuse_foreign_places(context: &Context, loaded: &Loaded) -> Result<(), Error> {
+    let event = context.variable("GITHUB_EVENT_NAME").unwrap_or_default();
+    if !matches!(
+        event,
+        "pull_request_target" | "workflow_run" | "issue_comment"
+    ) {
+        return Ok(());
+    }
+    for name in ["endpoint", "account", "base_url"] {
+        let path = format!("export.cloud_storage.{name}");
+        if let Origin::File { .. } = loaded.origins.of(&path) {
+            let variable = format!("DAGLAB_EXPORT__CLOUD_STORAGE__{}", name.to_uppercase());
+            return Err(Error::Setting {
+                what: format!(
+                    "`{path}` is set by a file of the repository, and the event is `{event}`"
+                ),
+                hint: format!("set the variable `{variable}` in the workflow instead"),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// What a run is of: what the CI server says, and else what git does.
 pub(super) fn subject(context: &Context, root: &Path, info: &ProjectInfo) -> Subject {
     let variable = |name: &str| context.variable(name).map(str::to_owned);
@@ -133,6 +165,14 @@ pub(super) fn subject(context: &Context, root: &Path, info: &ProjectInfo) -> Sub
             .strip_prefix("refs/pull/")
             .and_then(|rest| rest.split('/').next()?.parse().ok());
         let branch = reference.strip_prefix("refs/heads/").map(str::to_owned);
+        // These run for the default branch, and may be about anybody's commit.
+        let event = variable("GITHUB_EVENT_NAME").unwrap_or_default();
+        let (number, branch) = match event.as_str() {
+            "pull_request_target" | "workflow_run" | "issue_comment" => {
+                (pull_request_of_event(variable("GITHUB_EVENT_PATH")), None)
+            }
+            _ => (number, branch.or_else(|| info.branch.clone())),
+        };
         (variable("GITHUB_REPOSITORY"), number, branch)
     } else if on_gitlab {
         let number = variable("CI_MERGE_REQUEST_IID").and_then(|it| it.parse().ok());
@@ -142,15 +182,29 @@ pub(super) fn subject(context: &Context, root: &Path, info: &ProjectInfo) -> Sub
             variable("CI_COMMIT_BRANCH"),
         )
     } else {
-        (None, None, None)
+        (None, None, info.branch.clone())
     };
     Subject {
         repository: named.or(remote).unwrap_or_else(|| info.name.clone()),
         project: folder.unwrap_or_default(),
         pull_request,
-        branch: branch.or_else(|| info.branch.clone()),
+        branch,
         commit: info.commit.clone(),
     }
+}
+
+/// The pull request that an event is about, as its payload says.
+fn pull_request_of_event(path: Option<String>) -> Option<u64> {
+    let payload = left::read_linked(Path::new(&path?), LARGEST_EVENT).ok()?;
+    let payload: Value = serde_json::from_slice(&payload).ok()?;
+    let first = &payload["workflow_run"]["pull_requests"][0]["number"];
+    [
+        &payload["pull_request"]["number"],
+        first,
+        &payload["issue"]["number"],
+    ]
+    .into_iter()
+    .find_map(Value::as_u64)
 }
 
 fn git(dir: &Path, arguments: &[&str]) -> Option<String> {

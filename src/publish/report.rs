@@ -1,6 +1,6 @@
 //! A report beside its pages in an object store, and what leads to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::remote::{Content, Entry, Error, Keep, NotebookEntry, Publication};
 use crate::report::html;
@@ -59,15 +59,12 @@ pub async fn publish(
 /// the latest page of a notebook is always in one place.
 pub fn names(notebooks: &[NotebookReport]) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
-    let mut taken = BTreeSet::new();
     for notebook in notebooks {
-        let path = notebook.path.strip_suffix(".py").unwrap_or(&notebook.path);
-        // In one folder, where no name is that of the report or of its index.
-        let short = path.strip_prefix("notebooks/").unwrap_or(path);
-        let stem = [short, path]
-            .into_iter()
-            .find(|stem| taken.insert((*stem).to_owned()));
-        let stem = format!("notebooks/{}", stem.unwrap_or(path));
+        let stem = match notebook.path.strip_suffix(".py").unwrap_or(&notebook.path) {
+            // The run's own page has that name.
+            "index" => "index.notebook",
+            stem => stem,
+        };
         let mut name = |local: &str, extension: &str| {
             names.insert(local.to_owned(), format!("{stem}.{extension}"));
         };

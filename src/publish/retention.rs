@@ -138,6 +138,25 @@ impl Entry {
     }
 }
 
+/// What the names of stored files end in.
+const EXTENSIONS: &[&str] = &[
+    "avif", "gif", "gz", "html", "ipynb", "jpeg", "jpg", "json", "md", "pdf", "png", "svg", "txt",
+    "webp",
+];
+
+/// Whether a file is on the list of its directory, and still what was written.
+pub fn is_ours(file: &Path) -> bool {
+    let (Some(dir), Some(name)) = (file.parent(), file.file_name().and_then(OsStr::to_str)) else {
+        return false;
+    };
+    let Ok(root) = Root::open(dir) else {
+        return false;
+    };
+    let manifest = Manifest::read(&root);
+    let listed = manifest.files.get(name);
+    listed.is_some_and(|entry| root.look(Path::new(name)).is_ok_and(|file| entry.is(&file)))
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Manifest {
     version: u32,
@@ -152,7 +171,17 @@ impl Manifest {
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
             .filter(|manifest| manifest.version <= VERSION)
+            .map(Self::without_sources)
             .unwrap_or_default()
+    }
+
+    /// A list may come with a repository, from anybody: what daglab never writes is not on it.
+    fn without_sources(mut self) -> Self {
+        self.files.retain(|key, _| {
+            let extension = key.rsplit('.').next().unwrap_or_default();
+            EXTENSIONS.contains(&extension)
+        });
+        self
     }
 
     fn write(&mut self, root: &Root) -> Result<(), removal::Error> {

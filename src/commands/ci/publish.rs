@@ -41,9 +41,13 @@ pub struct PublishArgs {
     #[arg(long)]
     pub no_compress: bool,
 
-    /// Delete runs of the same branch that are older [default: 30]
-    #[arg(long, value_name = "DAYS")]
+    /// Delete this project's runs that are older, of all branches and pull requests [default: 30]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     pub retention_days: Option<u32>,
+
+    /// Keep so many runs of each branch at most [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub retention_count: Option<u32>,
 
     /// Where pages are published
     #[command(flatten)]
@@ -170,10 +174,11 @@ impl PublishArgs {
     fn flags(&self) -> Vec<crate::config::FlagValue> {
         use crate::config::FlagValue;
         let no_compress = self.no_compress.then_some(false);
-        let days = self.retention_days;
+        let (days, count) = (self.retention_days, self.retention_count);
         [
             FlagValue::given("export.compress", no_compress, "--no-compress"),
             FlagValue::given("export.retention_days", days, "--retention-days"),
+            FlagValue::given("export.retention_count", count, "--retention-count"),
         ]
         .into_iter()
         .flatten()

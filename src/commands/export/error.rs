@@ -37,6 +37,9 @@ pub(super) enum Error {
     /// A file would be written over a notebook.
     #[error("`{}` is a notebook, and would be written over", .0.display())]
     OverNotebook(PathBuf),
+    /// A file that somebody else has written is where an export would go.
+    #[error("`{}` is in the way: daglab has not written it", .0.display())]
+    InTheWay(PathBuf),
     /// Two exports have the same name.
     #[error("`{first}` and `{second}` would both be written to `{}`", file.display())]
     Collision {
@@ -67,7 +70,7 @@ impl Diagnose for Error {
             | Self::NoMatch(_)
             | Self::Projects(..)
             | Self::Outside(..) => ExitStatus::Validation,
-            Self::Collision { .. } => ExitStatus::Conflict,
+            Self::Collision { .. } | Self::InTheWay(_) => ExitStatus::Conflict,
             Self::NoDagster | Self::Watch(_) => ExitStatus::Environment,
         }
     }
@@ -82,6 +85,7 @@ impl Diagnose for Error {
             Self::Projects(..) | Self::Outside(..) => "export them by one command for each project",
             Self::OneFile(..) => "name a folder, with a `/` at its end",
             Self::OverNotebook(_) => "choose another `--output`",
+            Self::InTheWay(_) => "move it away, or choose another `--output`",
             Self::Collision { .. } => "rename one of them, or export them one after the other",
             Self::NoDagster => {
                 "set it to the instance's directory, or name a deployment with `--dagster-url`"

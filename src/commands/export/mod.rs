@@ -96,9 +96,14 @@ pub struct ExportArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub concurrency: Option<u16>,
 
-    /// Remove earlier exports in the same directory that are older [default: 30]
-    #[arg(long, value_name = "N")]
+    /// Remove earlier exports in the same directory that are older, and with `--upload` this
+    /// project's runs in the store [default: 30]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub retention_days: Option<u32>,
+
+    /// Keep so many exports of each branch at most [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub retention_count: Option<u32>,
 
     /// Write a gzip copy beside each page, which is the default; of other formats there is none
     #[arg(long, overrides_with = "no_compress")]
@@ -302,6 +307,11 @@ impl ExportArgs {
                 "export.retention_days",
                 self.retention_days,
                 "--retention-days",
+            ),
+            FlagValue::given(
+                "export.retention_count",
+                self.retention_count,
+                "--retention-count",
             ),
             FlagValue::given("export.compress", compress, "--compress"),
             FlagValue::given("export.compress", no_compress, "--no-compress"),

@@ -8,6 +8,7 @@ use super::notebooks::common_folder;
 use crate::ci::plan::PlannedFile;
 use crate::marimo::format::Format;
 use crate::project::notebooks::Notebook;
+use crate::publish::retention;
 
 /// A folder, and the names of all files in it.
 #[derive(Debug)]
@@ -125,8 +126,16 @@ impl Places {
         for (place, notebook) in self.notebooks.iter().zip(notebooks) {
             for key in place.keys() {
                 let file = self.root.join(key);
-                if notebooks.iter().any(|other| other.file == file) {
+                let is_python = file.extension().is_some_and(|it| it == "py");
+                if notebooks.iter().any(|other| other.file == file) || (is_python && file.exists())
+                {
                     return Err(Error::OverNotebook(file));
+                }
+                // A page of this name can only be an earlier one. Documents are often written by
+                // hand, and a Jupyter notebook may be what this one was converted from.
+                let is_page = file.extension().is_some_and(|it| it == "html");
+                if !is_page && file.symlink_metadata().is_ok() && !retention::is_ours(&file) {
+                    return Err(Error::InTheWay(file));
                 }
                 if let Some(first) = owners.insert(file.clone(), &notebook.path) {
                     let (first, second) = (first.to_owned(), notebook.path.clone());

@@ -155,6 +155,17 @@ impl Address {
         })
     }
 
+    /// Makes the directory, if it is one. Buckets are made by others.
+    pub fn make_directory(&self) -> Result<(), super::Error> {
+        let Place::File(path) = &self.place else {
+            return Ok(());
+        };
+        std::fs::create_dir_all(path).map_err(|error| super::Error::Foreign {
+            key: path.display().to_string(),
+            why: error.to_string(),
+        })
+    }
+
     /// A key below the prefix.
     pub fn key(&self, name: &str) -> String {
         if self.prefix.is_empty() {

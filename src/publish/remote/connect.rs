@@ -113,9 +113,9 @@ async fn s3(
     settings: &CloudStorage,
     variables: Variables<'_>,
 ) -> Result<Connection, Error> {
-    let endpoint = settings.endpoint.as_deref();
-    let endpoint =
-        endpoint.or_else(|| variable(variables, &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]));
+    // Who runs it decides where credentials are sent, before what the repository says.
+    let endpoint = variable(variables, &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]);
+    let endpoint = endpoint.or(settings.endpoint.as_deref());
     let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/'));
     let options = options(endpoint, settings);
     let named = settings.region.as_deref();
@@ -202,7 +202,7 @@ fn gcs(
             format!("http://{host}")
         }
     });
-    let endpoint = settings.endpoint.clone().or(emulator);
+    let endpoint = emulator.or_else(|| settings.endpoint.clone());
     let endpoint = endpoint.as_deref().map(|it| it.trim_end_matches('/'));
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(bucket)
@@ -313,8 +313,8 @@ fn azure(
         builder = builder.with_config(AzureConfigKey::SasKey, token);
     }
     let names = ["AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_NAME"];
-    let account = settings.account.as_deref().or_else(|| part("AccountName"));
-    let account = account.or_else(|| variable(variables, &names));
+    let account = part("AccountName").or_else(|| variable(variables, &names));
+    let account = account.or(settings.account.as_deref());
     let Some(account) = account else {
         return Err(Error::NoCredentials {
             place: address.place.to_string(),
@@ -325,11 +325,9 @@ fn azure(
     builder = builder.with_account(account);
     // Of all of a host, a signature covers the account: that is read from the host's usual name.
     let signs = builder.clone();
-    let endpoint = settings
-        .endpoint
-        .as_deref()
-        .or_else(|| part("BlobEndpoint"));
+    let endpoint = part("BlobEndpoint");
     let endpoint = endpoint.or_else(|| variable(variables, &["AZURE_STORAGE_ENDPOINT"]));
+    let endpoint = endpoint.or(settings.endpoint.as_deref());
     let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/'));
     if let Some(endpoint) = endpoint {
         builder = builder.with_endpoint(endpoint.to_owned());
@@ -381,7 +379,12 @@ fn file(directory: &Path) -> Result<Connection, Error> {
         key: directory.display().to_string(),
         why,
     };
-    std::fs::create_dir_all(directory).map_err(|error| failed(error.to_string()))?;
+    if !directory.exists() {
+        return Err(Error::NoBucket {
+            what: "directory",
+            place: directory.display().to_string(),
+        });
+    }
     let directory = directory
         .canonicalize()
         .map_err(|error| failed(error.to_string()))?;

@@ -129,7 +129,11 @@ impl Error {
     pub fn is_final(&self) -> bool {
         !matches!(
             self,
-            Self::Source { .. } | Self::Differs { .. } | Self::Changed { .. }
+            Self::Source { .. }
+                | Self::Differs { .. }
+                | Self::Changed { .. }
+                | Self::Foreign { .. }
+                | Self::NoObject { .. }
         )
     }
 }

@@ -4,7 +4,7 @@
 //! the list names and nobody has changed since. A branch's newest run stays, whatever its age; of a
 //! pull request nothing does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -96,49 +96,71 @@ async fn plan(store: &RemoteStore, scope: &str, keep: Keep) -> Result<Vec<Item>,
     for item in items(&listed).into_iter().filter(own) {
         lines.entry(item.line.clone()).or_default().push(item);
     }
-    let now = Timestamp::now();
-    let oldest = keep.days.and_then(|days| {
-        let age = SignedDuration::from_hours(i64::from(days) * 24);
-        now.checked_sub(age).ok()
-    });
     let mut chosen = Vec::new();
-    for items in lines.values_mut() {
-        items.sort_by(|a, b| b.run.cmp(&a.run));
-        for (index, item) in items.drain(..).enumerate() {
-            if index == 0 && is_branch(&item.line) {
-                continue;
-            }
-            let is_old = oldest.is_some_and(|oldest| item.began < oldest);
-            let is_surplus = !is_old && keep.count.is_some_and(|count| index >= count as usize);
-            if is_old || is_surplus {
-                chosen.push(Item { is_surplus, ..item });
-            }
-        }
+    for items in lines.into_values() {
+        chosen.extend(plan_of_line(store, items, keep).await?);
     }
-    // A run that is still at work is not one too many yet, and what a branch's list leads to stays
-    // even if something newer never got that far.
-    let lines: BTreeSet<String> = chosen.iter().map(|item: &Item| item.line.clone()).collect();
-    let mut latest = BTreeSet::new();
-    for line in lines.iter().filter(|line| is_branch(line)) {
-        latest.extend(listed_runs(store, line).await?.and_then(|runs| runs.latest));
-    }
-    chosen.retain(|item| !latest.contains(&item.run));
-    let chosen = stream::iter(chosen).map(async |item| {
-        let is_ready =
-            !item.is_surplus || manifest(store, &item).await?.is_some_and(|it| it.complete);
-        Ok::<_, Error>(is_ready.then_some(item))
-    });
-    let mut chosen: Vec<Item> = chosen
-        .buffer_unordered(AT_ONCE)
-        .try_filter_map(async |item| Ok(item))
-        .try_collect()
-        .await?;
     chosen.sort_by(|a, b| (&a.line, &a.run).cmp(&(&b.line, &b.run)));
     Ok(chosen)
 }
 
+/// What goes of a branch's or pull request's runs.
+///
+/// Those that are not complete are still at work, or were interrupted: they count for nothing, and
+/// go by their age alone, of which they have a day at least.
+async fn plan_of_line(
+    store: &RemoteStore,
+    mut items: Vec<Item>,
+    keep: Keep,
+) -> Result<Vec<Item>, Error> {
+    items.sort_by(|a, b| b.run.cmp(&a.run));
+    let now = Timestamp::now();
+    let before = |hours: i64| now.checked_sub(SignedDuration::from_hours(hours)).ok();
+    let oldest = keep.days.and_then(|days| before(i64::from(days) * 24));
+    let is_old = |item: &Item| oldest.is_some_and(|oldest| item.began < oldest);
+    let is_too_many = keep.count.is_some_and(|count| items.len() > count as usize);
+    if !is_too_many && !items.iter().any(is_old) {
+        return Ok(Vec::new());
+    }
+    let complete: Vec<bool> = stream::iter(&items)
+        .map(async |item| {
+            let manifest = manifest(store, item).await?;
+            Ok::<_, Error>(manifest.is_some_and(|manifest| manifest.complete))
+        })
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
+    // What a branch's list leads to stays.
+    let is_branch = items.first().is_some_and(|item| is_branch(&item.line));
+    let latest = match items.first().filter(|_| is_branch) {
+        Some(item) => listed_runs(store, &item.line)
+            .await?
+            .and_then(|runs| runs.latest),
+        None => None,
+    };
+    let yesterday = before(24);
+    let mut newer = 0;
+    let mut chosen = Vec::new();
+    for (item, complete) in items.into_iter().zip(complete) {
+        let is_newest = complete && newer == 0;
+        let is_surplus = complete && keep.count.is_some_and(|count| newer >= count);
+        newer += u32::from(complete);
+        let is_young = !complete && yesterday.is_some_and(|yesterday| item.began > yesterday);
+        let stays = is_branch && (is_newest || latest.as_ref() == Some(&item.run));
+        let is_old = oldest.is_some_and(|oldest| item.began < oldest);
+        if !stays && !is_young && (is_old || is_surplus) {
+            chosen.push(Item {
+                is_surplus: !is_old,
+                ..item
+            });
+        }
+    }
+    Ok(chosen)
+}
+
+/// By the last but one part of its directory: the parts before it may have any names.
 fn is_branch(line: &str) -> bool {
-    !line.contains("/pulls/") && !line.starts_with("pulls/")
+    line.rsplit('/').nth(1) != Some("pulls")
 }
 
 /// A branch's list, if it is one of ours.
@@ -212,13 +234,19 @@ pub async fn remove(store: &RemoteStore, items: Vec<Item>) -> Vec<Removed> {
     let mut failed: Option<Error> = None;
     for (line, items) in lines {
         let runs: Vec<String> = items.iter().map(|item| item.run.clone()).collect();
-        if failed.is_none() {
-            failed = forget(store, &line, &runs).await.err();
+        // Somebody else's file among what leads there holds up this branch, and no other.
+        let mut held_up = None;
+        if failed.is_none()
+            && let Err(error) = forget(store, &line, &runs).await
+        {
+            held_up = Some(error.to_string());
+            failed = Some(error).filter(Error::is_final);
         }
         for item in items {
-            let left = match &failed {
-                Some(error) => Some(error.to_string()),
-                None => match remove_run(store, &item).await {
+            let left = match (&held_up, &failed) {
+                (Some(why), _) => Some(why.clone()),
+                (None, Some(error)) => Some(error.to_string()),
+                (None, None) => match remove_run(store, &item).await {
                     Ok(left) => left,
                     Err(error) => {
                         let why = error.to_string();
@@ -235,8 +263,8 @@ pub async fn remove(store: &RemoteStore, items: Vec<Item>) -> Vec<Removed> {
 
 /// Takes runs off their branch's list. A list of somebody else's stays as it is.
 async fn forget(store: &RemoteStore, line: &str, runs: &[String]) -> Result<(), Error> {
-    let at = ["/branches/", "/pulls/", "/commits/"].map(|part| line.rfind(part));
-    let at = at.into_iter().flatten().max().unwrap_or_default();
+    // Its kind and its name, behind a scope of any names.
+    let at = line.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at);
     let (scope, name) = (&line[..at], line[at..].trim_start_matches('/'));
     let layout = Layout {
         scope: scope.to_owned(),

@@ -15,6 +15,12 @@ const LONGEST: usize = 100;
 /// The most that either file has, in bytes.
 pub(super) const LARGEST: u64 = 32 * 1024 * 1024;
 
+/// How many bytes a branch's list has at most, so that its page is far from the limit.
+const LARGEST_LIST: usize = 8 * 1024 * 1024;
+
+/// The longest title or path in a list, in characters.
+const LONGEST_TEXT: usize = 300;
+
 /// What a run has written, or is about to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -124,12 +130,27 @@ impl Runs {
     }
 
     /// Adds a run, or what is now known of it.
-    pub(super) fn add(&mut self, entry: Entry) {
+    pub(super) fn add(&mut self, mut entry: Entry) {
+        for notebook in &mut entry.notebooks {
+            for text in [&mut notebook.title, &mut notebook.path] {
+                if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+                    text.truncate(end);
+                }
+            }
+        }
         self.runs.retain(|other| other.run != entry.run);
         self.runs.push(entry);
         // Their names begin with the time.
         self.runs.sort_by(|a, b| b.run.cmp(&a.run));
         self.runs.truncate(LONGEST);
+        let size = |entry: &Entry| serde_json::to_vec_pretty(entry).map_or(0, |json| json.len());
+        let mut room = LARGEST_LIST;
+        let fitting = self.runs.iter().take_while(|entry| {
+            room = room.saturating_sub(size(entry));
+            room > 0
+        });
+        let fitting = fitting.count();
+        self.runs.truncate(fitting.max(1));
         self.settle();
     }
 
@@ -196,6 +217,21 @@ mod tests {
         runs.remove(&["20260102".to_owned()]);
         assert_eq!(runs.latest.as_deref(), Some("20260101"));
         assert_eq!(Runs::read(&runs.to_json()), Some(runs));
+    }
+
+    #[test]
+    fn a_list_never_outgrows_what_is_read_of_it() {
+        let mut runs = Runs::new(&Subject::default());
+        let pages: Vec<String> = (0..3000).map(|page| format!("{page:0200}.html")).collect();
+        let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+        for run in 0..20 {
+            let mut entry = entry(&format!("{run:03}"), &pages);
+            entry.notebooks[0].title = "é".repeat(40_000);
+            runs.add(entry);
+        }
+        assert!(runs.to_json().len() < LARGEST_LIST + 2_000_000);
+        assert_eq!(runs.latest.as_deref(), Some("019"));
+        assert!((2..20).contains(&runs.runs.len()), "{}", runs.runs.len());
     }
 
     #[test]
