@@ -155,8 +155,9 @@ impl Publication {
         let key = match self.policy.kind {
             // The run's index has its like one above.
             Links::Latest if name == layout::INDEX => self.layout.in_line(&name),
-            Links::Latest => self.layout.latest(&name),
-            Links::Signed | Links::Public => self.layout.in_run(&name),
+            Links::Latest if name.ends_with(".html") => self.layout.latest(&name),
+            // Only a page can lead on to another.
+            Links::Latest | Links::Signed | Links::Public => self.layout.in_run(&name),
         };
         self.store.link(&self.policy, &key).await
     }
