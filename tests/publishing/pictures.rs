@@ -126,6 +126,7 @@ fn what_leads_to_pages_is_readable() {
     let text = runs["text"].as_str().unwrap();
     for part in [
         "project: main",
+        "2 January 2026, 03:08:59 UTC",
         "latest",
         "fedcba98",
         "workflow run",
