@@ -120,6 +120,13 @@ fn a_link_in_dagster_opens_the_page() {
     assert_eq!(page["broken"], json!([]));
     expect_text(page, "A Vega-Lite chart of the kind bar");
     assert_eq!(open(&altered(url)).status, 403);
+    let links = page["links"].as_array().unwrap().iter();
+    let interactive = links.filter_map(Value::as_str);
+    let interactive: Vec<&str> = interactive
+        .filter(|link| link.contains("/orders_explore.interactive.html?"))
+        .collect();
+    assert_eq!(interactive.len(), 1, "{}", page["links"]);
+    assert_eq!(open(interactive[0]).status, 200);
 }
 
 /// A link that lasts leads to the newest page, whatever was exported since.
@@ -299,7 +306,10 @@ fn secrets_stay_where_they_are() {
     ] {
         assert!(!page.contains(name), "the notebook sees {name}");
     }
-    assert!(!page.contains(&token) && !page.contains(&key));
+    // As part of the link to the interactive page, and not as what the notebook has said.
+    let count = |part: &str| page.matches(part).count();
+    assert_eq!([count(&key), count("X-Amz-Credential=")], [1, 1]);
+    assert_eq!(count(&token), 0);
 
     let mut texts = vec![run.stdout(), run.stderr()];
     texts.extend(files(&site.project.root().join("nb")));
