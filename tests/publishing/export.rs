@@ -129,6 +129,31 @@ fn a_link_in_dagster_opens_the_page() {
     assert_eq!(open(interactive[0]).status, 200);
 }
 
+/// Over the web, Dagster takes metadata as text: what can be clicked stands in the description.
+#[test]
+fn a_link_that_came_over_the_web_opens_the_page_too() {
+    let site = site_of(two_notebooks("words"));
+    let served = two_notebooks("words");
+    let workspace = "load_from:\n- python_file: definitions.py\n";
+    served.write("workspace.yaml", workspace);
+    let dagster = Server::of(&served.root(), 1);
+    let to = ["--attach", "asset://numbers", "--dagster-url", &dagster.url];
+    let run = export(&site, "nb/sales.py", &[&to[..], &["--json"]].concat());
+    run.expect_code(0).expect_stderr("over the REST path");
+    let result = run.report();
+    let url = result["notebooks"][0]["url"].as_str().unwrap();
+    let end = result["notebooks"][0]["url_expires_at"].as_str().unwrap();
+
+    let seen = visit(&json!([{
+        "name": "export-deployment", "url": format!("{}/assets/numbers?view=events", dagster.url),
+        "text": "nb/sales.py", "close": "Skip", "follow": url,
+    }]));
+    let seen = &seen["export-deployment"];
+    expect_text(seen, &format!("the link ends at {end}"));
+    assert_eq!(seen["followed"]["url"], url);
+    expect_text(&seen["followed"], "words of sales");
+}
+
 /// A link that lasts leads to the newest page, whatever was exported since.
 #[test]
 fn a_link_to_the_latest_page_moves_on() {
