@@ -13,6 +13,8 @@ mod commands;
 mod credentials;
 #[path = "publishing/deleting.rs"]
 mod deleting;
+#[path = "publishing/export.rs"]
+mod export;
 #[path = "publishing/faults.rs"]
 mod faults;
 #[path = "publishing/links.rs"]
@@ -21,6 +23,8 @@ mod links;
 mod many;
 #[path = "publishing/pages.rs"]
 mod pages;
+#[path = "publishing/pictures.rs"]
+mod pictures;
 #[path = "publishing/runs.rs"]
 mod runs;
 #[path = "publishing/site.rs"]

@@ -1,7 +1,8 @@
 //! What is reported of an asset from outside of runs: the link to a page, and a check's verdict.
 //!
 //! A web server has two ways for a link. Its REST path takes metadata, and a proxy in front of it may
-//! not know that path; GraphQL takes no metadata, so there the link stands in the description.
+//! not know that path; GraphQL takes no metadata. What REST takes is text for Dagster, which can't be
+//! clicked; addresses in a description can, so there the link stands in any case.
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,13 @@ pub struct Link<'a> {
     pub url: &'a str,
     /// What the page is, for people.
     pub about: &'a str,
+}
+
+impl Link<'_> {
+    /// The text that leads there: Dagster makes links of the addresses in it.
+    fn description(&self) -> String {
+        format!("{}: {} ({})", self.label, self.url, self.about)
+    }
 }
 
 /// A verdict for one of an asset's checks.
@@ -79,7 +87,7 @@ impl Client {
         path.extend(link.key.parts().iter().map(String::as_str));
         let body = secrets::known().remove_from(json!({
             "metadata": { link.label: link.url },
-            "description": link.about,
+            "description": link.description(),
             "partition": link.partition,
         }));
         let (status, answer) = self.post(REST, &path, &body).await?;
@@ -92,13 +100,12 @@ impl Client {
     }
 
     async fn report_by_graphql(&self, link: &Link<'_>) -> Result<(), Error> {
-        let description = format!("{}: {} ({})", link.label, link.url, link.about);
         let variables = RunlessEventVariables {
             event: RunlessEvent {
                 event_type: "ASSET_OBSERVATION",
                 asset_key: link.key.clone(),
                 partition_keys: link.partition.map(|partition| vec![partition.to_owned()]),
-                description: secrets::known().remove_from(description),
+                description: secrets::known().remove_from(link.description()),
             },
         };
         let data = self.execute::<ReportRunlessAssetEvents>(&variables).await?;

@@ -16,6 +16,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::view::started;
 use super::model::CiReport;
 
 const TEMPLATE: &str = include_str!("../../templates/report/index.html");

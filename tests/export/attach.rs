@@ -145,7 +145,9 @@ fn a_link_goes_over_rest_and_a_verdict_over_graphql() {
         .expect_stderr("the verdict on `a.py` is attached");
     let seen = site.observations(&["numbers"]);
     assert_eq!(link(&seen[0]), Some(site.page().as_str()), "{seen:#?}");
-    assert_eq!(seen[0]["description"], "the notebook `a.py`");
+    let page = site.page();
+    let description = format!("exploration: {page} (the notebook `a.py`)");
+    assert_eq!(seen[0]["description"], description.as_str());
     let checks = "{ assetChecksOrError: assetNodes(assetKeys: [{path: [\"numbers\"]}]) {
         assetChecksOrError { ... on AssetChecks { checks { name
           executionForLatestMaterialization { status evaluation { metadataEntries { label } } } } } } } }";

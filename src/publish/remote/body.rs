@@ -17,10 +17,10 @@ use crate::supervise::left;
 pub(super) const PIECE: usize = 8 * 1024 * 1024;
 
 /// Bytes of pieces that wait or are under way, over all files.
-const ROOM: usize = 6 * PIECE;
+const ROOM: usize = 4 * PIECE;
 
 /// How many files are read at once: each fills a piece of its own beside the others.
-const READERS: usize = 4;
+const READERS: usize = 2;
 
 /// What all files on their way share, so that memory is bounded however many there are.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::runs::{Entry, Runs};
-use crate::report::html::environment;
+use crate::report::html::{environment, started};
 use crate::ui::text::one_line;
 
 const INDEX: &str = include_str!("../../../templates/publish/index.html");
@@ -70,7 +70,7 @@ pub(super) fn of_runs(runs: &Runs) -> Vec<u8> {
 fn run(entry: &Entry, runs: &Runs) -> Run {
     Run {
         href: href(&format!("{}/index.html", entry.run)),
-        started_at: one_line(&entry.started_at),
+        started_at: started(&entry.started_at),
         commit: entry
             .commit
             .as_deref()

@@ -155,7 +155,7 @@ fn capitalized(word: &str) -> String {
 }
 
 /// `6 January 2026, 08:15:30 UTC`, or the text as it is if it is no time.
-fn started(at: &str) -> String {
+pub(crate) fn started(at: &str) -> String {
     match at.parse::<jiff::Timestamp>() {
         Ok(time) => time.strftime("%-d %B %Y, %H:%M:%S UTC").to_string(),
         Err(_) => one_line(at),
