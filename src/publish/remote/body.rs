@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use object_store::PutPayload;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -15,6 +16,10 @@ use crate::supervise::left;
 
 /// Bytes of a piece. The parts of an upload have 5 MiB at least, and there are 10,000 at most.
 pub(super) const PIECE: usize = 8 * 1024 * 1024;
+
+/// Bytes that are allocated at once. All alike, so that what one file has given back fits the next:
+/// whole pieces, grown one by one, left more holes than they had bytes.
+const CHUNK: usize = 256 * 1024;
 
 /// Bytes of pieces that wait or are under way, over all files.
 const ROOM: usize = 4 * PIECE;
@@ -41,7 +46,7 @@ impl Default for Room {
 /// A part of a body; its room is free again when it is dropped.
 #[derive(Debug)]
 pub(super) struct Piece {
-    pub(super) bytes: Bytes,
+    pub(super) payload: PutPayload,
     pub(super) is_last: bool,
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -53,7 +58,7 @@ pub(super) type Pieces = mpsc::Receiver<io::Result<Piece>>;
 pub(super) fn of_bytes(bytes: Vec<u8>) -> Pieces {
     let (sender, receiver) = mpsc::channel(1);
     let piece = Piece {
-        bytes: bytes.into(),
+        payload: bytes.into(),
         is_last: true,
         _room: None,
     };
@@ -73,7 +78,9 @@ pub(super) fn of_file(path: PathBuf, gzip: bool, room: &Room) -> Pieces {
         };
         let handle = Handle::current();
         let mut out = PieceWriter {
+            chunks: Vec::new(),
             buffer: Vec::new(),
+            length: 0,
             room: room.bytes,
             sender,
             handle,
@@ -114,7 +121,12 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 struct PieceWriter {
+    /// What is full of the piece.
+    chunks: Vec<Bytes>,
+    /// What is not.
     buffer: Vec<u8>,
+    /// Bytes of both.
+    length: usize,
     room: Arc<Semaphore>,
     sender: mpsc::Sender<io::Result<Piece>>,
     handle: Handle,
@@ -122,28 +134,44 @@ struct PieceWriter {
 
 impl PieceWriter {
     fn send(&mut self, is_last: bool) -> io::Result<()> {
-        let bytes = std::mem::take(&mut self.buffer);
-        let wanted = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.close_chunk();
+        let chunks = std::mem::take(&mut self.chunks);
+        let wanted = u32::try_from(std::mem::take(&mut self.length)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(wanted);
         let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
         let room = self.handle.block_on(room).map_err(|_| gone())?;
         let piece = Piece {
-            bytes: bytes.into(),
+            payload: chunks.into_iter().collect(),
             is_last,
             _room: Some(room),
         };
         self.sender.blocking_send(Ok(piece)).map_err(|_| gone())
+    }
+
+    fn close_chunk(&mut self) {
+        let chunk = std::mem::take(&mut self.buffer);
+        if !chunk.is_empty() {
+            self.chunks.push(chunk.into());
+        }
     }
 }
 
 impl Write for PieceWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Only when there is more, so that the last piece is known to be the last.
-        if self.buffer.len() == PIECE {
+        if self.length == PIECE {
             self.send(false)?;
         }
-        let count = bytes.len().min(PIECE - self.buffer.len());
+        if self.buffer.len() == CHUNK {
+            self.close_chunk();
+        }
+        if self.buffer.capacity() == 0 && !self.chunks.is_empty() {
+            self.buffer.reserve_exact(CHUNK);
+        }
+        let room = (PIECE - self.length).min(CHUNK - self.buffer.len());
+        let count = bytes.len().min(room);
         self.buffer.extend_from_slice(&bytes[..count]);
+        self.length += count;
         Ok(count)
     }
 
@@ -160,12 +188,14 @@ mod tests {
         let (mut all, mut count) = (Vec::new(), 0);
         while let Some(piece) = pieces.recv().await {
             let piece = piece.unwrap();
-            all.extend_from_slice(&piece.bytes);
+            for chunk in &piece.payload {
+                all.extend_from_slice(chunk);
+            }
             count += 1;
             if piece.is_last {
                 break;
             }
-            assert_eq!(piece.bytes.len(), PIECE);
+            assert_eq!(piece.payload.content_length(), PIECE);
         }
         (all, count)
     }

@@ -193,12 +193,12 @@ impl RemoteStore {
         let first = next(&mut pieces, name).await?;
         let objects = &self.connection.objects;
         if first.is_last {
-            let size = first.bytes.len() as u64;
+            let size = first.payload.content_length() as u64;
             let options = PutOptions {
                 attributes,
                 ..PutOptions::default()
             };
-            let stored = objects.put_opts(key, first.bytes.into(), options);
+            let stored = objects.put_opts(key, first.payload, options);
             self.or_cancelled(stored, name, "store").await?;
             self.meter.bytes(size);
             return Ok(size);
@@ -251,9 +251,9 @@ impl RemoteStore {
         let mut piece = first;
         loop {
             let is_last = piece.is_last;
-            let sent = upload.put_part(piece.bytes.clone().into());
+            let sent = upload.put_part(piece.payload.clone());
             under_way.push(async move {
-                let count = piece.bytes.len() as u64;
+                let count = piece.payload.content_length() as u64;
                 let sent = sent.await;
                 // Its room is free only now.
                 drop(piece);
