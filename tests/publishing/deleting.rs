@@ -56,9 +56,9 @@ fn foreign(site: &Site) -> BTreeMap<String, Vec<u8>> {
         format!("{LINE}/{oldest}/notes.html"),
         format!("{LINE}/{oldest}/images/mine.png"),
         // Named like a run, and like a run's list, by somebody else.
-        format!("{LINE}/20200101T000000Z-1a2b3c4d-0000000001/page.html"),
-        format!("{LINE}/20200101T000000Z-1a2b3c4d-0000000002/daglab-run.json"),
-        format!("{LINE}/20200101T000000Z-1a2b3c4d-0000000002/page.html"),
+        format!("{LINE}/20200101T000000000Z-1a2b3c4d-0000000001/page.html"),
+        format!("{LINE}/20200101T000000000Z-1a2b3c4d-0000000002/daglab-run.json"),
+        format!("{LINE}/20200101T000000000Z-1a2b3c4d-0000000002/page.html"),
         format!("{LINE}/latest/notes.html"),
     ];
     let bodies = names.map(|name| {
@@ -98,6 +98,52 @@ fn only_what_daglab_wrote_is_deleted() {
         assert_eq!((left.len(), &left[0]), (2, &before[1]), "{cloud:?}");
         assert_eq!(open(&site.url()).status, 200);
     }
+}
+
+/// A run that was interrupted is none of those that stay, and has a day to be looked at.
+#[test]
+fn interrupted_runs_count_for_nothing() {
+    let site = Site::at(Cloud::S3);
+    run(&site);
+    run(&site);
+    let complete = listed(&site);
+    let interrupted = format!("{}0000000001", &complete[1][..complete[1].len() - 10]);
+    let list = json!({
+        "version": 1, "run": interrupted, "daglab": "0.1.0", "complete": false,
+        "files": {"sales.html": null},
+    });
+    let dir = format!("{LINE}/{interrupted}");
+    let list = list.to_string().into_bytes();
+    site.server
+        .put(BUCKET, &format!("{dir}/daglab-run.json"), &list);
+    site.server
+        .put(BUCKET, &format!("{dir}/sales.html"), b"half of it");
+    site.settings("  retention_count: 2\n");
+    run(&site);
+    let left = listed(&site);
+    assert_eq!((left.len(), &left[0]), (2, &complete[1]));
+    assert_eq!(
+        site.server.get(BUCKET, &format!("{dir}/sales.html")).status,
+        200
+    );
+}
+
+/// Whatever the folders above are called, a branch's newest run stays.
+#[test]
+fn a_prefix_makes_no_pull_request() {
+    let site = Site::at(Cloud::S3);
+    let place = format!("{BUCKET}/team/pulls/x");
+    site.report(&[("sales.html", &page("Sales"))]);
+    Run::of(site.command_to(&place, &[])).expect_code(0);
+    let remote = site.server.destination(&place);
+    let arguments = ["clean", "--remote", &remote, "--older-than", "0", "--yes"];
+    let clean = site.prepared(site.project.daglab(&arguments));
+    Run::of(clean).expect_code(0);
+    assert!(
+        site.keys()
+            .iter()
+            .any(|key| key.ends_with("/sales.html") && key.contains("/2"))
+    );
 }
 
 /// An object that somebody has changed since is somebody's.

@@ -173,10 +173,7 @@ fn a_link_to_the_latest_page_moves_on() {
             .to_owned()
     };
     let (sales, costs) = (url("nb/sales.py"), url("nb/costs.py"));
-    assert_eq!(
-        sales,
-        format!("{base}/{DETACHED}/latest/notebooks/nb/sales.html")
-    );
+    assert_eq!(sales, format!("{base}/{DETACHED}/latest/nb/sales.html"));
     let ends = &notebook_of(&result, "nb/sales.py")["url_expires_at"];
     assert_eq!(*ends, Value::Null);
 
@@ -187,7 +184,7 @@ fn a_link_to_the_latest_page_moves_on() {
         ]));
         for name in ["sales", "costs"] {
             let at = seen[format!("latest-{name}")]["url"].as_str().unwrap();
-            assert!(at.ends_with(&format!("/notebooks/nb/{name}.html")), "{at}");
+            assert!(at.ends_with(&format!("/nb/{name}.html")), "{at}");
             assert!(at.starts_with(&base) && !at.contains("/latest/"), "{at}");
         }
         seen["latest-sales"]["url"].as_str().unwrap().to_owned()
@@ -212,7 +209,7 @@ fn a_link_leads_to_what_was_exported() {
     run.expect_code(0);
     let result = run.report();
     let url = result["notebooks"][0]["url"].as_str().unwrap();
-    assert!(url.contains("/notebooks/nb/sales.md?"), "{url}");
+    assert!(url.contains("/nb/sales.md?"), "{url}");
     let opened = open(url);
     assert_eq!(opened.status, 200, "{}", opened.text());
     let text = String::from_utf8(opened.unpacked()).unwrap();

@@ -1,4 +1,4 @@
-//! Much at once: a thousand files, and one of 2 GB.
+//! Much at once: a thousand files, several large ones, and one of 2 GB.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -59,6 +59,26 @@ fn a_thousand_files() {
         assert_eq!(manifest["complete"], true);
         assert_eq!(manifest["files"].as_object().unwrap().len(), 1003);
     }
+}
+
+/// Each waits for room that the others have, and all of them arrive.
+#[test]
+fn several_large_files() {
+    let site = Site::at(Cloud::S3);
+    site.report(&[]);
+    for n in 0..8 {
+        let path = site.project.artifacts().join(format!("{n}.parquet"));
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(40_000_000 + n).unwrap();
+    }
+    let peak = peak_of(&site, Duration::from_secs(240));
+    assert!(peak < MOST, "{peak}");
+    let objects = site.server.objects(BUCKET);
+    for n in 0..8 {
+        let key = site.server.key_ending(BUCKET, &format!("/{n}.parquet"));
+        assert_eq!(objects[&key], 40_000_000 + n);
+    }
+    assert_eq!(site.server.uploads(BUCKET), Vec::<String>::new());
 }
 
 /// A file of 2 GB goes out in pieces.
