@@ -81,8 +81,8 @@ impl Reach {
         }
     }
 
-    /// Whether one of the changed files belongs to it. The notebooks that are exported are none of
-    /// each other's.
+    /// Whether one of the changed files belongs to it. The notebooks that are exported are each
+    /// other's only where they are imported by name.
     pub fn touches(&self, changed: &BTreeSet<PathBuf>, notebooks: &BTreeSet<PathBuf>) -> bool {
         let mut others = changed.iter().filter(|file| !notebooks.contains(*file));
         match self {
@@ -91,7 +91,7 @@ impl Reach {
                 root,
                 places,
                 elsewhere,
-            } => others.any(|file| {
+            } => changed.iter().any(|file| {
                 let module = file.with_extension("");
                 let below = module.strip_prefix(root).unwrap_or(&module);
                 let named = |name: Component<'_>| {
@@ -174,6 +174,8 @@ mod tests {
         for path in ["other.py", "json.py", "nb/b.py"] {
             assert!(!touches(&plain, path), "{path}");
         }
+        write("nb/b.py", "");
+        assert!(touches(&notebook("from b import value"), "nb/b.py"));
         for body in ["import dagster", "import importlib"] {
             let any = notebook(body);
             assert!(touches(&any, "other.py"), "{body}");
