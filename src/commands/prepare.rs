@@ -131,25 +131,27 @@ fn isolation(how: config::ci::Isolation) -> Isolation {
 
 /// What a report says of a project, as far as git knows it.
 pub(super) fn of_git(root: &Path) -> ProjectInfo {
-    let git = |args: &[&str]| {
-        let output = std::process::Command::new("git")
-            .args(args)
-            .current_dir(root)
-            .output()
-            .ok()?;
-        let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-        (output.status.success() && !text.is_empty()).then_some(text)
-    };
     ProjectInfo {
         name: root
             .file_name()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned(),
-        commit: git(&["rev-parse", "HEAD"]),
-        branch: git(&["symbolic-ref", "--short", "-q", "HEAD"]),
+        commit: git(root, &["rev-parse", "HEAD"]),
+        branch: git(root, &["symbolic-ref", "--short", "-q", "HEAD"]),
         ..ProjectInfo::default()
     }
+}
+
+/// What git says, if it says anything.
+pub(super) fn git(dir: &Path, arguments: &[&str]) -> Option<String> {
+    let output = std::process::Command::new("git")
+        .args(arguments)
+        .current_dir(dir)
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
 }
 
 /// An environment, ready to be used.

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::prepare::git;
 use super::{Context, Failure};
 use crate::config::{FlagValue, Loaded, Origin};
 use crate::error::ExitStatus;
@@ -205,16 +206,6 @@ fn pull_request_of_event(path: Option<String>) -> Option<u64> {
     ]
     .into_iter()
     .find_map(Value::as_u64)
-}
-
-fn git(dir: &Path, arguments: &[&str]) -> Option<String> {
-    let output = std::process::Command::new("git")
-        .args(arguments)
-        .current_dir(dir)
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !text.is_empty()).then_some(text)
 }
 
 /// `owner/name` of a remote: `git@github.com:acme/shop.git`, `https://github.com/acme/shop`.
