@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::apply::Done;
 use super::plan::{Item, Place, Reason};
-use crate::publish::remote::{self, Error, Keep, RemoteStore, Subject};
+use crate::publish::remote::{self, Error, RemoteStore, Subject};
 use crate::publish::retention::{Policy, Why};
 
 /// What goes of a project's runs.
@@ -13,11 +13,7 @@ pub async fn items(
     subject: &Subject,
     policy: Policy,
 ) -> Result<Vec<Item>, Error> {
-    let keep = Keep {
-        days: policy.days,
-        count: policy.count,
-    };
-    let found = remote::plan_of(store, subject, keep).await?;
+    let found = remote::plan_of(store, subject, policy).await?;
     let place = &store.address().place;
     let item = |run: remote::Item| Item {
         path: format!("{place}/{}/", run.dir()),

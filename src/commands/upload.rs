@@ -11,7 +11,8 @@ use super::prepare::git;
 use super::{Context, Failure};
 use crate::config::{FlagValue, Loaded, Origin};
 use crate::error::ExitStatus;
-use crate::publish::remote::{Address, Error, Keep, Publication, RemoteStore, Subject};
+use crate::publish::remote::{Address, Error, Publication, RemoteStore, Subject};
+use crate::publish::retention::Policy;
 use crate::publish::{Publisher, report};
 use crate::report::model::{CiReport, ProjectInfo};
 use crate::run::Emit;
@@ -232,7 +233,7 @@ pub(super) async fn conclude(
     report: &mut CiReport,
 ) -> Option<Error> {
     let export = &loaded.settings.export;
-    let keep = Keep {
+    let keep = Policy {
         days: Some(export.retention_days),
         count: export.retention_count,
     };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::remote::{Content, Entry, Error, Keep, NotebookEntry, Publication};
+use super::remote::{Content, Entry, Error, NotebookEntry, Publication};
+use super::retention::Policy;
 use crate::report::html;
 use crate::report::model::{CiReport, NotebookReport, PublishedRun};
 
@@ -12,7 +13,7 @@ use crate::report::model::{CiReport, NotebookReport, PublishedRun};
 pub async fn publish(
     publication: &Publication,
     report: &mut CiReport,
-    keep: Keep,
+    keep: Policy,
 ) -> Result<Vec<String>, Error> {
     let index = publication.link("index.html").await?;
     let expires_at = index.expires_at.map(|at| format!("{at:.0}"));

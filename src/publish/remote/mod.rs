@@ -27,6 +27,6 @@ pub use error::Error;
 pub use layout::Subject;
 pub use links::Link;
 pub use publication::Publication;
-pub use retention::{Item, Keep, Removed, plan_of, remove};
+pub use retention::{Item, Removed, plan_of, remove};
 pub use runs::{Entry, NotebookEntry};
 pub use store::{Content, RemoteStore};

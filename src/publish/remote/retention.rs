@@ -16,15 +16,7 @@ use super::layout::{self, Layout, Subject};
 use super::publication::{Line, Publication};
 use super::runs::{self, Manifest, Runs};
 use super::store::{AT_ONCE, RemoteStore};
-
-/// What stays.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Keep {
-    /// Runs that began within so many days. `None` means all.
-    pub days: Option<u32>,
-    /// So many runs of each branch and pull request. `None` means all.
-    pub count: Option<u32>,
-}
+use crate::publish::retention::Policy;
 
 /// One run to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +53,9 @@ impl Item {
 
 impl Publication {
     /// Deletes what is not to be kept of this project, but never this run. Gives what became of each.
-    pub async fn sweep(&self, keep: Keep) -> Result<Vec<Removed>, Error> {
+    pub async fn sweep(&self, keep: Policy) -> Result<Vec<Removed>, Error> {
         let (store, layout) = self.parts();
-        if keep == Keep::default() {
+        if keep == Policy::default() {
             return Ok(Vec::new());
         }
         let mut items = plan(store, &layout.scope, keep).await?;
@@ -76,13 +68,13 @@ impl Publication {
 pub async fn plan_of(
     store: &RemoteStore,
     subject: &Subject,
-    keep: Keep,
+    keep: Policy,
 ) -> Result<Vec<Item>, Error> {
     let layout = Layout::of(subject, Timestamp::now());
     plan(store, &store.address.key(&layout.scope), keep).await
 }
 
-async fn plan(store: &RemoteStore, scope: &str, keep: Keep) -> Result<Vec<Item>, Error> {
+async fn plan(store: &RemoteStore, scope: &str, keep: Policy) -> Result<Vec<Item>, Error> {
     let listed = store.list(scope).await?;
     let mut lines: BTreeMap<String, Vec<Item>> = BTreeMap::new();
     // Other projects of the repository lie below it, and are not this one's.
@@ -111,7 +103,7 @@ async fn plan(store: &RemoteStore, scope: &str, keep: Keep) -> Result<Vec<Item>,
 async fn plan_of_line(
     store: &RemoteStore,
     mut items: Vec<Item>,
-    keep: Keep,
+    keep: Policy,
 ) -> Result<Vec<Item>, Error> {
     items.sort_by(|a, b| b.run.cmp(&a.run));
     let now = Timestamp::now();
