@@ -82,7 +82,7 @@ impl Publication {
 
     /// Whether a file of the run is in the bucket.
     pub fn has(&self, name: &str) -> bool {
-        self.sent.borrow().contains_key(&self.plain(name))
+        self.name(name).is_some()
     }
 
     /// The name of a file of the run as it is in the bucket; `None` if it is not there.
@@ -354,10 +354,6 @@ impl Line<'_> {
         if self.is_foreign(key).await? {
             return Ok(());
         }
-        let mut deleted = std::pin::pin!(self.store.delete(vec![key.to_owned()]));
-        match deleted.next().await {
-            Some((_, result)) => result,
-            None => Ok(()),
-        }
+        self.store.delete(key).await
     }
 }

@@ -297,14 +297,8 @@ async fn remove_run(store: &RemoteStore, item: &Item) -> Result<Option<String>, 
         .into_iter()
         .filter(|(_, ours)| *ours)
         .map(|(key, _)| key);
-    let mut deleted = std::pin::pin!(store.delete(ours.collect()));
-    while let Some((_, result)) = deleted.next().await {
-        result?;
-    }
-    let mut deleted = std::pin::pin!(store.delete(vec![list]));
-    while let Some((_, result)) = deleted.next().await {
-        result?;
-    }
+    store.delete_all(ours.collect()).await?;
+    store.delete(&list).await?;
     Ok((foreign > 0).then(|| {
         format!("{foreign} objects in it are not daglab's, or were changed since, and stay")
     }))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path as Key;
 use object_store::{
     Attribute, Attributes, MultipartUpload, ObjectMeta, ObjectStoreExt as _, PutMode,
@@ -368,29 +368,29 @@ impl RemoteStore {
         }
     }
 
-    /// Deletes objects, each with what became of it. What is gone already counts as deleted.
-    pub(super) fn delete(
-        &self,
-        names: Vec<String>,
-    ) -> impl Stream<Item = (String, Result<(), Error>)> + '_ {
+    /// Deletes objects, many at once, up to the first that can't be.
+    pub(super) async fn delete_all(&self, names: Vec<String>) -> Result<(), Error> {
         stream::iter(names)
-            .map(async |name| {
-                let deleted = match self.delete_one(&name).await {
-                    Err(Error::NoObject { .. }) => Ok(()),
-                    deleted => deleted,
-                };
-                (name, deleted)
-            })
+            .map(async |name| self.delete(&name).await)
             .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
     }
 
-    async fn delete_one(&self, name: &str) -> Result<(), Error> {
-        if let Place::File(directory) = &self.address.place {
-            return files::delete(directory, name);
+    /// Deletes an object. One that is gone already is as good as deleted.
+    pub(super) async fn delete(&self, name: &str) -> Result<(), Error> {
+        let deleted = match &self.address.place {
+            Place::File(directory) => files::delete(directory, name),
+            _ => {
+                let key = self.key(name)?;
+                let request = self.connection.objects.delete(&key);
+                self.or_cancelled(request, name, "delete").await
+            }
+        };
+        match deleted {
+            Err(Error::NoObject { .. }) => Ok(()),
+            deleted => deleted,
         }
-        let key = self.key(name)?;
-        let request = self.connection.objects.delete(&key);
-        self.or_cancelled(request, name, "delete").await
     }
 
     /// Keeps other processes on this machine away from pointers in a directory until the guard is
