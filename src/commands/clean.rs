@@ -128,10 +128,10 @@ async fn plan(args: &CleanArgs, context: &Context, now: SystemTime) -> Result<Pl
     let loaded = context.settings(&root, days.into_iter().collect())?;
     let export = &loaded.settings.export;
     let by_age_alone = matches!(loaded.origins.of("export.retention_days"), Origin::Flag(_));
-    let policy = Policy {
-        days: Some(export.retention_days),
-        count: export.retention_count.filter(|_| !by_age_alone),
-    };
+    let mut policy = Policy::from(export);
+    if by_age_alone {
+        policy.count = None;
+    }
     let mut plan = plan::plan(&plan::Request {
         root: &root,
         home: home.as_deref(),

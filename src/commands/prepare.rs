@@ -99,10 +99,7 @@ impl<'a> Setting<'a> {
             keep_logs: true,
             keep_pictures: false,
             tag_latest_run: false,
-            retention: Policy {
-                days: Some(settings.export.retention_days),
-                count: settings.export.retention_count,
-            },
+            retention: Policy::from(&settings.export),
             publisher: None,
             metadata_key: settings.defaults.attach_metadata_key.clone(),
             user_env: context.env.iter().cloned().collect(),

@@ -232,11 +232,7 @@ pub(super) async fn conclude(
     loaded: &Loaded,
     report: &mut CiReport,
 ) -> Option<Error> {
-    let export = &loaded.settings.export;
-    let keep = Policy {
-        days: Some(export.retention_days),
-        count: export.retention_count,
-    };
+    let keep = Policy::from(&loaded.settings.export);
     if let Some(error) = publication.failure().filter(Error::is_final) {
         return Some(error);
     }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::local::is_plain;
 use super::removal::{self, Identity, Root};
+use crate::config::model::Export;
 use crate::redact::secrets;
 
 /// The list of files, beside them.
@@ -38,6 +39,15 @@ pub struct Policy {
     pub days: Option<u32>,
     /// How many exports of each branch stay at most.
     pub count: Option<u32>,
+}
+
+impl From<&Export> for Policy {
+    fn from(settings: &Export) -> Self {
+        Self {
+            days: Some(settings.retention_days),
+            count: settings.retention_count,
+        }
+    }
 }
 
 /// Why a file has been kept long enough.
