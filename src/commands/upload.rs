@@ -5,23 +5,19 @@ use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::prepare::git;
 use super::{Context, Failure};
 use crate::config::{FlagValue, Loaded, Origin};
 use crate::error::ExitStatus;
+use crate::github::context;
 use crate::publish::remote::{Address, Error, Publication, RemoteStore, Subject};
 use crate::publish::retention::Policy;
 use crate::publish::{Publisher, report};
 use crate::report::model::{CiReport, ProjectInfo};
 use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
-use crate::supervise::left;
 use crate::ui;
-
-/// The largest payload of an event, in bytes.
-const LARGEST_EVENT: u64 = 32 * 1024 * 1024;
 
 /// Where pages are published.
 #[derive(Debug, Clone, Default, Args)]
@@ -128,10 +124,7 @@ pub(super) fn address(
 /// repository don't say where credentials are sent.
 pub(super) fn refuse_foreign_places(context: &Context, loaded: &Loaded) -> Result<(), Error> {
     let event = context.variable("GITHUB_EVENT_NAME").unwrap_or_default();
-    if !matches!(
-        event,
-        "pull_request_target" | "workflow_run" | "issue_comment"
-    ) {
+    if !context::is_about_others(event) {
         return Ok(());
     }
     for name in ["endpoint", "account", "base_url"] {
@@ -158,55 +151,50 @@ pub(super) fn subject(context: &Context, root: &Path, info: &ProjectInfo) -> Sub
         Some(inside.to_string_lossy().into_owned())
     });
     let remote = git(root, &["remote", "get-url", "origin"]);
-    let remote = remote.as_deref().and_then(repository_of);
-    let on_github = variable("GITHUB_ACTIONS").is_some_and(|it| it == "true");
-    let on_gitlab = variable("GITLAB_CI").is_some();
-    let (named, pull_request, branch) = if on_github {
-        let reference = variable("GITHUB_REF").unwrap_or_default();
-        let number = reference
-            .strip_prefix("refs/pull/")
-            .and_then(|rest| rest.split('/').next()?.parse().ok());
-        let branch = reference.strip_prefix("refs/heads/").map(str::to_owned);
-        // These run for the default branch, and may be about anybody's commit.
-        let event = variable("GITHUB_EVENT_NAME").unwrap_or_default();
-        let (number, branch) = match event.as_str() {
-            "pull_request_target" | "workflow_run" | "issue_comment" => {
-                (pull_request_of_event(variable("GITHUB_EVENT_PATH")), None)
-            }
-            _ => (number, branch.or_else(|| info.branch.clone())),
-        };
-        (variable("GITHUB_REPOSITORY"), number, branch)
-    } else if on_gitlab {
-        let number = variable("CI_MERGE_REQUEST_IID").and_then(|it| it.parse().ok());
-        (
-            variable("CI_PROJECT_PATH"),
-            number,
-            variable("CI_COMMIT_BRANCH"),
-        )
-    } else {
-        (None, None, info.branch.clone())
-    };
-    Subject {
-        repository: named.or(remote).unwrap_or_else(|| info.name.clone()),
+    let of_git = Subject {
+        repository: remote
+            .as_deref()
+            .and_then(repository_of)
+            .unwrap_or_else(|| info.name.clone()),
         project: folder.unwrap_or_default(),
-        pull_request,
-        branch,
+        pull_request: None,
+        branch: info.branch.clone(),
         commit: info.commit.clone(),
+    };
+    if variable("GITHUB_ACTIONS").is_some_and(|it| it == "true") {
+        match context::of_this_process() {
+            Ok(github) => of_github(&github, of_git),
+            // Nobody knows whose commit it is.
+            Err(_) => Subject {
+                branch: None,
+                ..of_git
+            },
+        }
+    } else if variable("GITLAB_CI").is_some() {
+        Subject {
+            repository: variable("CI_PROJECT_PATH").unwrap_or(of_git.repository),
+            pull_request: variable("CI_MERGE_REQUEST_IID").and_then(|it| it.parse().ok()),
+            branch: variable("CI_COMMIT_BRANCH").or(of_git.branch),
+            ..of_git
+        }
+    } else {
+        of_git
     }
 }
 
-/// The pull request that an event is about, as its payload says.
-fn pull_request_of_event(path: Option<String>) -> Option<u64> {
-    let payload = left::read_linked(Path::new(&path?), LARGEST_EVENT).ok()?;
-    let payload: Value = serde_json::from_slice(&payload).ok()?;
-    let first = &payload["workflow_run"]["pull_requests"][0]["number"];
-    [
-        &payload["pull_request"]["number"],
-        first,
-        &payload["issue"]["number"],
-    ]
-    .into_iter()
-    .find_map(Value::as_u64)
+/// The same for a step of a workflow. What is about somebody else's commit is never the default
+/// branch's, although it runs for that.
+fn of_github(github: &context::Context, of_git: Subject) -> Subject {
+    let own_branch = || github.head_ref.clone().or(of_git.branch);
+    Subject {
+        repository: github.repository.to_string(),
+        pull_request: github.pull_request,
+        branch: match context::is_about_others(&github.event) {
+            true => None,
+            false => own_branch(),
+        },
+        ..of_git
+    }
 }
 
 /// `owner/name` of a remote: `git@github.com:acme/shop.git`, `https://github.com/acme/shop`.
@@ -266,6 +254,67 @@ pub(super) fn exit_status(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a step of a workflow publishes for, by its event, `GITHUB_REF` and payload.
+    fn line(event: &str, reference: &str, payload: &serde_json::Value) -> Subject {
+        let sha = "1a2b3c4d5e6f70819203a4b5c6d7e8f901234567";
+        let variable = |name: &str| {
+            let value = match name {
+                "GITHUB_REPOSITORY" => "acme/shop",
+                "GITHUB_SHA" => sha,
+                "GITHUB_RUN_ID" => "7",
+                "GITHUB_EVENT_NAME" => event,
+                "GITHUB_REF" => reference,
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let github = context::read(&variable, Some(payload.to_string().as_bytes())).unwrap();
+        let of_git = Subject {
+            repository: "elsewhere".to_owned(),
+            branch: Some("main".to_owned()),
+            ..Subject::default()
+        };
+        of_github(&github, of_git)
+    }
+
+    #[test]
+    fn nobody_elses_commit_is_published_for_the_default_branch() {
+        let sha = "0123456789abcdef0123456789abcdef01234567";
+        let fork = serde_json::json!({"sha": sha, "ref": "main", "repo": {"full_name": "b/shop"}});
+        let pull = serde_json::json!({"pull_request": {
+            "number": 7, "head": fork, "base": {"sha": sha, "ref": "main"},
+        }});
+        let caused = serde_json::json!({"action": "completed", "workflow_run": {
+            "id": 8, "run_attempt": 1, "event": "pull_request", "head_sha": sha,
+            "head_branch": "main", "head_repository": {"full_name": "b/shop"},
+            "pull_requests": [],
+        }});
+        let push = serde_json::json!({"ref": "refs/heads/dev", "after": sha, "before": sha});
+        for (event, reference, payload, number, branch) in [
+            ("push", "refs/heads/dev", &push, None, Some("dev")),
+            (
+                "pull_request",
+                "refs/pull/7/merge",
+                &pull,
+                Some(7),
+                Some("main"),
+            ),
+            (
+                "pull_request_target",
+                "refs/heads/main",
+                &pull,
+                Some(7),
+                None,
+            ),
+            ("workflow_run", "refs/heads/main", &caused, None, None),
+        ] {
+            let subject = line(event, reference, payload);
+            let found = (subject.pull_request, subject.branch.as_deref());
+            assert_eq!(found, (number, branch), "{event}");
+            assert_eq!(subject.repository, "acme/shop");
+        }
+    }
 
     #[test]
     fn remotes_name_repositories() {

@@ -181,6 +181,14 @@ pub fn project_path(workspace: &Path, project: &Path) -> Option<String> {
     Some(path.to_owned())
 }
 
+/// Whether an event has the default branch's rights and may be about anybody's commit.
+pub fn is_about_others(event: &str) -> bool {
+    matches!(
+        event,
+        "pull_request_target" | "workflow_run" | "issue_comment"
+    )
+}
+
 /// The context of this process, as its runner describes it.
 pub fn of_this_process() -> Result<Context, Error> {
     let variable = |name: &str| std::env::var(name).ok();
