@@ -287,10 +287,10 @@ async fn carry_out(
         emit: Rc::clone(&emit),
         begun,
     };
-    let info = prepare::of_git(&project.root);
+    let info = || prepare::of_git(&project.root);
     let publication = args
         .upload
-        .begin(context, &loaded, &project.root, &info, (cancel, &emit))
+        .begin(context, &loaded, &project.root, info, (cancel, &emit))
         .await?;
     let job = match setting
         .job(plan, Some(args.instance_kind(context)?))

@@ -81,7 +81,7 @@ impl UploadArgs {
         context: &Context,
         loaded: &Loaded,
         root: &Path,
-        info: &ProjectInfo,
+        info: impl FnOnce() -> ProjectInfo,
         (cancel, emit): (&Cancel, &Emit),
     ) -> Result<Option<Rc<Publication>>, Failure> {
         let Some(address) = address(self.upload.as_deref(), loaded, root)? else {
@@ -100,7 +100,7 @@ impl UploadArgs {
         )
         .await?
         .watched(emit);
-        let subject = subject(context, root, info);
+        let subject = subject(context, root, &info());
         let begun = Publication::begin(store, cloud, subject, Timestamp::now()).await?;
         Ok(Some(Rc::new(begun)))
     }

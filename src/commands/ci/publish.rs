@@ -108,7 +108,7 @@ pub(super) async fn run(args: &PublishArgs, context: &Context) -> Result<ExitSta
             context,
             &loaded,
             &context.dir,
-            &told.project,
+            || told.project.clone(),
             (&cancel, &emit),
         )
         .await?;

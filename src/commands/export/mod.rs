@@ -215,10 +215,10 @@ async fn export(
         emit: Rc::clone(&emit),
         begun,
     };
-    let info = prepare::of_git(&project.root);
+    let info = || prepare::of_git(&project.root);
     let publication = args
         .upload
-        .begin(context, &loaded, &project.root, &info, (cancel, &emit))
+        .begin(context, &loaded, &project.root, info, (cancel, &emit))
         .await?;
     let (instance, deployment) = match place {
         Some(Where::Deployment(config)) => (None, Some(*config)),
