@@ -4,7 +4,6 @@ mod comment;
 mod github;
 mod publish;
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -33,7 +32,6 @@ use crate::publish::remote::Publication;
 use crate::report::model::{CiReport, RunResult};
 use crate::report::terminal::{self, RenderOptions};
 use crate::report::{html, junit, markdown};
-use crate::run::Emit;
 use crate::supervise::cancel::{Cancel, Reason};
 use crate::supervise::descendants;
 use crate::ui::progress::{Event, Progress};
@@ -271,9 +269,7 @@ async fn carry_out(
     let store = LocalStore::open(&artifacts)?;
     let artifacts = store.root().to_owned();
 
-    let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
-    let shown = Rc::clone(&progress);
-    let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
+    let emit = Progress::new(context.printer).listening();
     for note in &project.notes {
         emit(Event::Message(note.clone()));
     }
@@ -317,7 +313,6 @@ async fn carry_out(
     let package = job.interpreter.package.clone();
     let Outcome { report, failure } = pipeline::run(job, store).await;
     drop(emit);
-    drop(progress);
     let status = match report.result {
         RunResult::Passed => ExitStatus::Success,
         RunResult::Failed | RunResult::Error => ExitStatus::RunFailed,

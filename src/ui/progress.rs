@@ -4,8 +4,10 @@
 //! On a terminal the running lines are drawn below and vanish; in a pipe or a log only the lines
 //! that stay are written. All of it goes to stderr.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
 use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
@@ -220,6 +222,12 @@ impl Progress {
             done: 0,
             failed: 0,
         }
+    }
+
+    /// The same as somebody who hears of events. What is drawn vanishes with the last clone.
+    pub fn listening(self) -> Rc<dyn Fn(Event)> {
+        let progress = RefCell::new(self);
+        Rc::new(move |event| progress.borrow_mut().handle(event))
     }
 
     /// Shows an event.

@@ -1,8 +1,6 @@
 //! `daglab ci publish`: a report that lies here, published with everything beside it.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use clap::Args;
 
@@ -15,7 +13,6 @@ use crate::publish::report;
 use crate::redact::secrets;
 use crate::report::model::CiReport;
 use crate::report::terminal::{self, RenderOptions};
-use crate::run::Emit;
 use crate::supervise::cancel::Cancel;
 use crate::supervise::left;
 use crate::ui::progress::{Event, Progress};
@@ -98,9 +95,7 @@ pub(super) async fn run(args: &PublishArgs, context: &Context) -> Result<ExitSta
     let loaded = context.settings(&context.dir, args.flags())?;
     let mut told = secrets::known().remove_from(told);
     let cancel = Cancel::on_signals()?;
-    let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
-    let shown = Rc::clone(&progress);
-    let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
+    let emit = Progress::new(context.printer).listening();
     emit(Event::Phase("publishing".to_owned()));
     let begun = args
         .upload
@@ -127,7 +122,7 @@ pub(super) async fn run(args: &PublishArgs, context: &Context) -> Result<ExitSta
     }
     report::link(&publication, &mut told.notebooks).await?;
     let failure = upload::conclude(&publication, context, &loaded, &mut told).await;
-    drop((publication, emit, progress));
+    drop((publication, emit));
     if let Some(error) = failure {
         return Err(error.into());
     }

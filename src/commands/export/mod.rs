@@ -7,7 +7,6 @@ mod places;
 mod result;
 mod watch;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -34,7 +33,6 @@ use crate::marimo::format::Format;
 use crate::project::notebooks::{Notebook, slugs};
 use crate::publish::local::LocalStore;
 use crate::report::model::{RunResult, Target};
-use crate::run::Emit;
 use crate::run::plan::Policy;
 use crate::supervise::cancel::Cancel;
 use crate::ui::progress::Progress;
@@ -203,9 +201,7 @@ async fn export(
         .with_a_list_in_each_folder();
     let root = store.root().to_owned();
     let plan = plan_of(args, &loaded, &notebooks, places, target.as_ref(), &needs);
-    let progress = Rc::new(RefCell::new(Progress::new(context.printer)));
-    let shown = Rc::clone(&progress);
-    let emit: Emit = Rc::new(move |event| shown.borrow_mut().handle(event));
+    let emit = Progress::new(context.printer).listening();
     let setting = Setting {
         context,
         project: &project,
@@ -241,7 +237,6 @@ async fn export(
         failure,
     } = pipeline::run(job, store).await;
     drop(emit);
-    drop(progress);
     if let Some(failure) = failure {
         return Err(failure.into());
     }
