@@ -33,7 +33,8 @@ pub fn render(report: &CiReport) -> String {
     let context = context! {
         page => Serde(page),
         style => Value::from_safe_string(STYLE.to_owned()),
-        policy => policy(),
+        // Pictures lie beside it.
+        policy => policy(STYLE, "img-src 'self' data:; "),
     };
     environment
         .get_template("index.html")
@@ -58,11 +59,11 @@ pub(crate) fn environment(templates: &[(&'static str, &'static str)]) -> Environ
     environment
 }
 
-/// What the page may do: use its own style sheet, known by its hash, and show pictures beside it.
-fn policy() -> String {
-    let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
+/// What a page of ours may do: use its own style sheet, known by its hash, and show what `shown` lets
+/// it, as directives that end with `; `.
+pub(crate) fn policy(style: &str, shown: &str) -> String {
+    let hash = STANDARD.encode(Sha256::digest(style.as_bytes()));
     format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; img-src 'self' data:; base-uri 'none'; \
-         form-action 'none'"
+        "default-src 'none'; style-src 'sha256-{hash}'; {shown}base-uri 'none'; form-action 'none'"
     )
 }

@@ -2,16 +2,13 @@
 
 use std::sync::OnceLock;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use percent_encoding::utf8_percent_encode;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::runs::{Entry, Runs};
-use crate::report::html::{environment, started};
+use crate::report::html::{environment, policy, started};
 use crate::ui::text::one_line;
 
 const INDEX: &str = include_str!("../../../templates/publish/index.html");
@@ -121,14 +118,10 @@ fn href(path: &str) -> String {
 
 fn fill(name: &str, context: Value) -> Vec<u8> {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
-    let hash = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
-    );
     let shared = context! {
         style => Value::from_safe_string(STYLE.to_owned()),
         mark => Value::from_safe_string(MARK.to_owned()),
-        policy,
+        policy => policy(STYLE, ""),
     };
     ENVIRONMENT
         .get_or_init(|| environment(&[("index.html", INDEX), ("latest.html", LATEST)]))
