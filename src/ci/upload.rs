@@ -140,11 +140,14 @@ async fn as_objects(
         let Err(error) = stored else { continue };
         publication.fail(&error);
         let notebook = notebooks.iter().find(|it| it.html.as_ref() == Some(&name));
-        let message = format!("`{name}` was not published: {error}");
-        let mut found = finding("daglab", "not-published", Severity::Warning, message);
-        found.path = notebook.map(|notebook| notebook.path.clone());
-        found.hint = error.hint();
-        session.find(found);
+        let path = notebook.map(|notebook| notebook.path.clone());
+        missed(
+            session,
+            path,
+            &format!("`{name}` was"),
+            &error,
+            error.hint(),
+        );
     }
     if let Err(error) = report::link(publication, notebooks).await {
         all_failed(session, publication, &error);
@@ -198,10 +201,7 @@ async fn files(
 
 fn all_failed(session: &Session, publication: &Publication, error: &Error) {
     publication.fail(error);
-    let message = format!("the pages were not published: {error}");
-    let mut found = finding("daglab", "not-published", Severity::Warning, message);
-    found.hint = error.hint();
-    session.find(found);
+    missed(session, None, "the pages were", error, error.hint());
 }
 
 fn not_published(
@@ -210,9 +210,21 @@ fn not_published(
     error: &dyn std::error::Error,
     hint: Option<String>,
 ) {
-    let message = format!("the page was not published: {error}");
+    let path = Some(notebook.path.clone());
+    missed(session, path, "the page was", error, hint);
+}
+
+/// Notes what was not published.
+fn missed(
+    session: &Session,
+    path: Option<String>,
+    what: &str,
+    error: &dyn std::error::Error,
+    hint: Option<String>,
+) {
+    let message = format!("{what} not published: {error}");
     let mut found = finding("daglab", "not-published", Severity::Warning, message);
-    found.path = Some(notebook.path.clone());
+    found.path = path;
     found.hint = hint;
     session.find(found);
 }
