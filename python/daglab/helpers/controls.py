@@ -81,6 +81,18 @@ class Choices:
             on_change=self._keep(label),
         )
 
+    def area(self, label: str, value: str | None) -> Any:
+        """Some lines of text."""
+        import marimo as mo
+
+        return mo.ui.text_area(
+            value=self._chosen.get(label, value or ""),
+            label=label,
+            rows=3,
+            full_width=True,
+            on_change=self._keep(label),
+        )
+
     def editor(self, label: str, about: object, value: str) -> Any:
         """An editor for YAML. What was written about one thing is not shown for another.
 

@@ -52,6 +52,8 @@ _HASTE = 0.5
 _TAIL = 8
 # So much is kept in the state, the latest.
 _KEPT = 200
+# A longer run config is not kept with each run.
+_LONGEST_CONFIG = 8000
 
 
 class Press:
@@ -509,6 +511,8 @@ def _keep(state: NotebookState, record: dict[str, Any], order: Order | None) -> 
         state.update("run_ids", run_ids[-_KEPT:])
     if order is not None and isinstance(order.run_config, str):
         state.update("last_config", order.run_config)
+        if len(order.run_config) <= _LONGEST_CONFIG:
+            record["run_config"] = order.run_config
     if record["status"] not in ("INVALID", "REFUSED"):
         runs = [*records(state), record]
         state.update("performance_metrics", {"runs": runs[-_KEPT:]})
