@@ -1,5 +1,7 @@
-//! What is made out of templates: notebooks for jobs and assets.
+//! What is made out of templates: notebooks for jobs and assets; and what a command wants to write
+//! into a user's folder.
 
+pub mod changes;
 pub mod commit;
 pub mod context;
 mod filters;
