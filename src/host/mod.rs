@@ -6,6 +6,7 @@
 
 pub mod instance;
 pub mod launcher;
+pub mod look_up;
 pub mod package;
 mod plain;
 pub mod protocol;
