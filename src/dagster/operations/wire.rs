@@ -5,11 +5,8 @@ pub mod backfill;
 pub mod event;
 pub mod queue;
 pub mod report;
-<<<<<<< HEAD
 pub mod runs;
-=======
 pub mod scaffold;
->>>>>>> scaffold
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
