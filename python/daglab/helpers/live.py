@@ -19,12 +19,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daglab.helpers.errors import ConnectionFailed, DaglabError
+from daglab.helpers.errors import ConnectionFailed, DaglabError, ValidationFailed
 from daglab.helpers.graphql import DagsterClient
+from daglab.helpers.validation import validate_yaml_config
 
 if TYPE_CHECKING:
-    from daglab.helpers.graphql import Health, RunEvent, ValidationResult
+    from daglab.helpers.graphql import Health
+    from daglab.helpers.runs import RunEvent
     from daglab.helpers.state import NotebookState
+    from daglab.helpers.validation import ValidationResult
 
 __all__ = [
     "Found",
@@ -52,6 +55,8 @@ _HASTE = 0.5
 _TAIL = 8
 # So much is kept in the state, the latest.
 _KEPT = 200
+# What of a record is no user's text.
+_ALWAYS_KEPT = ("where", "name", "at", "status", "run_id", "url", "job", "seconds", "retry_of")
 # A longer run config is not kept with each run.
 _LONGEST_CONFIG = 8000
 
@@ -193,20 +198,31 @@ async def connect(address: str = "", tries: int = 3) -> tuple[DagsterClient, Hea
         address: Where the server is; if empty, what DAGLAB_DAGSTER_URL or `daglab.yaml` say.
         tries: How often it is asked.
     """
-    address = address.strip()
-    client = DagsterClient(url=address) if address else DagsterClient.from_config()
+    client = DagsterClient(url=address.strip() or None, project=_folder())
     health = await client.health()
     for attempt in range(1, tries):
-        if health.ok or not isinstance(health.error, ConnectionFailed):
+        if not isinstance(health.error, ConnectionFailed):
             break
         await asyncio.sleep(0.2 * 2**attempt)
         health = await client.health()
     return client, health
 
 
+def answers(health: Health) -> bool:
+    """Whether the server can be asked, even if a code location of it has not loaded."""
+    return health.ok or health.version is not None
+
+
+def _folder() -> Path:
+    """Where the notebook is: the settings of its project are meant."""
+    import marimo as mo
+
+    return mo.notebook_dir() or Path.cwd()
+
+
 async def discover(client: DagsterClient, health: Health) -> Found:
     """What the server has."""
-    if not health.ok:
+    if not answers(health):
         return Found()
     try:
         found = await client.discover_entities()
@@ -227,7 +243,7 @@ async def select(
         wanted: Whether assets are to be run at all.
     """
     expression = expression.strip()
-    if not (wanted and expression and health.ok):
+    if not (wanted and expression and answers(health)):
         return Selected(expression=expression if wanted else "")
     try:
         keys = await client.select_assets(expression)
@@ -257,7 +273,7 @@ async def skeleton(
     """
     if known and known.get(job):
         return textwrap.dedent(known[job]).strip("\n") + "\n"
-    if not health.ok or not job:
+    if not answers(health) or not job:
         return ""
     with contextlib.suppress(DaglabError):
         return await client.config_skeleton(job, repo=repository, location=location)
@@ -268,7 +284,7 @@ async def check(
     client: DagsterClient, health: Health, order: Order
 ) -> ValidationResult | DaglabError | None:
     """Whether the run config fits; none if nobody can say."""
-    if not health.ok or order.is_empty:
+    if not answers(health) or order.is_empty:
         return None
     try:
         return await _validate(client, order)
@@ -277,13 +293,11 @@ async def check(
 
 
 async def _validate(client: DagsterClient, order: Order) -> ValidationResult:
+    if order.job is None and isinstance(order.run_config, str):
+        # Which job assets make is known when they are launched; Dagster looks at it then.
+        return await asyncio.to_thread(validate_yaml_config, order.run_config)
     return await client.validate_config(
-        order.job,
-        order.run_config,
-        repo=order.repository,
-        location=order.location,
-        asset_selection=list(order.assets) or None,
-        partition=order.partition or None,
+        order.job or "", order.run_config, repo=order.repository, location=order.location
     )
 
 
@@ -314,9 +328,12 @@ async def launch(client: DagsterClient, order: Order, state: NotebookState) -> d
             order.location,
             run_config=order.run_config,
             asset_selection=list(order.assets) or None,
-            validate=False,
+            validate=order.job is None,
             partition=order.partition or None,
         )
+    except ValidationFailed as error:
+        record |= {"status": "INVALID", "problems": _problems(error), "hint": error.hint}
+        return _keep(state, record, order)
     except DaglabError as error:
         record |= {"status": "REFUSED", **_said(error)}
         return _keep(state, record, order)
@@ -491,10 +508,7 @@ def importable(directory: str) -> None:
     Args:
         directory: The folder, as seen from the notebook's.
     """
-    import marimo as mo
-
-    base = mo.notebook_dir() or Path.cwd()
-    path = str((base / directory).resolve())
+    path = str((_folder() / directory).resolve())
     if path not in sys.path:
         sys.path.insert(0, path)
 
@@ -506,28 +520,50 @@ def records(state: NotebookState) -> list[dict[str, Any]]:
 
 
 def _keep(state: NotebookState, record: dict[str, Any], order: Order | None) -> dict[str, Any]:
-    if record.get("run_id"):
-        run_ids = [*(state.get("run_ids") or []), record["run_id"]]
-        state.update("run_ids", run_ids[-_KEPT:])
+    """Keeps a record, with as much of it as the state takes: it refuses what looks like a secret."""
     if order is not None and isinstance(order.run_config, str):
-        state.update("last_config", order.run_config)
-        if len(order.run_config) <= _LONGEST_CONFIG:
-            record["run_config"] = order.run_config
-    if record["status"] not in ("INVALID", "REFUSED"):
-        runs = [*records(state), record]
-        state.update("performance_metrics", {"runs": runs[-_KEPT:]})
-    if record["status"] != "SUCCESS" and record["status"] != "LEFT":
+        with contextlib.suppress(DaglabError):
+            state.update("last_config", order.run_config)
+            if len(order.run_config) <= _LONGEST_CONFIG:
+                record["run_config"] = order.run_config
+    if record["status"] not in ("SUCCESS", "LEFT"):
         problems = record.get("problems")
         message = record.get("error") or ("; ".join(problems) if problems else record["status"])
         said = {"message": message, "hint": record.get("hint"), "run_id": record.get("run_id")}
         _log(state, record["name"], said)
-    state.update("last_run", record)
+    try:
+        _put(state, record)
+    except DaglabError as error:
+        kept = {key: value for key, value in record.items() if key in _ALWAYS_KEPT}
+        with contextlib.suppress(DaglabError):
+            _put(state, {**kept, "hint": error.message})
     return record
+
+
+def _put(state: NotebookState, record: dict[str, Any]) -> None:
+    state.update("last_run", record)
+    if record.get("run_id"):
+        run_ids = [*(state.get("run_ids") or []), record["run_id"]]
+        state.update("run_ids", run_ids[-_KEPT:])
+    if record["status"] not in ("INVALID", "REFUSED"):
+        state.update("performance_metrics", {"runs": [*records(state), record][-_KEPT:]})
 
 
 def _log(state: NotebookState, what: str, said: Mapping[str, Any]) -> None:
     entry = {"at": _now(), "what": what, **said}
-    state.update("error_log", [*(state.get("error_log") or []), entry][-_KEPT:])
+    log = state.get("error_log") or []
+    try:
+        state.update("error_log", [*log, entry][-_KEPT:])
+    except DaglabError as error:
+        with contextlib.suppress(DaglabError):
+            hidden = {"at": _now(), "what": what, "message": error.message}
+            state.update("error_log", [*log, hidden][-_KEPT:])
+
+
+def _problems(error: DaglabError) -> list[str]:
+    if isinstance(error.details, list) and error.details:
+        return [str(problem) for problem in error.details]
+    return [error.message]
 
 
 def _said(error: DaglabError) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from daglab.helpers import charts
 from daglab.helpers.charts import Bar, bytes_text, seconds_text
 from daglab.helpers.errors import DaglabError
-from daglab.helpers.live import records
+from daglab.helpers.live import answers, records
 
 if TYPE_CHECKING:
-    from daglab.helpers.graphql import Health, ValidationResult
+    from daglab.helpers.graphql import Health
     from daglab.helpers.live import Progress, Selected
     from daglab.helpers.state import NotebookState
+    from daglab.helpers.validation import ValidationResult
 
 __all__ = [
     "connection",
@@ -64,15 +65,16 @@ def heading(
 
 def connection(health: Health) -> Any:
     """Whether the server answers, and what of it has loaded."""
-    if not health.ok:
+    if not answers(health):
         error = health.error
-        message = error.message if error else f"no Dagster at {health.url}"
+        message = error.message if error else "no Dagster server answers"
         hint = error.hint if error and error.hint else "start one with `daglab dev`"
         return _callout(
             "neutral", "No Dagster server", [message, hint, "Everything below works without one "
             "as far as it can."]
         )
-    about = f"Dagster {health.version} at {_link(health.url, health.url)}, "
+    url = health.url or ""
+    about = f"Dagster {escape(health.version or '')} at {_link(url, url)}, "
     about += f"answered in {seconds_text(health.seconds)}"
     failed = [one for one in health.locations if _of(one, "status") == "failed"]
     if failed:
