@@ -3,6 +3,7 @@
 // Reads a JSON object on stdin: `browser`, the program; `screenshots`, a folder for pictures;
 // `visits`, each with a `name`, its `url`, whether it is `dark`, and `steps`, done one after the
 // other. A step is an object with one of these:
+//   `run`      how long all cells may take: the editor runs none of them by itself
 //   `press`    the name of a button
 //   `twice`    the name of a button that is pressed two times, as fast as it goes
 //   `see`      a text that appears
@@ -45,6 +46,9 @@ function doer(page, name, kept) {
   const text = (wanted) => page.getByText(wanted).filter({ visible: true }).first();
   const field = (label) => page.getByLabel(label, { exact: true }).first();
   return {
+    run: async () => {
+      await page.locator("#run-button, [data-testid=run-button]").last().click();
+    },
     press: (label) => button(label).click(),
     twice: async (label) => {
       await button(label).evaluate((element) => {
@@ -87,7 +91,7 @@ async function visit(browser, { name, url, dark, steps }) {
     viewport: { width: 1180, height: 3600 },
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(60_000);
+  context.setDefaultTimeout(Number(process.env.NB_TIMEOUT ?? 60_000));
   const page = await context.newPage();
   const kept = {};
   const messages = [];

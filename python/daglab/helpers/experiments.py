@@ -17,7 +17,19 @@ from daglab.helpers.validation import validate_yaml_config
 if TYPE_CHECKING:
     from daglab.helpers.state import NotebookState
 
-__all__ = ["compare", "form", "metrics_of", "model_card", "parameters_of", "to_yaml", "written"]
+__all__ = [
+    "chart",
+    "compare",
+    "comparison",
+    "form",
+    "metric_names",
+    "metrics_of",
+    "model_card",
+    "parameters_of",
+    "shown",
+    "to_yaml",
+    "written",
+]
 
 # More fields than these are no form.
 _MOST_FIELDS = 40
@@ -268,5 +280,5 @@ def comparison(state: NotebookState, metric: str | None) -> Any:
             "<p><small>Metrics appear when a run materializes an asset with numbers in its "
             "metadata.</small></p>"
         )
-    drawn = mo.Html(chart(state, metric)) if metric else None
-    return mo.vstack([drawn, mo.ui.table(rows[::-1], selection=None, page_size=8)])
+    table = mo.ui.table(rows[::-1], selection=None, page_size=8)
+    return mo.vstack([mo.Html(chart(state, metric)), table]) if metric else table

@@ -13,7 +13,7 @@ from daglab.helpers.live import Found, Selected, records
 if TYPE_CHECKING:
     from daglab.helpers.state import NotebookState
 
-__all__ = ["chosen", "describe", "rows_of", "statistics_of", "tables_of"]
+__all__ = ["chosen", "describe", "preview", "rows_of", "statistics_of", "tables_of"]
 
 # So many rows are looked at.
 _MOST_ROWS = 100_000
@@ -139,8 +139,8 @@ def preview(rows: Sequence[Mapping[str, Any]] | None) -> Any:
 
     if not rows:
         return mo.Html(
-            "<p><small>There is no table yet: run it in this process, or add one to `tables` "
-            "above.</small></p>".replace("`tables`", "<code>tables</code>")
+            "<p><small>There is no table yet: run it in this process, or add one to "
+            "<code>tables</code> above.</small></p>"
         )
     return mo.ui.tabs(
         {

@@ -6,7 +6,7 @@ import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from daglab.helpers import charts
 from daglab.helpers.charts import Bar, bytes_text, seconds_text
@@ -57,10 +57,9 @@ def heading(
     made = f"Version {version} by {author}, {created}"
     if modified != created:
         made += f", changed {modified}"
-    text = f"<h1>{escape(title)}</h1>"
-    if description:
-        text += f"<p>{escape(description)}</p>"
-    return mo.Html(f"{text}<p><small>{escape(made)}</small></p>")
+    said = f"<p>{escape(description)}</p>" if description else ""
+    said += f"<p><small>{escape(made)}</small></p>"
+    return mo.vstack([mo.md(f"# {_escaped(title)}"), mo.Html(said)])
 
 
 def connection(health: Health) -> Any:
@@ -70,8 +69,9 @@ def connection(health: Health) -> Any:
         message = error.message if error else "no Dagster server answers"
         hint = error.hint if error and error.hint else "start one with `daglab dev`"
         return _callout(
-            "neutral", "No Dagster server", [message, hint, "Everything below works without one "
-            "as far as it can."]
+            "neutral",
+            "No Dagster server",
+            [message, hint, "Everything below works without one as far as it can."],
         )
     url = health.url or ""
     about = f"Dagster {escape(health.version or '')} at {_link(url, url)}, "
@@ -146,16 +146,16 @@ def last_run(state: NotebookState) -> Any:
     title, kind = _ENDS.get(record["status"], (record["status"].capitalize(), "neutral"))
     about = f"<b>{escape(str(record['name']))}</b>"
     if record.get("run_id"):
-        about += f" — {_run_anchor(record.get('url'), record['run_id'])}"
+        about += f" — {_run_link(record.get('url'), record['run_id'])}"
     if record.get("seconds") is not None:
         about += f", {seconds_text(record['seconds'])}"
-    about += f", <small>{escape(record['at'])}</small>"
+    about += f", <small>{escape(_time(record['at']))}</small>"
     if record.get("retry_of"):
         about += f", a retry of <code>{escape(record['retry_of'][:8])}</code>"
     lines = [*record.get("problems", []), record.get("error"), record.get("hint")]
     if record["status"] == "LEFT":
         lines.append("Cancel it on its page in Dagster, if it is not wanted.")
-    return mo.vstack([_callout(kind, title, lines, about), _made(record)])
+    return _stack([_callout(kind, title, lines, about), _made(record)])
 
 
 def _made(record: Mapping[str, Any]) -> Any:
@@ -201,7 +201,7 @@ def inprocess(result: Any, state: NotebookState, *, problem: BaseException | Non
         )
         parts.append(_callout(kind, title, [result.error], escape(figures)))
         parts.append(_difference(result, state))
-    return mo.vstack(parts)
+    return _stack(parts)
 
 
 def _difference(result: Any, state: NotebookState) -> Any:
@@ -334,7 +334,7 @@ def errors(state: NotebookState) -> Any:
         return mo.Html("<p><small>No errors.</small></p>")
     rows = [
         {
-            "at": entry.get("at", ""),
+            "at": _time(entry.get("at", "")),
             "what": entry.get("what", ""),
             "message": entry.get("message") or "",
             "hint": entry.get("hint") or "",
@@ -366,11 +366,19 @@ def _callout(kind: str, title: str, lines: Sequence[object], about: str = "") ->
     if about:
         said.append(about)
     said += [_paragraph(str(line)) for line in lines if line]
-    return mo.callout(mo.Html("<br>".join(said)), kind=_kind(kind))
+    return mo.callout(mo.Html("<br>".join(said)), kind=cast(Any, kind))
 
 
-def _kind(kind: str) -> Any:
-    return kind
+def _stack(parts: Sequence[Any]) -> Any:
+    """What there is, one below the other."""
+    import marimo as mo
+
+    return mo.vstack([part for part in parts if part is not None])
+
+
+def _time(at: str) -> str:
+    """A time as a person reads it: `2026-11-22 01:22 UTC`."""
+    return f"{at[:10]} {at[11:16]} UTC" if len(at) > 16 else at
 
 
 def _paragraph(text: str) -> str:
@@ -395,15 +403,14 @@ def _link(address: str | None, text: str) -> str:
     """An anchor; only for what a browser opens as a page."""
     if not address or not address.startswith(("http://", "https://")):
         return escape(text)
-    return f'<a href="{escape(address)}" target="_blank" rel="noopener">{escape(text)}</a>'
-
-
-def _run_anchor(url: str | None, run_id: str) -> str:
-    return _link(url, f"run {run_id[:8]}")
+    return (
+        f'<a href="{escape(address)}" target="_blank" rel="noopener" '
+        f'style="text-decoration:underline">{escape(text)}</a>'
+    )
 
 
 def _run_link(url: str | None, run_id: str) -> str:
-    return _run_anchor(url, run_id)
+    return _link(url, f"run {run_id[:8]}")
 
 
 def _escaped(text: str) -> str:
