@@ -88,7 +88,7 @@ pub struct Repository {
 impl Repository {
     /// The one that a project is in. What would be in the way of a commit is found before anything is
     /// written.
-    pub async fn of(root: &Path, files: &[String]) -> Result<Self, Error> {
+    pub async fn of(root: &Path) -> Result<Self, Error> {
         let repository = Self {
             root: root.to_owned(),
         };
@@ -104,13 +104,16 @@ impl Repository {
                 said: identity.said,
             });
         }
-        for file in files {
-            let ignored = repository.git(["check-ignore", "-q", "--", file]).await?;
-            if ignored.ok {
-                return Err(Error::Ignored(file.clone()));
-            }
-        }
         Ok(repository)
+    }
+
+    /// Refuses a file that git ignores.
+    pub async fn must_take(&self, file: &str) -> Result<(), Error> {
+        let ignored = self.git(["check-ignore", "-q", "--", file]).await?;
+        match ignored.ok {
+            true => Err(Error::Ignored(file.to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Commits these files as they are now, and says the commit's name. Nothing is done if they are

@@ -199,6 +199,11 @@ pub fn way(from_file: &str, to: &str) -> String {
     }
 }
 
+/// A name as a title: `core/daily_orders` as `Daily orders`.
+pub fn title(name: &str) -> String {
+    filters::title(name)
+}
+
 /// A file's stem as a Python identifier.
 pub fn identifier(file: &str) -> String {
     let name = file.rsplit('/').next().unwrap_or(file);

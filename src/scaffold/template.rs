@@ -4,6 +4,7 @@
 //! They are the project's own, yet may come from anywhere: what they include lies in the same folder,
 //! they can't run for ever, and what they make must be a notebook.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
@@ -215,6 +216,10 @@ impl Templates {
         let text = source_of(&self.folder, named).ok().flatten();
         let text = text.unwrap_or_default();
         let range = innermost.range().or_else(|| error.range());
+        let range = match innermost.kind() {
+            ErrorKind::UndefinedError => range.map(|range| filtered(&text, range)),
+            _ => range,
+        };
         let what = range.clone().and_then(|range| text.get(range));
         let at = match range.filter(|range| text.is_char_boundary(range.start)) {
             Some(range) => position(&text, range.start),
@@ -304,6 +309,20 @@ impl std::io::Write for Bounded {
     }
 }
 
+/// Of a filter that was given nothing, what it was given.
+fn filtered(text: &str, range: Range<usize>) -> Range<usize> {
+    let before = text.get(..range.start).unwrap_or_default().trim_end();
+    let Some(before) = before.strip_suffix('|').map(str::trim_end) else {
+        return range;
+    };
+    let is_path = |c: char| c.is_alphanumeric() || "_.[]'\"".contains(c);
+    let name = before.trim_end_matches(is_path).len();
+    match name == before.len() {
+        true => range,
+        false => name..before.len(),
+    }
+}
+
 /// Line and column of a byte, counted from 1.
 fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset];
@@ -357,7 +376,7 @@ fn said(error: &minijinja::Error, what: Option<&str>) -> (String, Option<String>
                 || "a template is not there".to_owned(),
                 |detail| {
                     // minijinja has the name only in its sentence.
-                    detail.replace('"', "`")
+                    detail.replace(['"', '\''], "`")
                 },
             );
             (
