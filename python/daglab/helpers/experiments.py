@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from daglab.helpers import charts
-from daglab.helpers.live import records
+from daglab.helpers.records import records
 from daglab.helpers.validation import validate_yaml_config
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _is_single(value: Any) -> bool:
 
 
 def form(config: str) -> Any:
-    """A form with a field for each single value of a run config; its value is none until it is sent.
+    """A form with a field for each single value of a run config. It is none until it is sent.
 
     Args:
         config: The run config as YAML.

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from daglab.helpers.live import Found, Selected, records
+from daglab.helpers.live import Found, Selected
+from daglab.helpers.records import records
 
 if TYPE_CHECKING:
     from daglab.helpers.state import NotebookState
@@ -74,7 +75,7 @@ def _age(latest: Any) -> str:
         try:
             at = datetime.fromisoformat(at.replace("Z", "+00:00"))
         except ValueError:
-            return at
+            return str(at)
     if isinstance(at, int | float):
         at = datetime.fromtimestamp(at, timezone.utc)
     seconds = max(0.0, (datetime.now(timezone.utc) - at).total_seconds())

@@ -15,12 +15,12 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daglab.helpers.errors import ConnectionFailed, DaglabError, ValidationFailed
 from daglab.helpers.graphql import DagsterClient
+from daglab.helpers.records import keep, log, now, problems_of, records, said_of
 from daglab.helpers.validation import validate_yaml_config
 
 if TYPE_CHECKING:
@@ -53,12 +53,6 @@ _REDRAWN = 0.4
 _HASTE = 0.5
 # How many lines of a run's log are shown while it goes on.
 _TAIL = 8
-# So much is kept in the state, the latest.
-_KEPT = 200
-# What of a record is no user's text.
-_ALWAYS_KEPT = ("where", "name", "at", "status", "run_id", "url", "job", "seconds", "retry_of")
-# A longer run config is not kept with each run.
-_LONGEST_CONFIG = 8000
 
 
 class Press:
@@ -314,14 +308,14 @@ async def launch(client: DagsterClient, order: Order, state: NotebookState) -> d
     Returns:
         The record of the run, as it is kept in the state.
     """
-    record: dict[str, Any] = {"where": "dagster", "name": order.title, "at": _now()}
+    record: dict[str, Any] = {"where": "dagster", "name": order.title, "at": now()}
     try:
         if order.is_empty:
             raise DaglabError("nothing is chosen", hint="choose a job or assets", exit_code=2)
         checked = await _validate(client, order)
         if not checked.valid:
             record |= {"status": "INVALID", "problems": [str(one) for one in checked.problems]}
-            return _keep(state, record, order)
+            return keep(state, record, order.run_config)
         submitted = await client.submit_job(
             order.job,
             order.repository,
@@ -332,11 +326,11 @@ async def launch(client: DagsterClient, order: Order, state: NotebookState) -> d
             partition=order.partition or None,
         )
     except ValidationFailed as error:
-        record |= {"status": "INVALID", "problems": _problems(error), "hint": error.hint}
-        return _keep(state, record, order)
+        record |= {"status": "INVALID", "problems": problems_of(error), "hint": error.hint}
+        return keep(state, record, order.run_config)
     except DaglabError as error:
-        record |= {"status": "REFUSED", **_said(error)}
-        return _keep(state, record, order)
+        record |= {"status": "REFUSED", **said_of(error)}
+        return keep(state, record, order.run_config)
     record |= {"run_id": submitted.run_id, "url": submitted.url, "job": submitted.job}
     return await _follow(client, record, order, state)
 
@@ -353,13 +347,13 @@ async def retry(client: DagsterClient, state: NotebookState) -> dict[str, Any] |
     )
     if failed is None:
         return None
-    record: dict[str, Any] = {"where": "dagster", "name": failed["name"], "at": _now()}
+    record: dict[str, Any] = {"where": "dagster", "name": failed["name"], "at": now()}
     record["retry_of"] = failed["run_id"]
     try:
         again = await client.retry_run(failed["run_id"], from_failure=True)
     except DaglabError as error:
-        record |= {"status": "REFUSED", **_said(error)}
-        return _keep(state, record, None)
+        record |= {"status": "REFUSED", **said_of(error)}
+        return keep(state, record, None)
     record |= {"run_id": again.run_id, "url": again.url, "job": failed.get("job")}
     return await _follow(client, record, None, state)
 
@@ -379,13 +373,13 @@ async def _follow(
         if run.error:
             record["error"] = str(run.error)
     except DaglabError as error:
-        record |= {"status": "UNKNOWN", **_said(error)}
+        record |= {"status": "UNKNOWN", **said_of(error)}
     except (asyncio.CancelledError, KeyboardInterrupt):
         # The cell was stopped, not the run.
         record["status"] = "LEFT"
     record["materialized"] = progress.materialized
     record["waited"] = progress.seconds
-    return _keep(state, record, order)
+    return keep(state, record, order.run_config if order else None)
 
 
 @contextlib.asynccontextmanager
@@ -429,7 +423,7 @@ async def run_here(
         state: Where the record is kept.
         definitions: The file or the module that a name is looked up in.
     """
-    record: dict[str, Any] = {"where": "in process", "name": order.title, "at": _now()}
+    record: dict[str, Any] = {"where": "in process", "name": order.title, "at": now()}
     try:
         result = run_inprocess(
             target,
@@ -440,8 +434,8 @@ async def run_here(
         if inspect.isawaitable(result):
             result = await result
     except DaglabError as error:
-        record |= {"status": "REFUSED", **_said(error)}
-        _keep(state, record, None)
+        record |= {"status": "REFUSED", **said_of(error)}
+        keep(state, record, None)
         return error
     record |= {
         "status": "SUCCESS" if result.success else "FAILURE",
@@ -453,7 +447,7 @@ async def run_here(
     }
     if result.error:
         record["error"] = str(result.error)
-    _keep(state, record, None)
+    keep(state, record, None)
     return result
 
 
@@ -498,7 +492,7 @@ async def export(
             done["removed"] = len(removed)
     except DaglabError as error:
         done["problem"] = str(error)
-        _log(state, "export", _said(error))
+        log(state, "export", said_of(error))
     return done
 
 
@@ -511,64 +505,3 @@ def importable(directory: str) -> None:
     path = str((_folder() / directory).resolve())
     if path not in sys.path:
         sys.path.insert(0, path)
-
-
-def records(state: NotebookState) -> list[dict[str, Any]]:
-    """The records of runs that the state holds, the oldest first."""
-    metrics = state.get("performance_metrics") or {}
-    return list(metrics.get("runs", []))
-
-
-def _keep(state: NotebookState, record: dict[str, Any], order: Order | None) -> dict[str, Any]:
-    """Keeps a record, with as much of it as the state takes: it refuses what looks like a secret."""
-    if order is not None and isinstance(order.run_config, str):
-        with contextlib.suppress(DaglabError):
-            state.update("last_config", order.run_config)
-            if len(order.run_config) <= _LONGEST_CONFIG:
-                record["run_config"] = order.run_config
-    if record["status"] not in ("SUCCESS", "LEFT"):
-        problems = record.get("problems")
-        message = record.get("error") or ("; ".join(problems) if problems else record["status"])
-        said = {"message": message, "hint": record.get("hint"), "run_id": record.get("run_id")}
-        _log(state, record["name"], said)
-    try:
-        _put(state, record)
-    except DaglabError as error:
-        kept = {key: value for key, value in record.items() if key in _ALWAYS_KEPT}
-        with contextlib.suppress(DaglabError):
-            _put(state, {**kept, "hint": error.message})
-    return record
-
-
-def _put(state: NotebookState, record: dict[str, Any]) -> None:
-    state.update("last_run", record)
-    if record.get("run_id"):
-        run_ids = [*(state.get("run_ids") or []), record["run_id"]]
-        state.update("run_ids", run_ids[-_KEPT:])
-    if record["status"] not in ("INVALID", "REFUSED"):
-        state.update("performance_metrics", {"runs": [*records(state), record][-_KEPT:]})
-
-
-def _log(state: NotebookState, what: str, said: Mapping[str, Any]) -> None:
-    entry = {"at": _now(), "what": what, **said}
-    log = state.get("error_log") or []
-    try:
-        state.update("error_log", [*log, entry][-_KEPT:])
-    except DaglabError as error:
-        with contextlib.suppress(DaglabError):
-            hidden = {"at": _now(), "what": what, "message": error.message}
-            state.update("error_log", [*log, hidden][-_KEPT:])
-
-
-def _problems(error: DaglabError) -> list[str]:
-    if isinstance(error.details, list) and error.details:
-        return [str(problem) for problem in error.details]
-    return [error.message]
-
-
-def _said(error: DaglabError) -> dict[str, Any]:
-    return {"error": error.message, "message": error.message, "hint": error.hint}
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from daglab.helpers import charts
 from daglab.helpers.charts import Bar, bytes_text, seconds_text
 from daglab.helpers.errors import DaglabError
-from daglab.helpers.live import answers, records
+from daglab.helpers.live import answers
+from daglab.helpers.records import records
 
 if TYPE_CHECKING:
     from daglab.helpers.graphql import Health
@@ -248,7 +249,7 @@ def performance(state: NotebookState) -> Any:
     stats = [
         mo.stat(str(len(runs)), label="Runs", bordered=True),
         mo.stat(
-            f"{100 * good / len(ended):.0f}%" if ended else "–",
+            f"{100 * good / len(ended):.0f}%" if ended else "none",
             label="Success rate",
             caption=f"{good} of {len(ended)}",
             bordered=True,
