@@ -209,6 +209,7 @@ fn value(column: &Column, row: usize) -> Value {
 mod tests {
     use pretty_assertions::assert_eq;
 
+    use super::seed as sample;
     use super::*;
     use crate::dagster::AssetKey;
 
@@ -264,7 +265,7 @@ mod tests {
             row_count: Some(2),
             ..Metadata::default()
         });
-        assert_eq!(super::seed(&contents).unwrap().rows.len(), 2);
+        assert_eq!(sample(&contents).unwrap().rows.len(), 2);
     }
 
     #[test]
@@ -276,7 +277,7 @@ mod tests {
             markdown: vec![("preview".to_owned(), table.to_owned())],
             ..Metadata::default()
         });
-        let seed = super::seed(&contents).unwrap();
+        let seed = sample(&contents).unwrap();
         assert_eq!(seed.columns, ["id", "name"]);
         assert_eq!(
             seed.rows,
@@ -289,7 +290,7 @@ mod tests {
 
         let records = json!([{"a": 1.5, "b": {"c": []}}, {"a": null}]);
         contents.latest.as_mut().unwrap().json = vec![("head".to_owned(), records)];
-        let seed = super::seed(&contents).unwrap();
+        let seed = sample(&contents).unwrap();
         assert_eq!(
             seed.rows,
             [

@@ -256,10 +256,12 @@ fn is_noise(field: &Field, path: &[String], writer: &Writer<'_>) -> bool {
         _ => {
             let is_any = matches!(writer.kind(&field.kind), Some(ConfigType::Scalar(name)) if name == "Any")
                 || matches!(writer.kind(&field.kind), Some(ConfigType::Other) | None);
+            // Every job has one that nobody has to configure.
+            let is_given = path.len() == 1 && path[0] == "resources" && field.name == "io_manager";
             let of_op = path
                 .first()
                 .is_some_and(|first| first == "ops" || first == "solids");
-            (of_op && field.name == "outputs") || (is_any && field.name == "config")
+            is_given || (of_op && field.name == "outputs") || (is_any && field.name == "config")
         }
     }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::Setting;
 use super::answer::{Answer, Answering};
 use super::targets::Target;
-use super::Setting;
 use crate::commands::Failure;
 use crate::commands::connect::Unanswered;
 use crate::config::Placed;
@@ -177,7 +177,9 @@ impl Dates {
                 rest.strip_prefix('=')
             })?;
             let day = line.trim().trim_matches(['"', '\'']);
-            day.parse::<jiff::civil::Date>().ok().map(|day| day.to_string())
+            day.parse::<jiff::civil::Date>()
+                .ok()
+                .map(|day| day.to_string())
         };
         let created = day("NOTEBOOK_CREATED")?;
         let modified = day("NOTEBOOK_MODIFIED").unwrap_or_else(|| created.clone());
@@ -257,11 +259,7 @@ async fn contents(answering: &Answering, target: &Target) -> Result<Option<Conte
 }
 
 /// Sample data, if it is wanted and there is something to make it from.
-fn sample(
-    setting: &Setting<'_>,
-    contents: Option<&Contents>,
-    target: &Target,
-) -> Option<Seed> {
+fn sample(setting: &Setting<'_>, contents: Option<&Contents>, target: &Target) -> Option<Seed> {
     if !setting.seeds() {
         return None;
     }
@@ -316,14 +314,7 @@ async fn code(
     };
     let python = location.and_then(|it| it.executable.as_deref());
     let (looked, python) = answer.look_up(python, &request).await?;
-    let attribute = module::attribute(
-        &module,
-        kind,
-        &target.name,
-        looked,
-        &setting.root,
-        &python,
-    )?;
+    let attribute = module::attribute(&module, kind, &target.name, looked, &setting.root, &python)?;
     code.module = Some(module.name);
     code.attribute = Some(attribute);
     code.directory = Some(module.directory);
@@ -406,9 +397,13 @@ mod tests {
 
     #[test]
     fn days_are_read_from_notebooks() {
-        let text = "x = 1\n    NOTEBOOK_CREATED = \"2026-01-02\"\n    NOTEBOOK_MODIFIED = '2026-02-03'\n";
+        let text =
+            "x = 1\n    NOTEBOOK_CREATED = \"2026-01-02\"\n    NOTEBOOK_MODIFIED = '2026-02-03'\n";
         let dates = Dates::of(text).unwrap();
-        assert_eq!((&*dates.created, &*dates.modified), ("2026-01-02", "2026-02-03"));
+        assert_eq!(
+            (&*dates.created, &*dates.modified),
+            ("2026-01-02", "2026-02-03")
+        );
         assert!(Dates::of("NOTEBOOK_CREATED = yesterday()\n").is_none());
         assert!(Dates::of("").is_none());
     }

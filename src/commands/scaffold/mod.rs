@@ -206,7 +206,11 @@ fn wanted(flag: bool, opposite: bool, setting: bool) -> bool {
 impl Setting<'_> {
     fn validates(&self) -> bool {
         let setting = self.loaded.settings.defaults.validate_config;
-        wanted(self.args.validate_config, self.args.no_validate_config, setting)
+        wanted(
+            self.args.validate_config,
+            self.args.no_validate_config,
+            setting,
+        )
     }
 
     fn seeds(&self) -> bool {
@@ -230,7 +234,11 @@ impl Setting<'_> {
         let files = &self.loaded.files;
         let is_configured = files.iter().any(|file| file.starts_with(&self.root));
         // Whoever names a path need not have such a folder.
-        let names_path = self.args.filename.as_ref().is_some_and(|it| it.contains('/'));
+        let names_path = self
+            .args
+            .filename
+            .as_ref()
+            .is_some_and(|it| it.contains('/'));
         let notebooks_dir = &self.loaded.settings.notebooks_dir;
         Ok(Folder::of(
             &self.root,
@@ -265,7 +273,9 @@ pub async fn run(args: &ScaffoldArgs, context: &Context) -> Result<ExitStatus, F
         Err(error) => return Err(Error::NoProject(error).into()),
     };
     let canonical = || start.canonicalize().unwrap_or_else(|_| start.clone());
-    let root = project.as_ref().map_or_else(canonical, |project| project.root.clone());
+    let root = project
+        .as_ref()
+        .map_or_else(canonical, |project| project.root.clone());
     let loaded = context.settings(&root, args.flags())?;
     let cancel = Cancel::on_signals()?;
     let progress = std::cell::RefCell::new(Progress::new(context.printer));
@@ -322,6 +332,15 @@ async fn write(
     repository: Option<Repository>,
 ) -> Result<ExitStatus, Failure> {
     let args = setting.args;
+    if !args.dry_run {
+        // What a command that was killed has left half-written.
+        for path in changes::recover(&setting.root)?.restored {
+            setting.say(&format!(
+                "`{}` is again as it was before an interrupted command",
+                path.display()
+            ));
+        }
+    }
     let mut wanted = Changes::new(&setting.root);
     for notebook in &made {
         wanted.file(&notebook.file, notebook.text.clone());

@@ -65,7 +65,9 @@ pub(super) fn print(
     }
     if let [first, ..] = made {
         let file = one_line(&first.file);
-        printer.message(&format!("next: `marimo edit {file}`, and `daglab ci` to run it as CI does"));
+        printer.message(&format!(
+            "next: `marimo edit {file}`, and `daglab ci` to run it as CI does"
+        ));
     }
     Ok(())
 }
@@ -78,7 +80,10 @@ fn as_json(
     dry_run: bool,
 ) -> String {
     let action = |file: &str| {
-        let step = plan.steps.iter().find(|step| step.path.to_str() == Some(file));
+        let step = plan
+            .steps
+            .iter()
+            .find(|step| step.path.to_str() == Some(file));
         match step.map(|step| step.action) {
             Some(Action::Overwrite | Action::Change) => "overwritten",
             Some(Action::Unchanged | Action::Keep) => "unchanged",

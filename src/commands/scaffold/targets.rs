@@ -303,7 +303,10 @@ async fn selection(
         assets.push(workspace.asset(key, None)?);
     }
     if assets.is_empty() {
-        let keys: Vec<String> = workspace.assets().map(|it| it.item.key.to_string()).collect();
+        let keys: Vec<String> = workspace
+            .assets()
+            .map(|it| it.item.key.to_string())
+            .collect();
         let wanted = text.trim_start_matches("key:").trim_matches('"').to_owned();
         let refusal = Refusal::nothing_selected(&wanted, keys.iter().map(String::as_str));
         return Err(refusal.into());
@@ -339,10 +342,7 @@ fn group(
     let first = members.first();
     let same = |of: fn(&Found<'_, Asset>) -> String| {
         let value = first.map(of)?;
-        members
-            .iter()
-            .all(|it| of(it) == value)
-            .then_some(value)
+        members.iter().all(|it| of(it) == value).then_some(value)
     };
     Ok(Target {
         file: setting.file(folder, Kind::Selection, name)?,
