@@ -24,6 +24,7 @@ from daglab.helpers.records import keep, log, now, problems_of, records, said_of
 from daglab.helpers.validation import validate_yaml_config
 
 if TYPE_CHECKING:
+    from daglab.helpers.export import UploadProgress
     from daglab.helpers.graphql import Health
     from daglab.helpers.runs import RunEvent
     from daglab.helpers.state import NotebookState
@@ -423,11 +424,14 @@ async def run_here(
         state: Where the record is kept.
         definitions: The file or the module that a name is looked up in.
     """
+    if isinstance(target, str | list):
+        # Names are looked up: what is chosen counts.
+        target = order.job or list(order.assets) or target
     record: dict[str, Any] = {"where": "in process", "name": order.title, "at": now()}
     try:
         result = run_inprocess(
             target,
-            definitions=definitions,
+            definitions=_file(definitions),
             run_config=order.run_config or None,
             partition=order.partition or None,
         )
@@ -473,13 +477,16 @@ async def export(
     done: dict[str, Any] = {"attached": [], "removed": 0}
     page = Path(notebook).with_suffix(".html")
     try:
-        written = await export_html(Path(notebook), page, compress=bool(options["compress"]))
+        compress = bool(options["compress"])
+        written = await export_html(Path(notebook), page, compress=compress, client=client)
         done["page"] = str(written)
         link = page.resolve().as_uri()
         if options["provider"] and options["bucket"]:
             bucket, _, prefix = str(options["bucket"]).strip("/").partition("/")
             key = "/".join(part for part in (prefix, Path(written).name) if part)
-            uploaded = await upload_to_cloud(Path(written), options["provider"], bucket, key)
+            uploaded = await upload_to_cloud(
+                written, options["provider"], bucket, key, on_progress=_uploading
+            )
             done["url"] = link = uploaded.url
             done["expires_at"] = uploaded.expires_at
         if options["attach"]:
@@ -494,6 +501,23 @@ async def export(
         done["problem"] = str(error)
         log(state, "export", said_of(error))
     return done
+
+
+def _file(definitions: str | None) -> str | None:
+    """The file that is meant, wherever in the project this notebook was opened; or the module."""
+    if definitions is None or not definitions.endswith(".py"):
+        return definitions
+    folder = _folder()
+    places = (place / definitions for place in (Path.cwd(), folder, *folder.parents))
+    return next((str(place) for place in places if place.is_file()), definitions)
+
+
+def _uploading(progress: UploadProgress) -> None:
+    import marimo as mo
+
+    from daglab.helpers import panels
+
+    mo.output.replace(panels.uploading(progress.bytes, progress.total))
 
 
 def importable(directory: str) -> None:

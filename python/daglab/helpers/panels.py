@@ -31,6 +31,7 @@ __all__ = [
     "performance",
     "progress",
     "selected",
+    "uploading",
     "validation",
 ]
 
@@ -294,6 +295,14 @@ def _memory(runs: Sequence[Mapping[str, Any]]) -> str:
         for label in ("before", "peak", "after")
     ]
     return charts.bars("Memory of the last run in this process", rows)
+
+
+def uploading(done: int, total: int) -> Any:
+    """How far an upload is."""
+    import marimo as mo
+
+    said = f"{bytes_text(done)} of {bytes_text(total)}"
+    return mo.status.spinner(title="Uploading", subtitle=said).spinner
 
 
 def exported(done: Mapping[str, Any] | None) -> Any:
