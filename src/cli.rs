@@ -1,5 +1,6 @@
 //! The command line: the tree of subcommands and the flags they share.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
 use crate::commands::{
-    Context, Failure, action, call, ci, clean, completions, config, discover, export, run,
+    Context, Failure, action, call, ci, clean, completions, config, discover, export, run, scaffold,
 };
 use crate::completion;
 use crate::error::{Diagnose as _, ExitStatus};
@@ -97,6 +98,8 @@ pub enum Command {
     Discover(discover::DiscoverArgs),
     /// Run notebooks, export them, and attach the links in Dagster
     Export(export::ExportArgs),
+    /// Make notebooks for a job, an asset or a selection of assets
+    Scaffold(Box<scaffold::ScaffoldArgs>),
 }
 
 impl Command {
@@ -104,7 +107,7 @@ impl Command {
     pub fn starts_processes(&self) -> bool {
         match self {
             Self::Ci(args) => !args.plan && args.command.is_none(),
-            Self::Export(_) => true,
+            Self::Export(_) | Self::Scaffold(_) => true,
             Self::Run(args) => args.ephemeral,
             Self::Action
             | Self::Call(_)
@@ -177,7 +180,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
             Role::Guard => {
                 // Whatever becomes of the worker, what was run says nothing to later steps.
                 let files = Files::take(|name| std::env::var(name).ok());
-                let ended = guard::run();
+                let ended = guard::run(&answers(&cli.command));
                 match &ended {
                     // What it has said itself stays.
                     Ok(ended) if !ended.was_killed => files.restore_others(),
@@ -207,12 +210,25 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         Command::Ci(args) => in_runtime(reaping(ci::run(&args, &context))),
         Command::Export(args) => in_runtime(reaping(export::run(&args, &context))),
         Command::Run(args) => in_runtime(reaping(run::run(&args, &context))),
+        Command::Scaffold(args) => in_runtime(reaping(scaffold::run(&args, &context))),
     };
     if let Some(workdir) = &context.workdir {
         descendants::end_all();
         workdir.remove();
     }
     result.map(ExitCode::from)
+}
+
+/// What is asked at the terminal before the work begins, as arguments: the worker does not hear it.
+fn answers(command: &Command) -> Vec<OsString> {
+    let per = match command {
+        Command::Scaffold(args) => scaffold::ask(args),
+        _ => None,
+    };
+    let per = per.and_then(|per| per.to_possible_value());
+    per.map(|per| format!("--per={}", per.get_name()).into())
+        .into_iter()
+        .collect()
 }
 
 /// Reaps what children leave while it works.

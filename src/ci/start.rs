@@ -13,7 +13,7 @@ use super::session::Session;
 use super::{attach, formats};
 use crate::dagster::Client;
 use crate::host::instance::{self, Instance, Setup};
-use crate::host::{Host, Isolation, Library};
+use crate::host::{Host, Library};
 use crate::marimo::format::{Ability, Format};
 use crate::project::imports::preload_candidates;
 use crate::publish::local::LocalStore;
@@ -76,18 +76,8 @@ async fn start_host(job: &Job<'_>, logs: &std::path::Path) -> Result<Host, Error
     let dagster = job.instance.is_some().then_some(Library::Dagster);
     let marimo = (!job.plan.notebooks.is_empty()).then_some(Library::Marimo);
     let libraries: Vec<Library> = dagster.into_iter().chain(marimo).collect();
-    let start = |isolation| Host::start_up(job.interpreter.clone(), isolation, &libraries, logs);
-    match start(job.isolation.unwrap_or(Isolation::Fork)).await {
-        Ok(host) => Ok(host),
-        Err(error) if job.isolation.is_none() => {
-            let host = start(Isolation::Spawn).await?;
-            host.note_degraded(format!(
-                "every process is started by its command line: {error}"
-            ));
-            Ok(host)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let host = Host::start_as_able(&job.interpreter, job.isolation, &libraries, logs).await?;
+    Ok(host)
 }
 
 /// What the installed marimo can export to, of what the plan asks for.

@@ -12,6 +12,7 @@ pub mod discover;
 pub mod export;
 mod prepare;
 pub mod run;
+pub mod scaffold;
 mod upload;
 
 use std::path::{Path, PathBuf};

@@ -15,6 +15,8 @@ pub mod backfill;
 mod captured;
 pub mod catalog;
 pub mod client;
+pub mod config_schema;
+pub mod contents;
 pub mod credentials;
 pub mod discover;
 mod error;

@@ -6,6 +6,7 @@
 
 pub mod instance;
 pub mod launcher;
+pub mod look_up;
 pub mod package;
 mod plain;
 pub mod protocol;
@@ -194,6 +195,26 @@ impl Host {
             next_id: Cell::new(1),
             degraded: RefCell::default(),
         })))
+    }
+
+    /// The same as was asked for; unasked, by forks where that works, and else by command lines.
+    pub async fn start_as_able(
+        interpreter: &Interpreter,
+        isolation: Option<Isolation>,
+        libraries: &[Library],
+        logs: &Path,
+    ) -> Result<Self, Error> {
+        let start = |isolation| Self::start_up(interpreter.clone(), isolation, libraries, logs);
+        match start(isolation.unwrap_or(Isolation::Fork)).await {
+            Err(error) if isolation.is_none() => {
+                let host = start(Isolation::Spawn).await?;
+                host.note_degraded(format!(
+                    "every process is started by its command line: {error}"
+                ));
+                Ok(host)
+            }
+            started => started,
+        }
     }
 
     /// How a task is started now.

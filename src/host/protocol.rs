@@ -33,6 +33,8 @@ pub enum Entry {
     Notebook,
     /// `daglab._host.instance`: writes to a Dagster instance, for what GraphQL can't.
     Instance,
+    /// `daglab._host.look_up`: the import of one module of the project.
+    LookUp,
 }
 
 /// What a warm host has imported, and so forks. There is one host for each: they start at the same
@@ -59,7 +61,9 @@ impl Entry {
     /// The host that forks it.
     pub fn library(self) -> Library {
         match self {
-            Self::Dagster | Self::Run | Self::Webserver | Self::Instance => Library::Dagster,
+            Self::Dagster | Self::Run | Self::Webserver | Self::Instance | Self::LookUp => {
+                Library::Dagster
+            }
             Self::Marimo | Self::Notebook => Library::Marimo,
         }
     }
@@ -73,6 +77,7 @@ impl Entry {
             Self::Marimo => "marimo",
             Self::Notebook => "daglab._host.notebook",
             Self::Instance => "daglab._host.instance",
+            Self::LookUp => "daglab._host.look_up",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The guard: starts the worker, passes signals on, and cleans up whatever happens to it.
 
+use std::ffi::OsString;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -120,18 +121,18 @@ pub struct Ended {
     pub was_killed: bool,
 }
 
-/// Starts this program again as a worker with the same arguments and waits for it. Returns how it
-/// ended once nothing is left of it.
-pub fn run() -> Result<Ended, Error> {
+/// Starts this program again as a worker with the same arguments, and some more, and waits for it.
+/// Returns how it ended once nothing is left of it.
+pub fn run(more: &[OsString]) -> Result<Ended, Error> {
     become_subreaper()?;
     let workdir = Workdir::choose();
-    let code = supervise(&workdir);
+    let code = supervise(&workdir, more);
     descendants::end_all();
     remove_tree(&workdir);
     code
 }
 
-fn supervise(workdir: &Path) -> Result<Ended, Error> {
+fn supervise(workdir: &Path, more: &[OsString]) -> Result<Ended, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -143,7 +144,7 @@ fn supervise(workdir: &Path) -> Result<Ended, Error> {
 
         let program = std::env::current_exe().map_err(Error::Worker)?;
         let mut command = Command::new(program);
-        command.args(std::env::args_os().skip(1));
+        command.args(std::env::args_os().skip(1)).args(more);
         command.env(
             VARIABLE,
             format!(

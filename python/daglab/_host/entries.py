@@ -13,6 +13,7 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
     "marimo": ("marimo", "marimo._cli.cli", "main"),
     "notebook": ("daglab._host.notebook", "daglab._host.notebook", "main"),
     "instance": ("daglab._host.instance", "daglab._host.instance", "main"),
+    "look_up": ("daglab._host.look_up", "daglab._host.look_up", "main"),
 }
 
 # By library: its distribution and what a fork saves when it is imported before.

@@ -233,6 +233,16 @@ operation! {
     "validate_run_config.graphql", "config_error.graphql", "python_error.graphql"
 }
 operation! {
+    /// What run config a job takes: all types of it, which name each other by their keys.
+    ConfigSchema: Query(wire::scaffold::ConfigSchemaVariables) -> wire::scaffold::ConfigSchemaData,
+    "config_schema.graphql", "python_error.graphql"
+}
+operation! {
+    /// What is known of the contents of some assets.
+    AssetDetails: Query(wire::AssetKeys) -> wire::scaffold::AssetDetailsData,
+    "asset_details.graphql"
+}
+operation! {
     /// The environment variables that a repository's resources read.
     EnvVars: Query(wire::RepositoryVariables) -> wire::EnvVarsData,
     "env_vars.graphql", "python_error.graphql"
@@ -358,6 +368,8 @@ pub const ALL: &[Described] = &[
     AssetPartitions::DESCRIBED,
     JobPartition::DESCRIBED,
     ValidateRunConfig::DESCRIBED,
+    ConfigSchema::DESCRIBED,
+    AssetDetails::DESCRIBED,
     EnvVars::DESCRIBED,
     LaunchRun::DESCRIBED,
     FindRun::DESCRIBED,

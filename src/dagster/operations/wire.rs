@@ -6,6 +6,7 @@ pub mod event;
 pub mod queue;
 pub mod report;
 pub mod runs;
+pub mod scaffold;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

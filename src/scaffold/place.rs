@@ -1,0 +1,315 @@
+//! Where new notebooks go, and what they are called.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::context::Kind;
+use super::filters;
+use crate::project::notebooks::Notebook;
+
+/// What a new notebook's name ends in.
+const ENDING: &str = "_explore";
+
+/// Why there is no place for a notebook.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `--filename` is not the name of a Python file.
+    #[error("`{0}` is not the name of a Python file")]
+    NotPython(String),
+    /// It leads out of the project.
+    #[error("`{0}` is not in the project")]
+    Outside(String),
+    /// Nobody has said where notebooks go.
+    #[error("there is no `{notebooks_dir}`, and no `daglab.yaml` that says where notebooks go")]
+    NoFolder {
+        /// Where they would go.
+        notebooks_dir: String,
+    },
+    /// The settings lead out of the project.
+    #[error("`notebooks_dir` is `{0}`, which is not in the project")]
+    FolderOutside(String),
+}
+
+impl crate::error::Diagnose for Error {
+    fn exit_status(&self) -> crate::error::ExitStatus {
+        match self {
+            Self::NotPython(_) | Self::Outside(_) => crate::error::ExitStatus::Usage,
+            Self::NoFolder { .. } => crate::error::ExitStatus::Environment,
+            Self::FolderOutside(_) => crate::error::ExitStatus::Validation,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotPython(_) => "give a name such as `orders_explore.py`".to_owned(),
+            Self::Outside(_) => "give a name, or a path below the project's folder".to_owned(),
+            Self::NoFolder { .. } => {
+                "`daglab init` sets the project up; `--filename PATH.py` writes anywhere in it"
+                    .to_owned()
+            }
+            Self::FolderOutside(_) => "give a path relative to the project's folder".to_owned(),
+        })
+    }
+}
+
+/// Where the project keeps its notebooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// The folder, relative to the project, with `/`.
+    path: String,
+    /// Whether `assets/` and `jobs/` in it mirror what they are about.
+    mirrors: bool,
+}
+
+impl Folder {
+    /// The folder of the settings; `is_default` where nobody has set it, `is_configured` where there
+    /// is a `daglab.yaml`. The notebooks that are there say how they are kept: in `assets/` and
+    /// `jobs/`, or side by side.
+    pub fn of(
+        root: &Path,
+        notebooks_dir: &str,
+        is_default: bool,
+        is_configured: bool,
+    ) -> Result<Self, Error> {
+        let path = relative(Path::new(notebooks_dir))
+            .ok_or_else(|| Error::FolderOutside(notebooks_dir.to_owned()))?;
+        let folder = root.join(&path);
+        if !folder.is_dir() && is_default && !is_configured {
+            return Err(Error::NoFolder {
+                notebooks_dir: notebooks_dir.to_owned(),
+            });
+        }
+        let has = |name: &str| folder.join(name).is_dir();
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        // A bound for folders of data.
+        let flat = entries.take(1000).map(|entry| entry.path()).any(|path| {
+            path.extension().is_some_and(|it| it == "py") && Notebook::read(root, &path).is_some()
+        });
+        Ok(Self {
+            path,
+            mirrors: has("assets") || has("jobs") || !flat,
+        })
+    }
+
+    /// The file of a notebook about a job, an asset or a group, relative to the project.
+    pub fn file(&self, kind: Kind, name: &str) -> String {
+        let mut parts: Vec<String> = name
+            .split('/')
+            .map(|part| filters::joined_keeping(part, '_'))
+            .filter(|part| !part.is_empty())
+            .collect();
+        let last = parts.pop().unwrap_or_else(|| "notebook".to_owned());
+        let last = match kind {
+            Kind::Selection => format!("{last}_group{ENDING}.py"),
+            Kind::Job | Kind::Asset => format!("{last}{ENDING}.py"),
+        };
+        let folder = match kind {
+            Kind::Job => "jobs",
+            Kind::Asset | Kind::Selection => "assets",
+        };
+        if self.mirrors {
+            parts.insert(0, folder.to_owned());
+            parts.push(last);
+            self.below(&parts.join("/"))
+        } else {
+            parts.push(last);
+            self.below(&parts.join("_"))
+        }
+    }
+
+    /// The file that `--filename` names: a name goes where the notebook would go anyway, a path is
+    /// seen from `dir`.
+    pub fn named(
+        &self,
+        given: &str,
+        by_itself: &str,
+        root: &Path,
+        dir: &Path,
+    ) -> Result<String, Error> {
+        let path = Path::new(given);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        if path.extension().is_none_or(|it| it != "py")
+            || stem.is_empty()
+            || given.chars().any(char::is_control)
+        {
+            return Err(Error::NotPython(given.to_owned()));
+        }
+        if !given.contains('/') {
+            let folder = by_itself.rsplit_once('/').map(|(folder, _)| folder);
+            return Ok(match folder {
+                Some(folder) => format!("{folder}/{given}"),
+                None => given.to_owned(),
+            });
+        }
+        let outside = || Error::Outside(given.to_owned());
+        let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        let absolute = clean(&dir.join(path)).ok_or_else(outside)?;
+        let inside = absolute.strip_prefix(root).map_err(|_| outside())?;
+        relative(inside).ok_or_else(outside)
+    }
+
+    fn below(&self, rest: &str) -> String {
+        match self.path.is_empty() {
+            true => rest.to_owned(),
+            false => format!("{}/{rest}", self.path),
+        }
+    }
+}
+
+/// A path without `.` and `..`, if it stays where it begins.
+fn clean(path: &Path) -> Option<PathBuf> {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !clean.pop() {
+                    return None;
+                }
+            }
+            other => clean.push(other),
+        }
+    }
+    Some(clean)
+}
+
+/// A relative path with `/`, if it leads down.
+fn relative(path: &Path) -> Option<String> {
+    let mut parts = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::Normal(part) => parts.push(part.to_str()?.to_owned()),
+            _ => return None,
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// The way from the folder of one file to another folder, both relative to the project, with `/`.
+pub fn way(from_file: &str, to: &str) -> String {
+    let from: Vec<&str> = from_file.split('/').filter(|it| !it.is_empty()).collect();
+    let from = &from[..from.len().saturating_sub(1)];
+    let to: Vec<&str> = to.split('/').filter(|it| !it.is_empty()).collect();
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    let up = std::iter::repeat_n("..", from.len() - shared);
+    let way: Vec<&str> = up.chain(to[shared..].iter().copied()).collect();
+    match way.is_empty() {
+        true => ".".to_owned(),
+        false => way.join("/"),
+    }
+}
+
+/// A name as a title: `core/daily_orders` as `Daily orders`.
+pub fn title(name: &str) -> String {
+    filters::title(name)
+}
+
+/// A file's stem as a Python identifier.
+pub fn identifier(file: &str) -> String {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let stem = name.strip_suffix(".py").unwrap_or(name);
+    let mut name = filters::joined_keeping(stem, '_');
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.insert(0, '_');
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    const NOTEBOOK: &str = "import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    return\n";
+
+    fn folder(root: &Path) -> Folder {
+        Folder::of(root, "dagster/notebooks", true, true).unwrap()
+    }
+
+    #[test]
+    fn notebooks_mirror_what_they_are_about() {
+        let dir = tempfile::tempdir().unwrap();
+        let it = folder(dir.path());
+        assert_eq!(
+            it.file(Kind::Asset, "core/daily orders"),
+            "dagster/notebooks/assets/core/daily_orders_explore.py"
+        );
+        assert_eq!(
+            it.file(Kind::Job, "a.b"),
+            "dagster/notebooks/jobs/a_b_explore.py"
+        );
+        assert_eq!(
+            it.file(Kind::Selection, "marts"),
+            "dagster/notebooks/assets/marts_group_explore.py"
+        );
+        assert_eq!(
+            it.file(Kind::Asset, "../é"),
+            "dagster/notebooks/assets/notebook_explore.py"
+        );
+    }
+
+    #[test]
+    fn a_project_that_keeps_them_side_by_side_goes_on_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dagster/notebooks");
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("conftest.py"), "").unwrap();
+        assert!(folder(dir.path()).mirrors);
+        std::fs::write(path.join("x.py"), NOTEBOOK).unwrap();
+        let it = folder(dir.path());
+        assert_eq!(
+            it.file(Kind::Asset, "core/x"),
+            "dagster/notebooks/core_x_explore.py"
+        );
+        std::fs::create_dir(path.join("jobs")).unwrap();
+        assert!(folder(dir.path()).mirrors);
+    }
+
+    #[test]
+    fn a_folder_is_made_where_somebody_asked_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |path: &str, is_default, is_configured| {
+            Folder::of(dir.path(), path, is_default, is_configured)
+        };
+        assert!(matches!(
+            of("dagster/notebooks", true, false),
+            Err(Error::NoFolder { .. })
+        ));
+        assert!(of("nb", false, true).is_ok());
+        assert!(matches!(
+            of("../nb", false, true),
+            Err(Error::FolderOutside(_))
+        ));
+        assert!(matches!(
+            of("/nb", false, true),
+            Err(Error::FolderOutside(_))
+        ));
+    }
+
+    #[test]
+    fn a_name_can_be_given() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let it = folder(&root);
+        let by_itself = it.file(Kind::Asset, "core/x");
+        let named = |given: &str| it.named(given, &by_itself, &root, &root);
+        assert_eq!(named("y.py").unwrap(), "dagster/notebooks/assets/core/y.py");
+        assert_eq!(named("a/../b/y.py").unwrap(), "b/y.py");
+        assert!(matches!(named("../y.py"), Err(Error::Outside(_))));
+        assert!(matches!(named("/etc/y.py"), Err(Error::Outside(_))));
+        for bad in ["y", "y.txt", ".py", "a/", "a\nb.py"] {
+            assert!(matches!(named(bad), Err(Error::NotPython(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ways_between_folders() {
+        assert_eq!(way("dagster/notebooks/assets/x.py", "dagster"), "../..");
+        assert_eq!(way("dagster/notebooks/x.py", ""), "../..");
+        assert_eq!(way("x.py", "src"), "src");
+        assert_eq!(way("x.py", ""), ".");
+        assert_eq!(way("nb/x.py", "src/a"), "../src/a");
+        assert_eq!(identifier("nb/2026 daily-orders.py"), "_2026_daily_orders");
+    }
+}

@@ -1,0 +1,175 @@
+//! What goes wrong, and that it is said.
+
+use crate::shop::Shop;
+use crate::support::{Project, Run};
+
+pub fn names(shop: &Shop) {
+    let refused = |args: &[&str], code: i32, parts: &[&str]| {
+        let run = shop.scaffold(args);
+        run.expect_code(code);
+        for part in parts {
+            run.expect_stderr(part);
+        }
+        assert_eq!(run.stdout(), "");
+    };
+    refused(
+        &["--asset", "ordesr"],
+        7,
+        &["there is no asset `ordesr`", "did you mean `orders`?"],
+    );
+    refused(
+        &["--job", "export_ordres"],
+        7,
+        &["`export_ordres`", "did you mean `export_orders`?"],
+    );
+    refused(&["--asset", "a//b"], 2, &["`a//b` is not an asset key"]);
+    refused(
+        &["--job", "plain", "--location", "definition.py"],
+        7,
+        &["`definition.py`", "did you mean `definitions.py`?"],
+    );
+    refused(&["--job", "plain", "--repo", "other"], 7, &["`other`"]);
+    refused(
+        &["--job", "plain", "--template", "defualt"],
+        7,
+        &["there is no template `defualt`", "did you mean `default`?"],
+    );
+}
+
+pub fn modules(shop: &Shop) {
+    let write = |name: &str, text: &str| {
+        shop.project
+            .write(&format!("dagster/assets/{name}.py"), text);
+    };
+    write("missing", "import no_such_package_anywhere\n");
+    write("broken", "def f(:\n");
+    write(
+        "raises",
+        "def f():\n    raise ValueError('no\\nway')\n\n\nf()\n",
+    );
+    write("exits", "raise SystemExit(3)\n");
+    write("dies", "import os\nos._exit(7)\n");
+    write("empty", "x = 1\n");
+    let failing = |module: &str, parts: &[&str]| {
+        let args = [
+            "--asset",
+            "orders",
+            "--force",
+            "--dry-run",
+            "--module",
+            module,
+        ];
+        let run = shop.scaffold(&args);
+        let expected = if module.contains("dies") { 3 } else { 7 };
+        run.expect_code(expected);
+        for part in parts {
+            run.expect_stderr(part);
+        }
+    };
+    failing(
+        "assets/missing.py",
+        &[
+            "`import assets.missing` fails: ModuleNotFoundError: No module named",
+            "--> dagster/assets/missing.py:1:1",
+            "has no package with `no_such_package_anywhere`",
+        ],
+    );
+    failing(
+        "assets/broken.py",
+        &["SyntaxError", "dagster/assets/broken.py:1"],
+    );
+    failing(
+        "assets.raises",
+        &[
+            "ValueError: no way",
+            "dagster/assets/raises.py:2:5",
+            "raise ValueError",
+        ],
+    );
+    failing("assets/exits.py", &["SystemExit: 3"]);
+    failing("assets/dies.py", &["exited with code 7"]);
+    failing("assets/empty.py", &["`assets.empty` has no asset `orders`"]);
+    failing(
+        "assets/reports.py",
+        &["`assets.reports` has no asset `orders`", "it has `revenue`"],
+    );
+    failing(
+        "asset/orders.py",
+        &[
+            "there is no module",
+            "did you mean `dagster/assets/orders.py`?",
+        ],
+    );
+    for name in ["missing", "broken", "raises", "exits", "dies", "empty"] {
+        shop.remove(&format!("dagster/assets/{name}.py"));
+    }
+}
+
+pub fn templates(shop: &Shop) {
+    shop.project.write(
+        ".daglab/templates/typo.py.j2",
+        "import marimo\n{{ targt.name }}\n",
+    );
+    let run = shop.scaffold(&["--asset", "orders", "--template", "typo", "--force"]);
+    run.expect_code(7)
+        .expect_stderr("the template names `targt.name`, which is not defined")
+        .expect_stderr("--> .daglab/templates/typo.py.j2:2:4")
+        .expect_stderr("did you mean `target`?");
+}
+
+pub fn the_sandbox_lets_it_ask(shop: &Shop) {
+    shop.project
+        .write("daglab.yaml", "security: {sandbox_mode: true}\n");
+    shop.scaffold(&["--asset", "orders", "--seed-data", "--force", "--dry-run"])
+        .expect_code(0);
+    shop.remove("daglab.yaml");
+}
+
+pub fn no_project() {
+    let project = Project::empty();
+    Run::of(project.daglab(&["scaffold", "--asset", "a"]))
+        .expect_code(3)
+        .expect_stderr("there is no Dagster project here to make notebooks for")
+        .expect_stderr("`daglab init --bootstrap`");
+}
+
+pub fn no_folder() {
+    let project = Project::small();
+    Run::of(project.daglab(&["scaffold", "--asset", "numbers"]))
+        .expect_code(3)
+        .expect_stderr("there is no `dagster/notebooks`, and no `daglab.yaml`")
+        .expect_stderr("`daglab init`");
+}
+
+pub fn servers_away() {
+    let project = Project::small();
+    project.write("daglab.yaml", "notebooks_dir: nb\n");
+    let url = [
+        "scaffold",
+        "--asset",
+        "numbers",
+        "--dagster-url",
+        "http://127.0.0.1:9",
+    ];
+    Run::of(project.daglab(&url))
+        .expect_code(5)
+        .expect_stderr("could not reach Dagster");
+    assert!(!project.root().join("nb").exists());
+}
+
+pub fn usage() {
+    let project = Project::small();
+    for args in [
+        &[][..],
+        &["--asset", "a", "--job", "b"],
+        &["--asset", "a", "--per", "group"],
+        &["--from-selection", "*", "--module", "a.py"],
+        &["--from-selection", "*", "--offline"],
+        &["--asset", "a", "--offline", "--ephemeral"],
+        &["--asset", "a", "--template-vars", "novalue"],
+        &["--asset", "a", "--template-vars", "1a=b"],
+    ] {
+        let all = [&["scaffold"], args].concat();
+        Run::of(project.daglab(&all)).expect_code(2);
+    }
+}
