@@ -1,5 +1,6 @@
-//! Tells cargo that the binary carries the Python package.
+//! Tells cargo what the binary carries: the Python package, and the templates of projects.
 
 fn main() {
     println!("cargo::rerun-if-changed=python/daglab");
+    println!("cargo::rerun-if-changed=templates/projects");
 }

@@ -10,7 +10,7 @@ use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
 use crate::commands::{
-    Context, Failure, action, ci, clean, completions, config, discover, export, run,
+    Context, Failure, action, ci, clean, completions, config, discover, export, init, run,
 };
 use crate::completion;
 use crate::error::{Diagnose as _, ExitStatus};
@@ -94,6 +94,8 @@ pub enum Command {
     Discover(discover::DiscoverArgs),
     /// Run notebooks, export them, and attach the links in Dagster
     Export(export::ExportArgs),
+    /// Add daglab to a Dagster project, or make a new one
+    Init(init::InitArgs),
 }
 
 impl Command {
@@ -107,7 +109,8 @@ impl Command {
             | Self::Clean(_)
             | Self::Completions(_)
             | Self::Config(_)
-            | Self::Discover(_) => false,
+            | Self::Discover(_)
+            | Self::Init(_) => false,
         }
     }
 }
@@ -194,6 +197,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Discover(args) => in_runtime(discover::run(&args, &context)),
+        Command::Init(args) => init::run(&args, &context),
         Command::Ci(args) => in_runtime(reaping(ci::run(&args, &context))),
         Command::Export(args) => in_runtime(reaping(export::run(&args, &context))),
         Command::Run(args) => in_runtime(reaping(run::run(&args, &context))),

@@ -111,6 +111,11 @@ impl Changes {
         }
     }
 
+    /// The folder as the system calls it: absolute, without symbolic links.
+    pub fn root(&self) -> Result<PathBuf, Error> {
+        place::absolute(&self.root)
+    }
+
     /// Wants a whole file; the path is relative to the root.
     pub fn file(&mut self, path: impl Into<PathBuf>, text: impl Into<String>) {
         self.wanted.push((path.into(), Wanted::File(text.into())));
@@ -269,7 +274,12 @@ impl Plan {
     /// The same for a person to read: in colour where that is wanted, with the files' control
     /// characters made harmless.
     pub fn shown(&self, paint: Paint) -> String {
-        diff::shown(self.steps.iter().filter(|step| step.action.writes()), paint)
+        self.shown_of(|step| step.action.writes(), paint)
+    }
+
+    /// The same of some steps.
+    pub fn shown_of(&self, which: impl Fn(&Step) -> bool, paint: Paint) -> String {
+        diff::shown(self.steps.iter().filter(|step| which(step)), paint)
     }
 
     /// Writes all of it or nothing. SIGINT, SIGTERM and SIGHUP undo it and are an error.
