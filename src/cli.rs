@@ -11,7 +11,8 @@ use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
 use crate::commands::{
-    Context, Failure, action, call, ci, clean, completions, config, discover, export, run, scaffold,
+    Context, Failure, action, call, ci, clean, completions, config, discover, export, init, run,
+    scaffold,
 };
 use crate::completion;
 use crate::error::{Diagnose as _, ExitStatus};
@@ -100,6 +101,8 @@ pub enum Command {
     Export(export::ExportArgs),
     /// Make notebooks for a job, an asset or a selection of assets
     Scaffold(Box<scaffold::ScaffoldArgs>),
+    /// Add daglab to a Dagster project, or make a new one
+    Init(init::InitArgs),
 }
 
 impl Command {
@@ -114,7 +117,8 @@ impl Command {
             | Self::Clean(_)
             | Self::Completions(_)
             | Self::Config(_)
-            | Self::Discover(_) => false,
+            | Self::Discover(_)
+            | Self::Init(_) => false,
         }
     }
 }
@@ -207,6 +211,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Discover(args) => in_runtime(discover::run(&args, &context)),
+        Command::Init(args) => init::run(&args, &context),
         Command::Ci(args) => in_runtime(reaping(ci::run(&args, &context))),
         Command::Export(args) => in_runtime(reaping(export::run(&args, &context))),
         Command::Run(args) => in_runtime(reaping(run::run(&args, &context))),

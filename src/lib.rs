@@ -17,6 +17,7 @@ pub mod discover;
 pub mod error;
 pub mod github;
 pub mod host;
+pub mod init;
 pub mod log;
 pub mod marimo;
 pub mod page;

@@ -10,6 +10,7 @@ pub mod config;
 mod connect;
 pub mod discover;
 pub mod export;
+pub mod init;
 mod prepare;
 pub mod run;
 pub mod scaffold;

@@ -16,11 +16,17 @@ pub fn without_a_server(project: &Project, notebooks: &[&str]) {
     for notebook in notebooks {
         let page = std::fs::read_to_string(project.root().join(notebook).with_extension("html"));
         let page = page.unwrap();
-        assert!(page.contains("No Dagster server"), "{notebook} does not say what is missing");
+        assert!(
+            page.contains("No Dagster server"),
+            "{notebook} does not say what is missing"
+        );
         assert!(page.contains("Nothing was launched yet"), "{notebook}");
     }
     let state = project.root().join(".daglab/state");
-    assert!(!state.exists(), "state was written although nothing changed");
+    assert!(
+        !state.exists(),
+        "state was written although nothing changed"
+    );
 }
 
 /// `daglab ci` runs them green with the Dagster that it starts, and pairs them.

@@ -111,6 +111,11 @@ impl Changes {
         }
     }
 
+    /// The folder as the system calls it: absolute, without symbolic links.
+    pub fn root(&self) -> Result<PathBuf, Error> {
+        place::absolute(&self.root)
+    }
+
     /// Wants a whole file; the path is relative to the root.
     pub fn file(&mut self, path: impl Into<PathBuf>, text: impl Into<String>) {
         self.wanted.push((path.into(), Wanted::File(text.into())));
@@ -134,49 +139,112 @@ impl Changes {
         if let Some(disk) = &disk {
             journal::refuse_unfinished(disk)?;
         }
-        let mut plan = Plan {
-            root,
-            steps: Vec::new(),
-            directories: Vec::new(),
-        };
-        let mut conflicts = Vec::new();
+        let mut files: Vec<Wish> = Vec::new();
+        let mut directories = Vec::new();
         for (path, wanted) in self.wanted {
-            let place = place::resolve(&plan.root, &path)?;
-            match wanted {
-                Wanted::Directory => plan.want_directory(disk.as_ref(), place, path)?,
-                Wanted::File(after) => {
-                    let before = text_of(disk.as_ref(), &place, &path)?;
-                    let action = match &before {
-                        None => Action::Create,
-                        Some(before) if *before == after => Action::Unchanged,
-                        Some(_) => match overwrite {
-                            Overwrite::Force => Action::Overwrite,
-                            Overwrite::Keep => Action::Keep,
-                            Overwrite::Never => {
-                                conflicts.push(path);
-                                continue;
-                            }
-                        },
-                    };
-                    let refused = plan.steps.iter().any(|step| step.place == place);
-                    if refused {
-                        return Err(Error::Twice { path });
-                    }
-                    plan.steps.push(Step {
-                        path,
-                        action,
-                        before,
-                        after,
-                        place,
-                    });
+            let place = place::resolve(&root, &path)?;
+            if matches!(wanted, Wanted::Directory) {
+                if !is_directory(disk.as_ref(), &place, &path)? && !directories.contains(&place) {
+                    directories.push(place);
                 }
-                Wanted::Region(region) => plan.want_region(disk.as_ref(), place, path, &region)?,
+                continue;
+            }
+            let index = files.iter().position(|wish| wish.place == place);
+            let index = index.unwrap_or_else(|| {
+                files.push(Wish {
+                    path: path.clone(),
+                    place,
+                    text: None,
+                    regions: Vec::new(),
+                });
+                files.len() - 1
+            });
+            match wanted {
+                Wanted::Region(region) => files[index].regions.push(region),
+                Wanted::File(_) if files[index].text.is_some() => {
+                    return Err(Error::Twice { path });
+                }
+                Wanted::File(text) => files[index].text = Some(text),
+                Wanted::Directory => {}
+            }
+        }
+        let mut steps = Vec::new();
+        let mut conflicts = Vec::new();
+        for wish in files {
+            match wish.step(disk.as_ref(), overwrite)? {
+                Ok(step) => steps.push(step),
+                Err(path) => conflicts.push(path),
             }
         }
         if !conflicts.is_empty() {
             return Err(Error::Exists { paths: conflicts });
         }
-        Ok(plan)
+        Ok(Plan {
+            root,
+            steps,
+            directories,
+        })
+    }
+}
+
+/// All that is wanted of one file.
+struct Wish {
+    path: PathBuf,
+    place: PathBuf,
+    /// Its text, without the regions that go into it.
+    text: Option<String>,
+    regions: Vec<Region>,
+}
+
+impl Wish {
+    /// What is to be done, or the path of a file that is in the way.
+    fn step(
+        self,
+        disk: Option<&Root>,
+        overwrite: Overwrite,
+    ) -> Result<Result<Step, PathBuf>, Error> {
+        let before = text_of(disk, &self.place, &self.path)?;
+        let mine = self.text.as_deref().or(before.as_deref());
+        let mut after = self.with_regions(mine.unwrap_or_default())?;
+        let action = match &before {
+            None => Action::Create,
+            Some(before) if *before == after => Action::Unchanged,
+            Some(_) if self.text.is_none() => Action::Change,
+            Some(before) => match overwrite {
+                Overwrite::Force => Action::Overwrite,
+                Overwrite::Never => return Ok(Err(self.path)),
+                Overwrite::Keep => {
+                    let kept = self.with_regions(before)?;
+                    if kept == *before {
+                        Action::Keep
+                    } else {
+                        after = kept;
+                        Action::Change
+                    }
+                }
+            },
+        };
+        Ok(Ok(Step {
+            path: self.path,
+            action,
+            before,
+            after,
+            place: self.place,
+        }))
+    }
+
+    fn with_regions(&self, text: &str) -> Result<String, Error> {
+        let mut regions = self.regions.iter();
+        regions.try_fold(text.to_owned(), |text, region| {
+            region.put(&text, &self.path)
+        })
+    }
+}
+
+fn is_directory(disk: Option<&Root>, place: &Path, path: &Path) -> Result<bool, Error> {
+    match disk {
+        Some(disk) => disk.is_directory(place).map_err(|error| error.at(path)),
+        None => Ok(false),
     }
 }
 
@@ -206,67 +274,17 @@ impl Plan {
     /// The same for a person to read: in colour where that is wanted, with the files' control
     /// characters made harmless.
     pub fn shown(&self, paint: Paint) -> String {
-        diff::shown(self.steps.iter().filter(|step| step.action.writes()), paint)
+        self.shown_of(|step| step.action.writes(), paint)
+    }
+
+    /// The same of some steps.
+    pub fn shown_of(&self, which: impl Fn(&Step) -> bool, paint: Paint) -> String {
+        diff::shown(self.steps.iter().filter(|step| which(step)), paint)
     }
 
     /// Writes all of it or nothing. SIGINT, SIGTERM and SIGHUP undo it and are an error.
     pub fn apply(&self) -> Result<(), Error> {
         apply::apply(self)
-    }
-
-    fn want_directory(
-        &mut self,
-        disk: Option<&Root>,
-        place: PathBuf,
-        path: PathBuf,
-    ) -> Result<(), Error> {
-        let is_there = match disk {
-            Some(disk) => disk.is_directory(&place).map_err(|error| error.at(&path))?,
-            None => false,
-        };
-        if !is_there && !self.directories.contains(&place) {
-            self.directories.push(place);
-        }
-        Ok(())
-    }
-
-    fn want_region(
-        &mut self,
-        disk: Option<&Root>,
-        place: PathBuf,
-        path: PathBuf,
-        region: &Region,
-    ) -> Result<(), Error> {
-        // A file that the same plan makes, or another region of it.
-        if let Some(step) = self.steps.iter_mut().find(|step| step.place == place) {
-            if step.action == Action::Keep {
-                step.after = step.before.clone().unwrap_or_default();
-                step.action = Action::Unchanged;
-            }
-            let after = region.put(&step.after, &path)?;
-            if after != step.after {
-                step.after = after;
-                if step.action == Action::Unchanged {
-                    step.action = Action::Change;
-                }
-            }
-            return Ok(());
-        }
-        let before = text_of(disk, &place, &path)?;
-        let after = region.put(before.as_deref().unwrap_or_default(), &path)?;
-        let action = match &before {
-            None => Action::Create,
-            Some(before) if *before == after => Action::Unchanged,
-            Some(_) => Action::Change,
-        };
-        self.steps.push(Step {
-            path,
-            action,
-            before,
-            after,
-            place,
-        });
-        Ok(())
     }
 
     /// The directories that are not there and have to be, parents before children.

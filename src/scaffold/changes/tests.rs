@@ -109,6 +109,32 @@ fn what_is_in_the_way_is_listed_kept_or_overwritten() {
 }
 
 #[test]
+fn a_file_with_a_region_is_one_file() {
+    let dir = user();
+    let plan = |overwrite| {
+        let mut changes = Changes::new(dir.path());
+        for path in ["README.md", "new.toml"] {
+            changes.file(path, "ours\n");
+            changes.region(path, Region::new("daglab", "x"));
+        }
+        changes.plan(overwrite)
+    };
+    let actions = |plan: &Plan| -> Vec<Action> { plan.steps.iter().map(|s| s.action).collect() };
+    assert!(matches!(plan(Overwrite::Never), Err(Error::Exists { paths }) if paths.len() == 1));
+    let kept = plan(Overwrite::Keep).unwrap();
+    assert_eq!(actions(&kept), [Action::Change, Action::Create]);
+    kept.apply().unwrap();
+    assert!(tree(dir.path())["README.md"].starts_with("640 mine\n\n<!-- >>> daglab >>> -->\nx\n"));
+    let again = plan(Overwrite::Keep).unwrap();
+    assert_eq!(actions(&again), [Action::Keep, Action::Unchanged]);
+    assert!(again.changes_nothing());
+    let force = plan(Overwrite::Force).unwrap();
+    assert_eq!(actions(&force), [Action::Overwrite, Action::Unchanged]);
+    force.apply().unwrap();
+    assert!(plan(Overwrite::Never).unwrap().changes_nothing());
+}
+
+#[test]
 fn the_diff_is_git_s() {
     let dir = user();
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();

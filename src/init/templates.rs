@@ -1,0 +1,62 @@
+//! The templates of projects, carried in the binary. A file that ends in `.j2` is rendered; any
+//! other is as it is.
+
+use include_dir::{Dir, DirEntry, include_dir};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value};
+
+/// Built in by `build.rs`, which watches the folder.
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/projects");
+
+/// The files of a folder of templates, by their paths in the project, in the order of these.
+pub(super) fn render(folder: &str, context: &Value) -> Vec<(String, String)> {
+    let dir = TEMPLATES
+        .get_dir(folder)
+        .expect("the folder is named by the code");
+    let mut files = Vec::new();
+    collect(dir, &mut files);
+    let mut files: Vec<(String, String)> = files
+        .into_iter()
+        .map(|(path, text)| {
+            let path = path
+                .strip_prefix(folder)
+                .and_then(|path| path.strip_prefix('/'))
+                .expect("it is in the folder");
+            match path.strip_suffix(".j2") {
+                Some(path) => (path.to_owned(), fill(text, context)),
+                None => (path.to_owned(), text.to_owned()),
+            }
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn collect(dir: &'static Dir<'static>, files: &mut Vec<(&'static str, &'static str)>) {
+    for entry in dir.entries() {
+        match entry {
+            DirEntry::Dir(dir) => collect(dir, files),
+            DirEntry::File(file) => {
+                // What a Python that ran in the source tree has left there is no text.
+                if let (Some(path), Some(text)) = (file.path().to_str(), file.contents_utf8()) {
+                    files.push((path, text));
+                }
+            }
+        }
+    }
+}
+
+fn fill(text: &str, context: &Value) -> String {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+        .expect("the delimiters are the usual ones");
+    environment.set_syntax(syntax);
+    environment
+        .render_str(text, context)
+        .expect("a test renders every template")
+}

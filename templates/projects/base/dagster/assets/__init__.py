@@ -1,0 +1,1 @@
+"""The assets of this project, a module for each subject."""

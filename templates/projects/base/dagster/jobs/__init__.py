@@ -1,0 +1,1 @@
+"""The jobs and schedules of this project."""

@@ -1,0 +1,1 @@
+"""Notebooks that explore what is in `assets` and `jobs`."""

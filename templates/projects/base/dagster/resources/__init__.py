@@ -1,0 +1,1 @@
+"""What assets reach outside of Dagster: databases, services, files."""
