@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
+
+from daglab.helpers.binary import find_binary
+from daglab.helpers.errors import DaglabError
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Become the binary, so that its exit code and the signals it gets are its own."""
-    from daglab.helpers.binary import find_binary
-    from daglab.helpers.errors import DaglabError
-
     try:
         binary = find_binary()
     except DaglabError as error:
         print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+        sys.exit(error.exit_code)
     environment = dict(os.environ)
     if sys.prefix != sys.base_prefix:
         # Who names the interpreter means its environment, activated or not.
         environment["VIRTUAL_ENV"] = sys.prefix
-    os.execve(binary, [binary, *sys.argv[1:]], environment)
+    os.execve(binary, [str(binary), *sys.argv[1:]], environment)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
