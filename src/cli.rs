@@ -10,7 +10,7 @@ use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
 use crate::commands::{
-    Context, Failure, action, ci, clean, completions, config, discover, export, run,
+    Context, Failure, action, call, ci, clean, completions, config, discover, export, run,
 };
 use crate::completion;
 use crate::error::{Diagnose as _, ExitStatus};
@@ -80,6 +80,9 @@ pub enum Command {
     /// Run `ci` as the inputs of a GitHub Action say, and report to GitHub
     #[command(hide = true)]
     Action,
+    /// Answer a question of `daglab.helpers`
+    #[command(hide = true)]
+    Call(call::CallArgs),
     /// Validate and run a project's jobs, assets and notebooks, and report
     Ci(Box<ci::CiArgs>),
     /// Delete old exports, the cache and what interrupted commands left in a project
@@ -104,6 +107,7 @@ impl Command {
             Self::Export(_) => true,
             Self::Run(args) => args.ephemeral,
             Self::Action
+            | Self::Call(_)
             | Self::Clean(_)
             | Self::Completions(_)
             | Self::Config(_)
@@ -145,10 +149,15 @@ pub fn run(cli: Cli) -> ExitCode {
         _ => cli,
     };
     let printer = cli.global.printer();
+    let is_call = matches!(cli.command, Command::Call(_));
     let log = Log::start(cli.global.log_level());
     match dispatch(cli, printer, log) {
         Ok(code) => code,
         Err(failure) => {
+            if is_call || std::env::var_os(call::ERRORS_AS_JSON).is_some() {
+                call::print_failure(&failure, printer);
+                return failure.diagnose().exit_status().into();
+            }
             let failure = failure.diagnose();
             if printer != Printer::Silent {
                 ui::print_error(failure);
@@ -190,6 +199,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
     };
     let result = match cli.command {
         Command::Action => unreachable!("the inputs have become a command"),
+        Command::Call(args) => in_runtime(call::run(&args, &context)),
         Command::Clean(args) => in_runtime(clean::run(&args, &context)),
         Command::Completions(args) => completions::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),

@@ -5,6 +5,7 @@
 //! [`marimo`] reads what the notebooks came to, [`publish`] stores the files, and [`report`] shows
 //! the one value that is left, a [`report::model::CiReport`].
 
+pub mod call;
 pub mod ci;
 pub mod clean;
 pub mod cli;

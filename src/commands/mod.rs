@@ -1,6 +1,7 @@
 //! One file a subcommand: its flags, and what it calls. No business here.
 
 pub mod action;
+pub mod call;
 pub mod children;
 pub mod ci;
 pub mod clean;

@@ -22,8 +22,11 @@ pub const FILE: &str = "daglab.yaml";
 /// Variables that begin like settings but are switches of the program or of its tests, or marks of
 /// its children, which may call it again.
 const NOT_SETTINGS: &[&str] = &[
+    "DAGLAB_BIN",
     "DAGLAB_CACHE_DIR",
+    "DAGLAB_CLIENT_TOKEN",
     "DAGLAB_DAGSTER_URL",
+    "DAGLAB_ERRORS_AS_JSON",
     "DAGLAB_GUARDED",
     "DAGLAB_INSTANCE_DATA",
     "DAGLAB_LOG",

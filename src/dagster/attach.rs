@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::asset_key::AssetKey;
 use super::client::Client;
@@ -42,6 +42,19 @@ impl Link<'_> {
     }
 }
 
+/// What is said of an asset from outside of runs.
+#[derive(Debug, Clone)]
+pub struct Observation<'a> {
+    /// The asset.
+    pub key: &'a AssetKey,
+    /// One of its partitions.
+    pub partition: Option<&'a str>,
+    /// By label. Texts stay texts, everything else is JSON for Dagster.
+    pub metadata: Map<String, Value>,
+    /// The same for people, which gets through where metadata does not.
+    pub description: String,
+}
+
 /// A verdict for one of an asset's checks.
 #[derive(Debug, Clone)]
 pub struct Verdict {
@@ -69,26 +82,37 @@ pub enum Way {
 impl Client {
     /// Attaches a link to an asset: over REST, or over GraphQL where that is refused.
     pub async fn attach_link(&self, link: &Link<'_>) -> Result<Way, Error> {
+        self.attach_observation(&Observation {
+            key: link.key,
+            partition: link.partition,
+            metadata: Map::from_iter([(link.label.to_owned(), link.url.into())]),
+            description: link.description(),
+        })
+        .await
+    }
+
+    /// The same for any metadata. Over GraphQL, only the description arrives.
+    pub async fn attach_observation(&self, said: &Observation<'_>) -> Result<Way, Error> {
         // It is the same deed whatever carries it.
         self.gate()
             .pass_mutation(&ReportRunlessAssetEvents::DESCRIBED.field())?;
-        match self.report_by_rest(link).await {
+        match self.report_by_rest(said).await {
             Ok(()) => Ok(Way::Rest),
             Err(error) if is_refusal(&error) => {
-                tracing::debug!(%error, "the link goes over GraphQL");
-                self.report_by_graphql(link).await.map(|()| Way::GraphQl)
+                tracing::debug!(%error, "the metadata goes over GraphQL");
+                self.report_by_graphql(said).await.map(|()| Way::GraphQl)
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn report_by_rest(&self, link: &Link<'_>) -> Result<(), Error> {
+    async fn report_by_rest(&self, said: &Observation<'_>) -> Result<(), Error> {
         let mut path = vec![REST];
-        path.extend(link.key.parts().iter().map(String::as_str));
+        path.extend(said.key.parts().iter().map(String::as_str));
         let body = secrets::known().remove_from(json!({
-            "metadata": { link.label: link.url },
-            "description": link.description(),
-            "partition": link.partition,
+            "metadata": said.metadata,
+            "description": said.description,
+            "partition": said.partition,
         }));
         let (status, answer) = self.post(REST, &path, &body).await?;
         self.check_status(status, &answer)?;
@@ -99,13 +123,13 @@ impl Client {
         }
     }
 
-    async fn report_by_graphql(&self, link: &Link<'_>) -> Result<(), Error> {
+    async fn report_by_graphql(&self, said: &Observation<'_>) -> Result<(), Error> {
         let variables = RunlessEventVariables {
             event: RunlessEvent {
                 event_type: "ASSET_OBSERVATION",
-                asset_key: link.key.clone(),
-                partition_keys: link.partition.map(|partition| vec![partition.to_owned()]),
-                description: secrets::known().remove_from(link.description()),
+                asset_key: said.key.clone(),
+                partition_keys: said.partition.map(|partition| vec![partition.to_owned()]),
+                description: secrets::known().remove_from(said.description.clone()),
             },
         };
         let data = self.execute::<ReportRunlessAssetEvents>(&variables).await?;

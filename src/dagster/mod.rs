@@ -3,7 +3,7 @@
 //!
 //! [`client`] sends [`operations`] that the [`gate`] lets through; [`discover`] says what there is
 //! and when the server is ready; [`validate`] and [`launch`] start runs, [`backfill`] many of them;
-//! [`queue`] says what they wait for, [`follow`] watches them to their end and [`summary`] turns what
+//! [`runs`] and [`queue`] say how they stand and what they wait for, [`follow`] watches them to their end and [`summary`] turns what
 //! was seen into the report. [`attach`] adds links and verdicts from outside, [`snippet`] is the code
 //! that does so from inside. How processes are started does not belong here.
 
@@ -31,6 +31,7 @@ mod python_error;
 pub mod queue;
 pub mod ready;
 mod reexecute;
+pub mod runs;
 pub mod selection;
 pub mod snippet;
 mod subscribe;

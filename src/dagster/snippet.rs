@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::{Map, Value};
+
 use super::asset_key::AssetKey;
 
 /// Words that can't be the name of a function.
@@ -28,12 +30,25 @@ pub struct Snippet {
 impl Snippet {
     /// The code for an asset that is to carry these links.
     pub fn new(key: &AssetKey, links: &[Link]) -> Self {
+        let url = |(label, url): &Link| (label.clone(), format!("url({})", literal(url)));
+        Self::of(key, &links.iter().map(url).collect::<Vec<_>>())
+    }
+
+    /// The code for an asset that is to carry this metadata: addresses as links, and everything else
+    /// by its kind.
+    pub fn of_metadata(key: &AssetKey, metadata: &Map<String, Value>) -> Self {
+        let value = |(label, value): (&String, &Value)| (label.clone(), of_kind(value));
+        Self::of(key, &metadata.iter().map(value).collect::<Vec<_>>())
+    }
+
+    /// Labels, and the calls that make their values.
+    fn of(key: &AssetKey, values: &[(String, String)]) -> Self {
         let (decorator, name) = head(key);
         let metadata = |indent: &str| {
             let mut text = String::from("{\n");
-            for (label, url) in links {
-                let (label, url) = (literal(label), literal(url));
-                let _ = writeln!(text, "{indent}    {label}: dg.MetadataValue.url({url}),");
+            for (label, call) in values {
+                let label = literal(label);
+                let _ = writeln!(text, "{indent}    {label}: dg.MetadataValue.{call},");
             }
             text + indent + "}"
         };
@@ -67,6 +82,45 @@ impl Snippet {
             text.push('\n');
         }
         text
+    }
+}
+
+/// The method of `MetadataValue` that makes a value, with its argument.
+fn of_kind(value: &Value) -> String {
+    let is_address = |text: &str| {
+        ["https://", "http://", "file://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
+    };
+    match value {
+        Value::String(text) if is_address(text) => format!("url({})", literal(text)),
+        Value::String(text) => format!("text({})", literal(text)),
+        Value::Bool(yes) => format!("bool({})", if *yes { "True" } else { "False" }),
+        Value::Number(number) if number.is_f64() => format!("float({number})"),
+        Value::Number(number) => format!("int({number})"),
+        Value::Null => "null()".to_owned(),
+        Value::Array(_) | Value::Object(_) => format!("json({})", python(value)),
+    }
+}
+
+/// A value as Python writes it.
+fn python(value: &Value) -> String {
+    match value {
+        Value::String(text) => literal(text),
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "False".to_owned(),
+        Value::Null => "None".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(python).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let field =
+                |(key, value): (&String, &Value)| format!("{}: {}", literal(key), python(value));
+            let fields: Vec<String> = fields.iter().map(field).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
     }
 }
 
@@ -157,6 +211,32 @@ mod tests {
         #     )
         #     return None  # the asset's own value
         "##);
+    }
+
+    #[test]
+    fn each_kind_of_value_is_written_as_such() {
+        let metadata = serde_json::json!({
+            "page": "https://x/y", "note": "a \"b\"", "rows": 3, "share": 0.5, "ok": true,
+            "none": null, "all": [1, null, {"k": false}],
+        });
+        let key = AssetKey::parse("orders").unwrap();
+        let text = Snippet::of_metadata(&key, metadata.as_object().unwrap()).returned;
+        let calls: Vec<&str> = text
+            .lines()
+            .filter_map(|line| Some(line.split_once("MetadataValue.")?.1.trim_end_matches(',')))
+            .collect();
+        assert_eq!(
+            calls,
+            [
+                "url(\"https://x/y\")",
+                "text(\"a \\\"b\\\"\")",
+                "int(3)",
+                "float(0.5)",
+                "bool(True)",
+                "null()",
+                "json([1, None, {\"k\": False}])",
+            ]
+        );
     }
 
     #[test]

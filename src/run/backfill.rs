@@ -120,6 +120,7 @@ async fn wait(runner: &Runner, title: &str, id: &str) -> Result<Backfill, Error>
         runner.emit(Event::Queued {
             title: title.to_owned(),
             text: describe(&backfill),
+            position: None,
         });
         if has_ended(&backfill) {
             return Ok(backfill);

@@ -35,8 +35,14 @@ impl Lines {
                     "type": "launched", "run": title, "run_id": run_id, "url": url, "is_new": is_new,
                 })
             }
-            Event::Queued { title, text } => json!({
+            Event::Queued {
+                title,
+                text,
+                position,
+            } => json!({
                 "type": "queued", "run": title, "run_id": self.run_ids.get(title), "message": text,
+                "ahead": position.map(|position| position.ahead),
+                "total": position.map(|position| position.total),
             }),
             Event::Happened { title, event } => self.happened(title, event),
             Event::RunEnded(report) => json!({ "type": "ended", "report": report }),

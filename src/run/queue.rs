@@ -21,10 +21,11 @@ pub(super) async fn watch(runner: &Runner, title: &str, run_id: &str, is_queued:
             return std::future::pending().await;
         }
         match place(runner, run_id).await {
-            Ok(Some(text)) => {
-                let title = title.to_owned();
-                runner.emit(Event::Queued { title, text });
-            }
+            Ok(Some((text, position))) => runner.emit(Event::Queued {
+                title: title.to_owned(),
+                text,
+                position: Some(position),
+            }),
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, run_id, "the queue"),
         }
@@ -36,7 +37,7 @@ pub(super) async fn watch(runner: &Runner, title: &str, run_id: &str, is_queued:
     }
 }
 
-async fn place(runner: &Runner, run_id: &str) -> Result<Option<String>, Error> {
+async fn place(runner: &Runner, run_id: &str) -> Result<Option<(String, QueuePosition)>, Error> {
     let Some(position) = runner.client.queue_position(run_id).await? else {
         return Ok(None);
     };
@@ -49,7 +50,7 @@ async fn place(runner: &Runner, run_id: &str) -> Result<Option<String>, Error> {
             text.push_str(", and Dagster's daemon, which would launch it, is not running");
         }
     }
-    Ok(Some(text))
+    Ok(Some((text, position)))
 }
 
 fn describe(position: QueuePosition) -> String {

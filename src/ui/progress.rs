@@ -19,6 +19,7 @@ use super::steps::{Detail, Steps};
 use super::style::{Paint, Role, wants_color};
 use super::text;
 use crate::dagster::events::{RunEvent, RunEventKind};
+use crate::dagster::queue::QueuePosition;
 use crate::report::model::{NotebookReport, RunReport};
 use crate::report::summary::{self, Tone};
 
@@ -147,6 +148,8 @@ pub enum Event {
         title: String,
         /// Where it stands, on one line.
         text: String,
+        /// The same as numbers, of a run in Dagster's queue.
+        position: Option<QueuePosition>,
     },
     /// What a running notebook or run, or the phase if there is none of this title, is at.
     Progress {
@@ -268,7 +271,7 @@ impl Progress {
                     self.write(&format!("{word} {} {place}", text::one_line(&title)));
                 }
             }
-            Event::Queued { title, text } => self.queue(title, text),
+            Event::Queued { title, text, .. } => self.queue(title, text),
             Event::Happened { title, event } => self.happened(title, &event),
             Event::Finished(finished) => self.finish(&finished),
             Event::RunEnded(report) => self.finish(&Finished::run(&report)),

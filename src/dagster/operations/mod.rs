@@ -262,6 +262,16 @@ operation! {
     "run_summary.graphql", "python_error.graphql"
 }
 operation! {
+    /// Some runs and what is known of each.
+    ListRuns: Query(wire::runs::ListRunsVariables) -> wire::runs::ListRunsData,
+    "list_runs.graphql", "python_error.graphql"
+}
+operation! {
+    /// What the run config of a job may hold.
+    RunConfigSchema: Query(wire::runs::RunConfigSchemaVariables) -> wire::runs::RunConfigSchemaData,
+    "run_config_schema.graphql", "python_error.graphql"
+}
+operation! {
     /// What a process of a run has printed.
     CapturedLogs: Query(wire::CapturedLogsVariables) -> wire::CapturedLogsData,
     "captured_logs.graphql"
@@ -354,6 +364,8 @@ pub const ALL: &[Described] = &[
     FollowRun::DESCRIBED,
     RunEvents::DESCRIBED,
     RunSummary::DESCRIBED,
+    ListRuns::DESCRIBED,
+    RunConfigSchema::DESCRIBED,
     CapturedLogs::DESCRIBED,
     TerminateRun::DESCRIBED,
     LaunchRunReexecution::DESCRIBED,

@@ -5,6 +5,7 @@ pub mod backfill;
 pub mod event;
 pub mod queue;
 pub mod report;
+pub mod runs;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

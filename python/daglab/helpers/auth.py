@@ -1,0 +1,101 @@
+"""Who asks a Dagster server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from daglab.helpers.errors import UsageError
+
+__all__ = ["AuthConfig", "AuthType"]
+
+AuthType = Literal["none", "bearer", "basic", "custom", "dagster_plus"]
+
+_TYPES: tuple[AuthType, ...] = ("none", "bearer", "basic", "custom", "dagster_plus")
+
+# What the binary reads the token from: the environment of one process, which nobody else sees.
+_TOKEN = "DAGLAB_CLIENT_TOKEN"
+_PREFIX = "DAGLAB_DAGSTER__AUTH__"
+
+
+@dataclass(frozen=True)
+class AuthConfig:
+    """How to sign in to a Dagster server. Its token is never shown.
+
+    Attributes:
+        type: `bearer`, `basic`, `custom` (the token as it is), `dagster_plus` or `none`.
+        token: The token; for `basic` the password, or `user:password` without `username`.
+        header_name: The header that carries it; for `dagster_plus`, Dagster+'s own if it is not set.
+        username: The user, for `basic`.
+    """
+
+    type: AuthType = "bearer"
+    token: str | None = field(default=None, repr=False)
+    header_name: str | None = None
+    username: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be sent.
+
+        Raises:
+            UsageError: The type is unknown, or the token is missing.
+        """
+        if self.type not in _TYPES:
+            raise UsageError(
+                f"there is no authentication of type `{self.type}`",
+                hint=f"it is one of `{'`, `'.join(_TYPES)}`",
+            )
+        if self.type != "none" and not (self.token or "").strip():
+            raise UsageError(
+                f"authentication of type `{self.type}` needs a token",
+                hint="read it from a variable: `token=os.environ['DAGSTER_GRAPHQL_TOKEN']`",
+            )
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> AuthConfig | None:
+        """Load from environment variables.
+
+        `DAGLAB_DAGSTER__AUTH__TYPE`, `…__TOKEN_ENV` and `…__HEADER_NAME` say how, as they do for the
+        command line; without them, `DAGSTER_GRAPHQL_TOKEN` is a bearer token and
+        `DAGSTER_CLOUD_API_TOKEN` one of Dagster+.
+
+        Args:
+            env: The variables; those of this process unless they are given.
+
+        Returns:
+            How to sign in, or nothing if no token is set.
+
+        Raises:
+            UsageError: `DAGLAB_DAGSTER__AUTH__TYPE` is no type.
+        """
+        env = os.environ if env is None else env
+        asked = env.get(_PREFIX + "TYPE")
+        header = env.get(_PREFIX + "HEADER_NAME")
+        if asked == "none":
+            return None
+        names = [env.get(_PREFIX + "TOKEN_ENV") or "DAGSTER_GRAPHQL_TOKEN"]
+        if asked == "dagster_plus":
+            names = [env.get(_PREFIX + "TOKEN_ENV") or "DAGSTER_CLOUD_API_TOKEN"]
+        elif asked is None:
+            names.append("DAGSTER_CLOUD_API_TOKEN")
+        for name in names:
+            token = env.get(name, "").strip()
+            if token:
+                plus = asked is None and name == "DAGSTER_CLOUD_API_TOKEN"
+                kind = "dagster_plus" if plus else asked or "bearer"
+                return cls(type=kind, token=token, header_name=header)  # type: ignore[arg-type]
+        return None
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables by which a child signs in so."""
+        found = {_PREFIX + "TYPE": self.type, _PREFIX + "TOKEN_ENV": _TOKEN}
+        if self.header_name:
+            found[_PREFIX + "HEADER_NAME"] = self.header_name
+        token = (self.token or "").strip()
+        if self.type == "basic" and self.username is not None:
+            token = f"{self.username}:{token}"
+        if token and self.type != "none":
+            found[_TOKEN] = token
+        return found
