@@ -25,7 +25,7 @@ if [[ -z $maturin ]]; then
 fi
 has "$maturin" || fail "no maturin" "install it (\`uv tool install maturin\`), or let \`MATURIN\` name it"
 
-binary=$(scripts/build-static.sh | tee /dev/stderr | tail -n 1)
+binary=$(scripts/build-static.sh | tail -n 1)
 target="$(uname -m)-unknown-linux-gnu"
 out=${1:-$(dirname "$binary")/../../wheels}
 mkdir -p "$out"
