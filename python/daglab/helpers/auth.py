@@ -27,7 +27,8 @@ class AuthConfig:
     Attributes:
         type: `bearer`, `basic`, `custom` (the token as it is), `dagster_plus` or `none`.
         token: The token; for `basic` the password, or `user:password` without `username`.
-        header_name: The header that carries it; for `dagster_plus`, Dagster+'s own if it is not set.
+        header_name: The header that carries it; if it is not set, `Authorization`, or
+            Dagster+'s own for `dagster_plus`.
         username: The user, for `basic`.
     """
 
@@ -57,8 +58,8 @@ class AuthConfig:
     def from_env(cls, env: Mapping[str, str] | None = None) -> AuthConfig | None:
         """Load from environment variables.
 
-        `DAGLAB_DAGSTER__AUTH__TYPE`, `…__TOKEN_ENV` and `…__HEADER_NAME` say how, as they do for the
-        command line; without them, `DAGSTER_GRAPHQL_TOKEN` is a bearer token and
+        `DAGLAB_DAGSTER__AUTH__TYPE`, `…__TOKEN_ENV` and `…__HEADER_NAME` say how, as they do for
+        the command line; without them, `DAGSTER_GRAPHQL_TOKEN` is a bearer token and
         `DAGSTER_CLOUD_API_TOKEN` one of Dagster+.
 
         Args:

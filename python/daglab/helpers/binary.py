@@ -237,7 +237,9 @@ class Caller:
                 await _end_async(process)
             return _answer(answer, code, said)
 
-    def stream(self, method: str, request: Mapping[str, Any]) -> Generator[dict[str, Any]]:
+    def stream(
+        self, method: str, request: Mapping[str, Any]
+    ) -> Generator[dict[str, Any], None, None]:
         """Ask, and take the answer line by line, as it comes.
 
         Args:
@@ -467,7 +469,9 @@ def _unsaid(code: int, said: IO[bytes]) -> DaglabError:
                 hint=f"install both in one version: `pip install daglab=={__version__}`",
             )
         )
-    return remember(errors.from_exit_code(code, f"daglab ended with exit code {code}", details=words))
+    return remember(
+        errors.from_exit_code(code, f"daglab ended with exit code {code}", details=words)
+    )
 
 
 def _tail(said: IO[bytes]) -> str:

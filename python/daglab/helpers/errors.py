@@ -80,31 +80,31 @@ class UsageError(DaglabError):
     code = 2
 
 
-class EnvironmentMissing(DaglabError):
+class EnvironmentMissing(DaglabError):  # noqa: N818 -- it says what happened
     """Something that this machine must have is missing: the binary, a package, a project."""
 
     code = 3
 
 
-class RunFailed(DaglabError):
+class RunFailed(DaglabError):  # noqa: N818 -- it says what happened
     """A run has failed, or there is none of that id."""
 
     code = 4
 
 
-class ConnectionFailed(DaglabError):
+class ConnectionFailed(DaglabError):  # noqa: N818 -- it says what happened
     """A server could not be reached, or did not answer as it should."""
 
     code = 5
 
 
-class AuthenticationFailed(DaglabError):
+class AuthenticationFailed(DaglabError):  # noqa: N818 -- it says what happened
     """A server refused who we are."""
 
     code = 6
 
 
-class ValidationFailed(DaglabError):
+class ValidationFailed(DaglabError):  # noqa: N818 -- it says what happened
     """Something that was written is not valid: a run config, a name, a setting.
 
     Of a run config, `details` is a list of `ConfigProblem`.
@@ -113,7 +113,7 @@ class ValidationFailed(DaglabError):
     code = 7
 
 
-class Conflict(DaglabError):
+class Conflict(DaglabError):  # noqa: N818 -- it says what happened
     """A port, a file or another process is in the way."""
 
     code = 8
