@@ -231,6 +231,8 @@ def signature(of: Module, function: Function, owner: str = "") -> str:
     """Return a function's signature, as it is called."""
     marks = decorators(function)
     returns = f" -> {of.text(function.returns)}" if function.returns is not None else ""
+    # A type variable for the class itself is nothing that a caller knows.
+    returns = re.sub(r"\b_Self\b", owner, returns)
     if marks & {"property", "cached_property"}:
         return f"{function.name}{returns.replace(' -> ', ': ')}"
     head = "async def " if isinstance(function, ast.AsyncFunctionDef) else "def "
@@ -298,7 +300,7 @@ def describe_class(of: Module, node: ast.ClassDef) -> Iterator[str]:
     for origin, member in members(of, node):
         names = bound(member)
         if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if member.name == "__init__":
+            if member.name in ("__init__", "__new__"):
                 made = (origin, member)
             elif not member.name.startswith("_"):
                 methods.append((origin, member))
