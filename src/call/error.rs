@@ -1,8 +1,12 @@
 //! What can be wrong with a call.
 
+use std::path::PathBuf;
+
 use crate::config::error::Error as ConfigError;
 use crate::dagster::Error as DagsterError;
 use crate::error::{Diagnose, ExitStatus};
+use crate::publish::remote::Error as StoreError;
+use crate::publish::remote::address::Error as AddressError;
 use crate::run::Refusal;
 
 /// Why a call has no answer.
@@ -32,6 +36,18 @@ pub enum Error {
     /// A store that nobody knows.
     #[error("there is no provider `{0}`")]
     Provider(String),
+    /// A file that can't be read.
+    #[error("`{}` can't be read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store says no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A key that leads out of its bucket, or names nothing.
     #[error("`{0}` can't be the key of an object")]
     ObjectKey(String),
@@ -46,12 +62,20 @@ impl From<Refusal> for Error {
     }
 }
 
+impl From<AddressError> for Error {
+    fn from(error: AddressError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 impl Diagnose for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::Dagster(error) => error.exit_status(),
             Self::Refused(refusal) => refusal.exit_status(),
             Self::Config(error) => error.exit_status(),
+            Self::Store(error) => error.exit_status(),
+            Self::File { .. } => ExitStatus::Validation,
             Self::Request(_)
             | Self::AssetKey(_)
             | Self::NothingAsked
@@ -81,6 +105,7 @@ impl Diagnose for Error {
             Self::Dagster(error) => error.hint(),
             Self::Refused(refusal) => refusal.hint(),
             Self::Config(error) => error.hint(),
+            Self::Store(error) => error.hint(),
             Self::Provider(_) => Some("it is `s3`, `gcs`, `azure` or `file`".to_owned()),
             Self::NothingAsked => Some("name a job, asset keys or a selection".to_owned()),
             _ => None,
@@ -92,6 +117,7 @@ impl Diagnose for Error {
             Self::Dagster(error) => error.detail(),
             Self::Refused(refusal) => refusal.detail(),
             Self::Config(error) => error.detail(),
+            Self::Store(error) => error.detail(),
             _ => None,
         }
     }

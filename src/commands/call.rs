@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use clap::{Args, Parser, ValueEnum};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::connect::ConnectArgs;
@@ -14,6 +15,7 @@ use crate::call::{Error, answer, files, launch, metadata, runs, texts};
 use crate::config::Loaded;
 use crate::dagster::Client;
 use crate::error::ExitStatus;
+use crate::supervise::cancel::Cancel;
 
 /// With this variable set, every command that fails says why as `call` does: as JSON on stdout.
 pub const ERRORS_AS_JSON: &str = "DAGLAB_ERRORS_AS_JSON";
@@ -60,6 +62,8 @@ pub enum Method {
     Snippet,
     /// Read YAML
     Parse,
+    /// Put a file into an object store, with a line for each piece
+    Upload,
     /// Remove old exports
     Retention,
 }
@@ -83,6 +87,7 @@ pub async fn run(args: &CallArgs, context: &Context) -> Result<ExitStatus, Failu
     let value = match args.method {
         Method::Follow => return follow(&text, context).await,
         Method::Discover => return discover(&text, context).await,
+        Method::Upload => upload(&text, context).await?,
         Method::Snippet => metadata::snippet(&request::read(&text)?)?,
         Method::Parse => texts::parse(&request::read(&text)?),
         Method::Retention => files::remove_old(&request::read(&text)?, &context.dir)?,
@@ -134,7 +139,12 @@ async fn of_server(method: Method, text: &str, context: &Context) -> Result<Valu
         Method::Cancel => runs::cancel(&client, &request::read(text)?).await?,
         Method::Retry => runs::retry(&client, &request::read(text)?).await?,
         Method::Attach => metadata::attach(&client, settings, &request::read(text)?).await?,
-        Method::Follow | Method::Discover | Method::Snippet | Method::Parse | Method::Retention => {
+        Method::Follow
+        | Method::Discover
+        | Method::Upload
+        | Method::Snippet
+        | Method::Parse
+        | Method::Retention => {
             unreachable!("answered before")
         }
     })
@@ -206,6 +216,33 @@ async fn discover(text: &str, context: &Context) -> Result<ExitStatus, Failure> 
         ended = discover::run(&command.args, context) => ended,
         () = answer::caller_gone() => Ok(ExitStatus::Terminated),
     }
+}
+
+/// Uploads a file, as long as somebody wants to know what became of it.
+async fn upload(text: &str, context: &Context) -> Result<Value, Failure> {
+    let asked: request::Upload = request::read(text)?;
+    let root = super::config::root(context.dir.clone(), context)?;
+    let loaded = context.settings(&root, Vec::new())?;
+    super::upload::refuse_foreign_places(context, &loaded)?;
+    let cancel = Cancel::on_signals()?;
+    let printer = context.printer;
+    let told = move |value: Value| {
+        if let Err(error) = printer.result(&answer::line(&value)) {
+            tracing::warn!("an event could not be written: {error}");
+        }
+    };
+    let settings = &loaded.settings.export.cloud_storage;
+    let upload = files::upload(&asked, settings, &context.env, &context.dir, cancel, told);
+    let mut upload = std::pin::pin!(upload);
+    let uploaded = tokio::select! {
+        uploaded = &mut upload => uploaded,
+        () = answer::caller_gone() => {
+            // As if it had been asked to end, so that no parts are left in the bucket.
+            let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::TERM);
+            upload.await
+        }
+    };
+    Ok(uploaded?)
 }
 
 /// What the parser of flags says, without its usage.

@@ -199,6 +199,10 @@ async fn python(
     );
     variables.extend(env.env.clone());
     variables.extend(redact::sandbox(&settings.security));
+    // What children import from the package asks this very binary.
+    if let Some(binary) = std::env::current_exe().ok().filter(|file| file.is_file()) {
+        variables.insert("DAGLAB_BIN".to_owned(), binary.display().to_string());
+    }
     let mut path: Vec<String> = env
         .pythonpath
         .iter()

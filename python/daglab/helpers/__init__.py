@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from daglab.helpers.attach import (
+    AttachResult,
+    attach_metadata,
+    attach_metadata_sync,
+    generate_compute_helper,
+)
 from daglab.helpers.auth import AuthConfig, AuthType
 from daglab.helpers.checks import notebook_check
+from daglab.helpers.dev import (
+    cleanup_processes,
+    find_available_port,
+    start_sidecar,
+)
+from daglab.helpers.diagnostics import (
+    diagnostics,
+)
 from daglab.helpers.discover import (
     AssetInfo,
     AssetKey,
@@ -27,7 +41,20 @@ from daglab.helpers.errors import (
     UsageError,
     ValidationFailed,
 )
+from daglab.helpers.export import (
+    CloudUploadResult,
+    UploadProgress,
+    apply_retention_policy,
+    export_html,
+    export_html_sync,
+    upload_to_cloud,
+    upload_to_cloud_sync,
+)
 from daglab.helpers.graphql import DagsterClient, Health, SyncDagsterClient, run_job
+from daglab.helpers.inprocess import (
+    InProcessResult,
+    run_inprocess,
+)
 from daglab.helpers.performance import (
     ComparisonResult,
     MemoryInfo,
@@ -52,9 +79,11 @@ __all__ = [
     "AssetInfo",
     "AssetKey",
     "AssetKeyLike",
+    "AttachResult",
     "AuthConfig",
     "AuthType",
     "AuthenticationFailed",
+    "CloudUploadResult",
     "ComparisonResult",
     "ConfigProblem",
     "ConfigSchema",
@@ -66,6 +95,7 @@ __all__ = [
     "EntityFilters",
     "EnvironmentMissing",
     "Health",
+    "InProcessResult",
     "InputContext",
     "JobInfo",
     "LocationInfo",
@@ -85,15 +115,29 @@ __all__ = [
     "SensorInfo",
     "StateChange",
     "SyncDagsterClient",
+    "UploadProgress",
     "UsageError",
     "ValidationFailed",
     "ValidationResult",
+    "apply_retention_policy",
+    "attach_metadata",
+    "attach_metadata_sync",
+    "cleanup_processes",
+    "diagnostics",
     "discover",
+    "export_html",
+    "export_html_sync",
+    "find_available_port",
+    "generate_compute_helper",
     "manage_state",
     "notebook_check",
+    "run_inprocess",
     "run_job",
     "sanitize_input",
+    "start_sidecar",
     "track_performance",
+    "upload_to_cloud",
+    "upload_to_cloud_sync",
     "validate_config",
     "validate_yaml_config",
 ]

@@ -184,12 +184,15 @@ class Caller:
         """
         return await self.command_async(["call", method], _encoded(request))
 
-    def command(self, arguments: Sequence[str], text: bytes = b"") -> dict[str, Any]:
+    def command(
+        self, arguments: Sequence[str], text: bytes = b"", *, patience: float = _PATIENCE
+    ) -> dict[str, Any]:
         """Run a command that answers with one JSON value.
 
         Args:
             arguments: The command line.
             text: What it reads on stdin.
+            patience: How long it may take, in seconds.
 
         Returns:
             The answer.
@@ -199,7 +202,7 @@ class Caller:
         """
         with tempfile.TemporaryFile() as said:
             process = self._start(arguments, said)
-            timer = threading.Timer(_PATIENCE, process.kill)
+            timer = threading.Timer(patience, process.kill)
             timer.daemon = True
             timer.start()
             try:
@@ -214,12 +217,15 @@ class Caller:
                 _end(process)
             return _answer(answer, code, said)
 
-    async def command_async(self, arguments: Sequence[str], text: bytes = b"") -> dict[str, Any]:
+    async def command_async(
+        self, arguments: Sequence[str], text: bytes = b"", *, patience: float = _PATIENCE
+    ) -> dict[str, Any]:
         """Run a command that answers with one JSON value, without holding up others.
 
         Args:
             arguments: The command line.
             text: What it reads on stdin.
+            patience: How long it may take, in seconds.
 
         Returns:
             The answer.
@@ -230,7 +236,7 @@ class Caller:
         with tempfile.TemporaryFile() as said:
             process = await self._start_async(arguments, said)
             try:
-                answer, code = await asyncio.wait_for(_read_all(process, text), _PATIENCE)
+                answer, code = await asyncio.wait_for(_read_all(process, text), patience)
             except asyncio.TimeoutError:
                 answer, code = b"", -signal.SIGKILL
             finally:

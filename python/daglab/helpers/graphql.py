@@ -203,9 +203,10 @@ class _Endpoint:
             seconds=answer["seconds"],
         )
 
-    def _attach(self, target: AssetKeyLike, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        key, partition = _target(target)
-        return {"asset": str(key), "partition": partition, "metadata": dict(metadata)}
+    @property
+    def caller(self) -> Caller:
+        """What asks the binary on behalf of this client."""
+        return self._caller
 
 
 def _address(host: str | None, port: int | None, url: str | None) -> str | None:
@@ -234,6 +235,12 @@ def _selection(
     if isinstance(selection, str):
         return [], selection
     return [key if isinstance(key, str) else str(AssetKey.of(key)) for key in selection], None
+
+
+def attach_request(target: AssetKeyLike, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request by which metadata is attached."""
+    key, partition = _target(target)
+    return {"asset": str(key), "partition": partition, "metadata": dict(metadata)}
 
 
 def _target(target: AssetKeyLike) -> tuple[AssetKey, str | None]:
@@ -644,7 +651,7 @@ class DagsterClient(_Endpoint):
             ValidationFailed: There is no such asset.
             ConnectionFailed: The server can't be asked.
         """
-        answer = await self._caller.call_async("attach", self._attach(target, metadata))
+        answer = await self._caller.call_async("attach", attach_request(target, metadata))
         return bool(answer["attached"])
 
 
@@ -803,7 +810,7 @@ class SyncDagsterClient(_Endpoint):
 
     def attach_metadata_mutation(self, target: AssetKeyLike, metadata: Mapping[str, Any]) -> bool:
         """Attach metadata to an asset, as `DagsterClient.attach_metadata_mutation` does."""
-        return bool(self._caller.call("attach", self._attach(target, metadata))["attached"])
+        return bool(self._caller.call("attach", attach_request(target, metadata))["attached"])
 
 
 def _selecting(expression: str) -> EntityFilters:

@@ -53,12 +53,14 @@ class StateChange:
         before: The value before it; nothing if there was none.
         after: The value after it; nothing if it was removed.
         at: When, in seconds since 1970.
+        was_there: Whether there was a value before, which may have been nothing.
     """
 
     key: str
     before: Any
     after: Any
     at: float
+    was_there: bool = True
 
 
 class NotebookState:
@@ -184,7 +186,7 @@ class NotebookState:
         """
         with self._changing():
             if key in self._state:
-                self._note(key, self._state.pop(key), None)
+                self._note(key, self._state.pop(key), None, True)
 
     def reset(self) -> None:
         """Return to the initial values. The history stays, and `undo` works.
@@ -195,7 +197,7 @@ class NotebookState:
         with self._changing():
             before = self._state
             self._state = copy.deepcopy(self._initial)
-            self._note("*", before, copy.deepcopy(self._state))
+            self._note("*", before, copy.deepcopy(self._state), True)
 
     def undo(self) -> StateChange | None:
         """Take back the last change.
@@ -212,7 +214,7 @@ class NotebookState:
             last = self._history.pop()
             if last.key == "*":
                 self._state = copy.deepcopy(last.before)
-            elif last.before is None:
+            elif not last.was_there:
                 self._state.pop(last.key, None)
             else:
                 self._state[last.key] = copy.deepcopy(last.before)
@@ -224,14 +226,15 @@ class NotebookState:
             return list(self._history)
 
     def _set(self, key: str, value: Any) -> None:
+        was_there = key in self._state
         before = self._state.get(key)
-        if key in self._state and before == value:
+        if was_there and before == value and type(before) is type(value):
             return
         self._state[key] = value
-        self._note(key, before, copy.deepcopy(value))
+        self._note(key, before, copy.deepcopy(value), was_there)
 
-    def _note(self, key: str, before: Any, after: Any) -> None:
-        self._history.append(StateChange(key, before, after, time.time()))
+    def _note(self, key: str, before: Any, after: Any, was_there: bool) -> None:
+        self._history.append(StateChange(key, before, after, time.time(), was_there))
         del self._history[:-_HISTORY]
 
     @contextmanager
@@ -291,7 +294,10 @@ class NotebookState:
         said = {
             "version": _VERSION,
             "state": self._state,
-            "history": [[c.key, c.before, c.after, c.at] for c in self._history],
+            "history": [
+                [change.key, change.before, change.after, change.at, change.was_there]
+                for change in self._history
+            ],
         }
         text = json.dumps(said, ensure_ascii=False, allow_nan=True)
         if len(text) > _LARGEST:
@@ -320,8 +326,8 @@ def _understood(text: bytes) -> tuple[dict[str, Any], list[StateChange]]:
     if not isinstance(state, dict):
         raise ValueError("it holds no values")
     history = [
-        StateChange(str(key), before, after, float(at))
-        for key, before, after, at in said.get("history", [])
+        StateChange(str(key), before, after, float(at), bool(was_there))
+        for key, before, after, at, was_there in said.get("history", [])
     ]
     return state, history[-_HISTORY:]
 

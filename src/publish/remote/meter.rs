@@ -13,6 +13,8 @@ use crate::ui::text;
 pub(super) struct Meter {
     /// Weak, so that what is drawn can vanish before the last words.
     emit: Option<Weak<dyn Fn(Event)>>,
+    /// Hears how many bytes have arrived.
+    count: Option<Box<dyn Fn(u64)>>,
     files: Cell<usize>,
     total: Cell<usize>,
     bytes: Cell<u64>,
@@ -22,6 +24,14 @@ impl Meter {
     pub(super) fn new(emit: &Emit) -> Self {
         Self {
             emit: Some(Rc::downgrade(emit)),
+            ..Self::default()
+        }
+    }
+
+    /// One that tells bytes alone, as a number.
+    pub(super) fn counting(count: impl Fn(u64) + 'static) -> Self {
+        Self {
+            count: Some(Box::new(count)),
             ..Self::default()
         }
     }
@@ -40,6 +50,9 @@ impl Meter {
     /// Some bytes are there.
     pub(super) fn bytes(&self, count: u64) {
         self.bytes.set(self.bytes.get() + count);
+        if let Some(count) = &self.count {
+            count(self.bytes.get());
+        }
         self.tell();
     }
 

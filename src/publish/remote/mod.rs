@@ -4,7 +4,7 @@
 //! `address`: where, as people write it. `connect` and `credentials`: a client of the cloud. `store`:
 //! objects put, read, replaced, listed, deleted, with `body` for what is on its way. `layout`: keys.
 //! [`Publication`]: one run's files, with `links` to them. `runs` and `index`: what leads to the
-//! newest. `retention`: what goes again.
+//! newest. `retention`: what goes again. `single`: a file that belongs to no run.
 
 pub mod address;
 mod body;
@@ -20,6 +20,7 @@ mod meter;
 mod publication;
 mod retention;
 mod runs;
+mod single;
 mod store;
 
 pub use address::Address;

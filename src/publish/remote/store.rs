@@ -113,6 +113,15 @@ impl RemoteStore {
         }
     }
 
+    /// The same store, with somebody who counts the bytes that have arrived.
+    #[must_use]
+    pub fn counted(self, count: impl Fn(u64) + 'static) -> Self {
+        Self {
+            meter: Meter::counting(count),
+            ..self
+        }
+    }
+
     /// Where it is, as people write it.
     pub fn address(&self) -> &Address {
         &self.address

@@ -1,0 +1,520 @@
+"""Jobs and assets executed in this process: the fastest loop, of which Dagster knows nothing."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import re
+import sys
+import tempfile
+import time
+import traceback as tracebacks
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from daglab.helpers.discover import AssetKey
+from daglab.helpers.errors import EnvironmentMissing, UsageError, ValidationFailed, remember
+from daglab.helpers.performance import PeakSampler, current_rss
+from daglab.helpers.validation import ConfigProblem, parse_yaml
+
+__all__ = ["InProcessResult", "load_definitions", "run_inprocess"]
+
+NOT_RECORDED = "Not recorded in Dagster"
+
+# What the names of the folders of ephemeral instances begin with.
+_FOLDER = "daglab-in-process-"
+# How many frames of the user's a traceback has.
+_FRAMES = 12
+# How many links of a chain of causes are followed.
+_CAUSES = 16
+
+
+@dataclass(frozen=True)
+class InProcessResult:
+    """What an execution in this process came to.
+
+    Attributes:
+        success: Whether it ended well.
+        seconds: How long it took.
+        memory_before: What this process held before it, in bytes.
+        memory_peak: The most that it held meanwhile.
+        memory_after: What it held after it.
+        assets: The keys of the assets that were materialized.
+        outputs: What was computed: by asset key, or by the op's name.
+        metadata: What was said of each asset, by its key and label.
+        error: Why it failed, in one sentence.
+        step: The step that failed first.
+        cause: The exception that the user's code raised.
+        traceback: Its traceback, as far as it is the user's.
+        recorded: Whether Dagster knows of it: never.
+        label: What to show beside the result.
+    """
+
+    success: bool
+    seconds: float
+    memory_before: int
+    memory_peak: int
+    memory_after: int
+    assets: tuple[str, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    metadata: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    error: str | None = None
+    step: str | None = None
+    cause: str | None = None
+    traceback: str | None = field(default=None, repr=False)
+    recorded: bool = False
+    label: str = NOT_RECORDED
+
+
+def run_inprocess(
+    target: Any,
+    *,
+    definitions: str | Path | Any | None = None,
+    run_config: Mapping[str, Any] | str | None = None,
+    partition: str | None = None,
+    resources: Mapping[str, Any] | None = None,
+) -> InProcessResult:
+    """Execute a job or assets in this process, with an instance that ends with it.
+
+    Nothing of it is recorded in Dagster, and nothing is written to its instance. Imports stay as
+    they are in this process: modules that have changed are imported again by marimo's autoreload,
+    or by a restart.
+
+    Args:
+        target: An assets definition or a list of such, a job or graph, or a name: that of a job, or
+            an asset key as text or `AssetKey`, which `definitions` have.
+        definitions: Where names are looked up and resources come from: a `Definitions`, a Python
+            file, or a module, as seen from the current folder.
+        run_config: The run config: values, YAML, or Dagster's `RunConfig`.
+        partition: The partition.
+        resources: Resources in the place of those of the definitions.
+
+    Returns:
+        What it came to. User code that fails is no error here.
+
+    Raises:
+        EnvironmentMissing: Dagster is not installed.
+        ValidationFailed: There is nothing of the name, the definitions can't be loaded, or the run
+            config does not fit.
+        UsageError: The target is nothing that can be executed.
+    """
+    try:
+        import dagster
+    except ImportError as error:
+        raise remember(
+            EnvironmentMissing(
+                f"Dagster can't be imported: {error}",
+                hint="install it into this environment: `pip install dagster`",
+            )
+        ) from error
+    config = _config(run_config)
+    with _on_path(definitions), tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
+        defs = None if definitions is None else load_definitions(definitions)
+        execute = _executable(target, defs)
+        given: dict[str, Any] = {"run_config": config, "raise_on_error": False}
+        if partition is not None:
+            given["partition_key"] = partition
+        if resources is not None:
+            given["resources"] = dict(resources)
+        settings = {"telemetry": {"enabled": False}}
+        with dagster.DagsterInstance.ephemeral(tempdir=folder, settings=settings) as instance:
+            return _measured(lambda: execute(instance=instance, **given))
+
+
+def _measured(execute: Callable[[], Any]) -> InProcessResult:
+    """Execute, and say what it came to."""
+    before = current_rss()
+    sampler = PeakSampler().start()
+    begun = time.perf_counter()
+    result: Any = None
+    raised: Exception | None = None
+    try:
+        result = execute()
+    except Exception as error:  # what user code raises is a result
+        raised = error
+    finally:
+        seconds = time.perf_counter() - begun
+        peak = sampler.stop()
+    measured: dict[str, Any] = {
+        "seconds": seconds,
+        "memory_before": before,
+        "memory_peak": max(peak, before),
+        "memory_after": current_rss(),
+    }
+    if raised is not None:
+        _raise_if_config(raised)
+        return InProcessResult(success=False, **measured, **_of_exception(raised))
+    outputs, assets, metadata = _made(result)
+    failure = {} if result.success else _failure(result)
+    return InProcessResult(
+        success=bool(result.success),
+        assets=assets,
+        outputs=outputs,
+        metadata=metadata,
+        **measured,
+        **failure,
+    )
+
+
+def _config(given: Any) -> Any:
+    if isinstance(given, str):
+        parsed = parse_yaml(given)
+        parsed.raise_if_invalid()
+        return parsed.value
+    return given
+
+
+def _executable(target: Any, defs: Any) -> Callable[..., Any]:
+    """Return what executes the target, and takes instance, run config and so on."""
+    import dagster
+
+    if isinstance(target, (str, AssetKey, dagster.AssetKey)):
+        return _named(target, defs)
+    if isinstance(target, (dagster.JobDefinition, dagster.GraphDefinition)):
+        return target.execute_in_process
+    if type(target).__name__ == "UnresolvedAssetJobDefinition":
+        return _named_job(str(target.name), defs)
+    assets = list(target) if isinstance(target, (list, tuple, set, frozenset)) else [target]
+    if assets and all(isinstance(one, dagster.AssetsDefinition) for one in assets):
+        if defs is None:
+            return lambda **given: dagster.materialize(assets, **given)
+        return _of_assets([key for one in assets for key in one.keys], defs)
+    if assets and all(isinstance(one, (str, AssetKey, dagster.AssetKey)) for one in assets):
+        return _of_assets([_dagster_key(one) for one in assets], defs)
+    raise UsageError(
+        f"`{type(target).__name__}` is nothing that can be executed",
+        hint="give an asset or a list of such, a job, or the name of one and `definitions=…`",
+    )
+
+
+def _named(target: Any, defs: Any) -> Callable[..., Any]:
+    if isinstance(target, str) and "/" not in target:
+        names = set(_job_names(defs)) if defs is not None else set()
+        if target in names:
+            return _named_job(target, defs)
+    return _of_assets([_dagster_key(target)], defs, name=str(target))
+
+
+def _named_job(name: str, defs: Any) -> Callable[..., Any]:
+    if defs is None:
+        raise _needs_definitions(name)
+    find = getattr(defs, "resolve_job_def", None) or defs.get_job_def
+    try:
+        job = find(name)
+    except Exception as error:  # Dagster has several for it
+        raise _unknown(name, defs) from error
+    executable: Callable[..., Any] = job.execute_in_process
+    return executable
+
+
+def _of_assets(keys: Sequence[Any], defs: Any, name: str | None = None) -> Callable[..., Any]:
+    shown = name or ", ".join(_key_text(key) for key in keys)
+    if defs is None:
+        raise _needs_definitions(shown)
+    # The method that is spelt so is there from 1.10 on.
+    find = getattr(defs, "resolve_implicit_job_def_def_for_assets", None)
+    find = find or defs.get_implicit_job_def_for_assets
+    known = _asset_keys(defs)
+    missing = [key for key in keys if known and _key_text(key) not in known]
+    if missing:
+        raise _unknown(_key_text(missing[0]) if name is None else name, defs)
+    try:
+        job = find(list(keys))
+    except Exception as error:  # Dagster has several for it
+        raise _unknown(shown, defs) from error
+    if job is None:
+        raise remember(
+            ValidationFailed(
+                f"`{shown}` can't be materialized in one run",
+                hint="assets that are partitioned differently need a run each",
+            )
+        )
+    return lambda **given: job.execute_in_process(asset_selection=list(keys), **given)
+
+
+def _dagster_key(key: Any) -> Any:
+    import dagster
+
+    return key if isinstance(key, dagster.AssetKey) else dagster.AssetKey(AssetKey.of(key).path)
+
+
+def _key_text(key: Any) -> str:
+    return "/".join(key.path)
+
+
+def _needs_definitions(name: str) -> UsageError:
+    return UsageError(
+        f"where `{name}` is defined is not said",
+        hint="name the file or module: `definitions='dagster/definitions.py'`",
+    )
+
+
+def _unknown(name: str, defs: Any) -> ValidationFailed:
+    known = [*_job_names(defs), *_asset_keys(defs)]
+    meant = difflib.get_close_matches(name, known, 1)
+    if meant:
+        hint = f"did you mean `{meant[0]}`?"
+    elif known:
+        hint = f"there are `{'`, `'.join(known[:20])}`"
+    else:
+        hint = "the definitions have neither jobs nor assets"
+    error = ValidationFailed(f"the definitions have no job or asset `{name}`", hint=hint)
+    remember(error)
+    return error
+
+
+def _job_names(defs: Any) -> list[str]:
+    names = [str(name) for name in defs.get_repository_def().job_names]
+    return sorted(name for name in names if not name.startswith("__"))
+
+
+def _asset_keys(defs: Any) -> list[str]:
+    with suppress(Exception):  # how they are listed differs
+        return sorted(_key_text(key) for key in defs.get_repository_def().assets_defs_by_key)
+    return []
+
+
+def load_definitions(source: Any) -> Any:
+    """Return the definitions of a file or module.
+
+    Args:
+        source: A Python file or a module, as seen from the current folder; or a `Definitions`,
+            which is returned as it is.
+
+    Returns:
+        Dagster's `Definitions`. Of a file without one, they are made of its jobs and assets.
+
+    Raises:
+        ValidationFailed: It is not there, can't be imported, or defines nothing.
+    """
+    import dagster
+
+    if isinstance(source, dagster.Definitions):
+        return source
+    if not isinstance(source, (str, Path)):
+        raise UsageError(
+            f"`{type(source).__name__}` has no definitions", hint="give a file or a module"
+        )
+    with _on_path(source):
+        module = _import(source)
+        found = [value for value in vars(module).values() if isinstance(value, dagster.Definitions)]
+        # `@definitions` makes them when they are asked for.
+        lazy = [value for value in vars(module).values() if hasattr(value, "load_fn")]
+        if not found and lazy:
+            found = [_loaded(lazy[0], source)]
+    distinct = list({id(one): one for one in found}.values())
+    if len(distinct) > 1:
+        raise ValidationFailed(
+            f"`{source}` has several `Definitions`", hint="give the one that is meant"
+        )
+    return distinct[0] if distinct else _collected(module, source)
+
+
+def _loaded(lazy: Any, source: str | Path) -> Any:
+    try:
+        return lazy() if callable(lazy) else lazy.load_fn()
+    except Exception as error:
+        raise _not_loaded(source, error) from error
+
+
+def _collected(module: ModuleType, source: str | Path) -> Any:
+    import dagster
+
+    jobs = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, dagster.JobDefinition)
+        or type(value).__name__ == "UnresolvedAssetJobDefinition"
+    ]
+    assets = dagster.load_assets_from_modules([module])
+    if not jobs and not assets:
+        raise remember(
+            ValidationFailed(
+                f"`{source}` defines neither jobs nor assets",
+                hint="name the file or module that has `Definitions`",
+            )
+        )
+    return dagster.Definitions(assets=assets, jobs=jobs)
+
+
+def _import(source: str | Path) -> ModuleType:
+    is_file = isinstance(source, Path) or source.endswith(".py") or "/" in source
+    try:
+        if not is_file:
+            return importlib.import_module(str(source))
+        path = Path(source).resolve()
+        if not path.is_file():
+            raise remember(
+                ValidationFailed(
+                    f"there is no file `{source}`", hint=f"it is looked for from `{Path.cwd()}`"
+                )
+            )
+        # As Dagster's own tools name it, so that what is pickled can be found again.
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        before = sys.modules.get(path.stem)
+        sys.modules[path.stem] = module
+        try:
+            spec.loader.exec_module(module)
+        finally:
+            # A library of the same name must stay what it was.
+            if before is not None:
+                sys.modules[path.stem] = before
+        return module
+    except ValidationFailed:
+        raise
+    except Exception as error:
+        raise _not_loaded(source, error) from error
+
+
+def _not_loaded(source: str | Path, error: Exception) -> ValidationFailed:
+    of = _of_exception(error)
+    failed = ValidationFailed(
+        f"`{source}` can't be loaded: {of['error']}", details=of["traceback"], hint=_missing(error)
+    )
+    remember(failed)
+    return failed
+
+
+def _missing(error: Exception) -> str | None:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return (
+            f"install what `{error.name}` belongs to, or name the folder that it is in:"
+            " `[tool.marimo.runtime] pythonpath` in `pyproject.toml`"
+        )
+    return None
+
+
+@contextmanager
+def _on_path(definitions: Any) -> Iterator[None]:
+    """Let modules beside the definitions, and in the current folder, be imported meanwhile."""
+    folders = [str(Path.cwd())]
+    if isinstance(definitions, (str, Path)) and str(definitions).endswith(".py"):
+        folders.insert(0, str(Path(definitions).resolve().parent))
+    added = [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        for folder in added:
+            with suppress(ValueError):
+                sys.path.remove(folder)
+
+
+def _made(result: Any) -> tuple[dict[str, Any], tuple[str, ...], dict[str, dict[str, Any]]]:
+    """Return outputs, the keys of materialized assets, and their metadata."""
+    outputs: dict[str, Any] = {}
+    metadata: dict[str, dict[str, Any]] = {}
+    keys: dict[str, str] = {}
+    for event in result.all_events:
+        if event.event_type_value == "ASSET_MATERIALIZATION":
+            made = event.event_specific_data.materialization
+            key = _key_text(made.asset_key)
+            keys[str(event.step_key)] = key
+            said = {label: getattr(value, "value", value) for label, value in made.metadata.items()}
+            # Where the value was stored is gone with the instance.
+            if _FOLDER in str(said.get("path")):
+                del said["path"]
+            metadata.setdefault(key, {}).update(said)
+    for event in result.all_events:
+        if event.event_type_value != "STEP_OUTPUT":
+            continue
+        step, name = str(event.step_key), event.step_output_data.output_name
+        # A step of a mapped output has no one value.
+        with suppress(Exception):
+            value = result.output_for_node(step, name)
+            shown = keys.get(step, step)
+            outputs[shown if name == "result" else f"{shown}.{name}"] = value
+    return outputs, tuple(metadata), metadata
+
+
+def _failure(result: Any) -> dict[str, Any]:
+    """Return why an execution failed: the first step that did says it best."""
+    for event in result.all_events:
+        if event.event_type_value == "STEP_FAILURE":
+            error = event.step_failure_data.error
+            return {"step": event.step_key, **_of_serialized(error)}
+    for event in result.all_events:
+        if event.event_type_value in ("PIPELINE_FAILURE", "RUN_FAILURE"):
+            data = event.event_specific_data
+            error = getattr(data, "error", None)
+            if error is not None:
+                return _of_serialized(error)
+            return {"error": event.message}
+    return {"error": "it failed without saying why"}
+
+
+def _of_serialized(error: Any) -> dict[str, Any]:
+    """Return what the user's code raised, out of Dagster's record of it."""
+    innermost = error
+    for _ in range(_CAUSES):
+        # Dagster wraps what user code raises; what that was raised from stays a cause.
+        if innermost.cause is None or not str(innermost.cls_name).startswith("Dagster"):
+            break
+        innermost = innermost.cause
+    message = _without_module(str(innermost.message).strip())
+    stack = [frame for frame in innermost.stack if not _is_dagster(frame)] or innermost.stack
+    return {
+        "error": message,
+        "cause": innermost.cls_name,
+        "traceback": "".join([*stack[-_FRAMES:], message]),
+    }
+
+
+def _is_dagster(frame: str) -> bool:
+    return any(f"/{name}/" in frame for name in ("dagster", "_dagster")) and (
+        "site-packages" in frame
+    )
+
+
+def _of_exception(error: Exception) -> dict[str, Any]:
+    raised: BaseException = error
+    for _ in range(_CAUSES):
+        if raised.__cause__ is None or not type(raised).__name__.startswith("Dagster"):
+            break
+        raised = raised.__cause__
+    frames = tracebacks.format_tb(raised.__traceback__)
+    ours = [frame for frame in frames if not _is_dagster(frame) and __file__ not in frame]
+    ours = [frame for frame in ours if "importlib" not in frame]
+    message = "".join(tracebacks.format_exception_only(type(raised), raised)).strip()
+    message = _without_module(message)
+    return {
+        "error": message.splitlines()[-1] if isinstance(raised, SyntaxError) else message,
+        "cause": type(raised).__name__,
+        "traceback": "".join([*ours[-_FRAMES:], message]),
+    }
+
+
+def _without_module(message: str) -> str:
+    """Return an exception's last line with the name of its class alone."""
+    return re.sub(r"^(?:\w+\.)+(\w+)(?=:|$)", r"\1", message)
+
+
+def _raise_if_config(error: Exception) -> None:
+    """Say of a run config what is wrong with it.
+
+    Raises:
+        ValidationFailed: That was why.
+    """
+    if type(error).__name__ not in ("DagsterInvalidConfigError", "DagsterInvalidInvocationError"):
+        return
+    problems = []
+    for one in getattr(error, "errors", None) or ():
+        path = tuple(
+            str(part)
+            for entry in one.stack.entries
+            for part in [getattr(entry, "field_name", getattr(entry, "list_index", None))]
+            if part is not None
+        )
+        problems.append(ConfigProblem(message=str(one.message), path=path))
+    message = problems[0].message if problems else str(error).strip()
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    raise remember(
+        ValidationFailed(f"the run config is not valid: {message}{more}", details=problems)
+    ) from error
