@@ -136,6 +136,7 @@ impl World {
             python: None,
             cache_dir: self.path("cache"),
             variables: self.variables(),
+            own: None,
             installer,
         }
     }
@@ -431,7 +432,7 @@ async fn the_order_of_environments() {
         .variables
         .insert("VIRTUAL_ENV".to_owned(), text(&active));
     let (env, _) = made(&request).await;
-    assert_eq!(env.origin, Origin::VirtualEnv(active));
+    assert_eq!(env.origin, Origin::VirtualEnv(active.clone()));
 
     request
         .variables
@@ -462,7 +463,19 @@ async fn the_order_of_environments() {
         .join(".");
     request.python = Some(minor);
     let (env, _) = made(&request).await;
-    assert_eq!(env.origin, Origin::DotVenv(dot));
+    assert_eq!(env.origin, Origin::DotVenv(dot.clone()));
+
+    // Where daglab itself is installed, if it is beside a Dagster.
+    std::fs::remove_dir_all(&dot).expect("a folder");
+    request.python = None;
+    request.variables.remove("VIRTUAL_ENV");
+    request.own = Some(active.clone());
+    let (env, _) = made(&request).await;
+    assert_eq!(env.origin, Origin::Own(active));
+    request.own = Some(bare);
+    let (env, _) = made(&request).await;
+    assert!(matches!(env.origin, Origin::Made(_)), "{:?}", env.origin);
+    assert_eq!(env.notes, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -1,5 +1,5 @@
-//! The client finds a server by its name and speaks TLS to it. `scripts/test static` runs this again
-//! as a static program, where names are not looked up by the C library.
+//! daglab finds a server by its name and speaks TLS to it. `scripts/test static` runs this again with
+//! the static binary, where names are not looked up by the C library.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,10 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
-use daglab::dagster::Error;
-use daglab::dagster::client::{Client, ClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -22,15 +19,8 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 /// What the server answers to everything.
 const ANSWER: &str = r#"{"errors": [{"message": "this is the server of the test"}]}"#;
 
-/// The address for the half of a test that runs in a process of its own, where `SSL_CERT_FILE` can
-/// be set.
-const URL: &str = "DAGLAB_TEST_TLS_URL";
-
-#[test]
-fn was_built_as_asked() {
-    let static_wanted = std::env::var_os("DAGLAB_TEST_STATIC").is_some();
-    assert_eq!(cfg!(target_feature = "crt-static"), static_wanted);
-}
+/// The program that asks: the one that this variable names, or the one that was built with the tests.
+const BINARY: &str = "DAGLAB_TEST_BINARY";
 
 #[test]
 fn localhost_is_found_and_trusted() {
@@ -73,13 +63,13 @@ fn a_name_that_does_not_exist_is_an_error() {
     assert!(answer.contains("could not reach Dagster"), "{answer}");
 }
 
-/// Whose certificates the client trusts.
+/// Whose certificates daglab trusts.
 enum Trust {
     Ours,
     Others,
 }
 
-/// What a client says that asks a server of this name.
+/// What daglab says that asks a server of this name.
 fn ask(name: &str, trust: &Trust) -> String {
     let dir = tempfile::tempdir().unwrap();
     let (port, authority) = serve(name, dir.path());
@@ -90,12 +80,14 @@ fn ask(name: &str, trust: &Trust) -> String {
     ask_url(&format!("https://{name}:{port}"), Some(&authority))
 }
 
-/// Runs [`in_another_process`] as that.
 fn ask_url(url: &str, authority: Option<&Path>) -> String {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    let binary = std::env::var_os(BINARY).unwrap_or_else(|| env!("CARGO_BIN_EXE_daglab").into());
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(binary);
     command
-        .args(["--exact", "in_another_process", "--nocapture"])
-        .env(URL, url)
+        .args(["discover", "--dagster-url", url])
+        .current_dir(dir.path())
+        .env("HOME", dir.path())
         .env_remove("SSL_CERT_DIR")
         .env_remove("HTTPS_PROXY")
         .env_remove("https_proxy")
@@ -104,27 +96,8 @@ fn ask_url(url: &str, authority: Option<&Path>) -> String {
         command.env("SSL_CERT_FILE", authority);
     }
     let output = command.output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-#[test]
-fn in_another_process() {
-    let Ok(url) = std::env::var(URL) else {
-        return;
-    };
-    let error = runtime().block_on(async {
-        let timeout = Duration::from_secs(20);
-        let client = Client::new(&ClientConfig {
-            timeout,
-            ..ClientConfig::new(url)
-        })
-        .unwrap();
-        client.workspace().await.unwrap_err()
-    });
-    println!("{error}");
-    if let Error::Unreachable { reason, .. } = error {
-        println!("{reason}");
-    }
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A server with a fresh certificate for this name. Its port, and the certificate as a file.

@@ -1,7 +1,8 @@
 //! The Python environment that a project runs in: found, completed, or made.
 //!
-//! In this order: `--python`, `$VIRTUAL_ENV`, the project's `.venv`, and what the project declares
-//! (`uv.lock`, `requirements.txt`, `pyproject.toml`, `setup.py`), installed into the cache. An
+//! In this order: `--python`, `$VIRTUAL_ENV`, the project's `.venv`, the one that daglab is installed
+//! in, and what the project declares (`uv.lock`, `requirements.txt`, `pyproject.toml`, `setup.py`),
+//! installed into the cache. An
 //! environment of the user's is never written to: what it lacks goes into an overlay in the cache.
 //! `docs/environments.md` says all of it for users; how the host is started is not this room's.
 
@@ -59,6 +60,8 @@ pub struct EnvironmentRequest {
     pub cache_dir: PathBuf,
     /// The variables daglab was started with.
     pub variables: BTreeMap<String, String>,
+    /// The virtual environment that daglab itself was installed into.
+    pub own: Option<PathBuf>,
     /// Which tool makes environments.
     pub installer: InstallerChoice,
 }
@@ -74,9 +77,20 @@ impl EnvironmentRequest {
             python,
             cache_dir: cache_dir(&variables),
             variables,
+            own: own_environment(),
             installer: InstallerChoice::default(),
         }
     }
+}
+
+/// The virtual environment in whose `bin` this program is.
+fn own_environment() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent()?.parent()?;
+    folder
+        .join("pyvenv.cfg")
+        .is_file()
+        .then(|| folder.to_owned())
 }
 
 /// What is happening, for a person who waits.
@@ -97,6 +111,8 @@ pub enum Origin {
     VirtualEnv(PathBuf),
     /// It is the `.venv` of the project or of a folder above it, or `$UV_PROJECT_ENVIRONMENT`.
     DotVenv(PathBuf),
+    /// daglab is installed in it.
+    Own(PathBuf),
     /// It was made in the cache from this file.
     Made(PathBuf),
     /// It is a Python on PATH that has Dagster.
@@ -109,6 +125,7 @@ impl fmt::Display for Origin {
             Self::Flag(value) => write!(f, "`--python {value}`"),
             Self::VirtualEnv(path) => write!(f, "`$VIRTUAL_ENV`, `{}`", path.display()),
             Self::DotVenv(path) => write!(f, "`{}`", path.display()),
+            Self::Own(path) => write!(f, "`{}`, where daglab is installed", path.display()),
             Self::Made(file) => write!(f, "made from `{}`", file.display()),
             Self::OnPath(python) => write!(f, "`{}` on PATH", python.display()),
         }
@@ -144,6 +161,7 @@ struct Session<'a> {
     top: &'a Path,
     cache: &'a Path,
     variables: &'a BTreeMap<String, String>,
+    own: Option<&'a Path>,
     tool_variables: BTreeMap<String, String>,
     installer: InstallerChoice,
     progress: &'a dyn Fn(Progress),
@@ -173,6 +191,7 @@ pub async fn prepare(
         top: git_root(&request.root).unwrap_or(&request.root),
         cache: &request.cache_dir,
         variables: &request.variables,
+        own: request.own.as_deref(),
         tool_variables: tool::tool_variables(&request.variables),
         installer: request.installer,
         progress,

@@ -50,6 +50,14 @@ pub(super) async fn choose(python: Option<&str>, session: &Session<'_>) -> Resul
             return Ok(Chosen::Existing { probe, origin });
         }
     }
+    // Whoever installs daglab beside a Dagster means that one. An environment of daglab alone, as uv
+    // and pipx make them, is no project's: what it lacks is nothing to say.
+    if let Some(folder) = session.own
+        && let Ok(Some(probe)) = usable(folder, version.as_ref(), session, &mut Vec::new()).await
+    {
+        let origin = Origin::Own(folder.to_owned());
+        return Ok(Chosen::Existing { probe, origin });
+    }
     if let Some(declared) = declared(session.root, session.top)? {
         let version = version.or_else(|| python_version_file(session.root, session.top));
         let constraint = Constraint {
