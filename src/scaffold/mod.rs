@@ -1,3 +1,4 @@
-//! What is made out of templates.
+//! What is made out of templates, and how it gets into a user's folder.
 
+pub mod changes;
 pub mod mark;

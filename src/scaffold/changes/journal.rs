@@ -1,0 +1,202 @@
+//! What was there before, so that it can be put back.
+//!
+//! The journal is written before anything else and removed last. Undoing is the same after an
+//! error, after a signal and after a kill, and may be interrupted and done again. What somebody has
+//! written to since is left alone.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::Error;
+use super::place::{self, Root};
+
+/// daglab's own folder in a project.
+pub(super) const HOME: &str = ".daglab";
+/// The journal.
+const JOURNAL: &str = ".daglab/changes.json";
+/// The journal while it is written.
+const UNFINISHED: &str = ".daglab/changes.json.new";
+/// The version of its format.
+const VERSION: u32 = 1;
+
+/// What is about to be written.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Journal {
+    version: u32,
+    /// Directories that are made, parents before children.
+    pub directories: Vec<PathBuf>,
+    /// Files that are written.
+    pub files: Vec<Entry>,
+}
+
+/// A file that is written.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Where it goes, relative to the root.
+    pub path: PathBuf,
+    /// Where it is staged.
+    pub staged: PathBuf,
+    /// What was there; none if nothing was.
+    pub before: Option<Before>,
+    /// The digest of what is written.
+    pub after: String,
+}
+
+/// A file as it was.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Before {
+    pub text: String,
+    pub mode: u32,
+}
+
+/// What was put back.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Files that are again as they were before.
+    pub restored: Vec<PathBuf>,
+    /// Files that somebody has written to since, and that were left alone.
+    pub left: Vec<PathBuf>,
+}
+
+impl Journal {
+    pub(super) fn new(directories: Vec<PathBuf>, files: Vec<Entry>) -> Self {
+        Self {
+            version: VERSION,
+            directories,
+            files,
+        }
+    }
+
+    /// Writes it, in a folder that is there.
+    pub(super) fn write(&self, root: &Root) -> Result<(), Error> {
+        let text = serde_json::to_string(self).map_err(|error| Error::Write {
+            path: JOURNAL.into(),
+            source: error.into(),
+        })?;
+        let (unfinished, journal) = (Path::new(UNFINISHED), Path::new(JOURNAL));
+        root.remove_file(unfinished)
+            .and_then(|()| root.write_new(unfinished, &text, None))
+            .and_then(|()| root.rename(unfinished, journal, true))
+            .map_err(|error| error.writing(journal))
+    }
+
+    /// Forgets it: what was written stays.
+    pub(super) fn remove(root: &Root) -> Result<(), Error> {
+        let journal = Path::new(JOURNAL);
+        root.remove_file(journal)
+            .map_err(|error| error.writing(journal))
+    }
+
+    /// Puts back what was there, and forgets the journal.
+    pub(super) fn undo(&self, root: &Root) -> Result<Recovered, Error> {
+        let mut recovered = Recovered::default();
+        for file in self.files.iter().rev() {
+            undo_file(file, root, &mut recovered)?;
+        }
+        recovered.restored.reverse();
+        let (homes, others): (Vec<_>, Vec<_>) = self
+            .directories
+            .iter()
+            .rev()
+            .partition(|folder| folder.as_path() == Path::new(HOME));
+        let remove = |folder: &PathBuf| {
+            root.remove_directory(folder)
+                .map_err(|error| error.writing(folder))
+        };
+        others.into_iter().try_for_each(remove)?;
+        // The journal is the last to go, and then the folder that it was in.
+        Self::remove(root)?;
+        homes.into_iter().try_for_each(remove)?;
+        Ok(recovered)
+    }
+
+    fn read(root: &Root, path: &Path) -> Result<Option<Self>, Error> {
+        let journal = Path::new(JOURNAL);
+        let refused = |problem: String| Error::Journal {
+            journal: path.join(journal),
+            problem,
+        };
+        let Some(held) = root.read(journal).map_err(|error| error.at(journal))? else {
+            return Ok(None);
+        };
+        let read: Self =
+            serde_json::from_str(&held.text).map_err(|error| refused(error.to_string()))?;
+        if read.version != VERSION {
+            let problem = format!("this daglab reads version {VERSION}, not {}", read.version);
+            return Err(refused(problem));
+        }
+        Ok(Some(read))
+    }
+}
+
+fn undo_file(file: &Entry, root: &Root, recovered: &mut Recovered) -> Result<(), Error> {
+    let failed = |error: super::error::Fault| error.writing(&file.path);
+    root.remove_file(&file.staged).map_err(failed)?;
+    let held = root.read(&file.path).map_err(failed)?;
+    let now = held.as_ref().map(|held| held.text.as_str());
+    let before = file.before.as_ref();
+    if now == before.map(|before| before.text.as_str()) {
+        return Ok(());
+    }
+    if now.is_none_or(|now| digest(now) != file.after) {
+        recovered.left.push(file.path.clone());
+        return Ok(());
+    }
+    match before {
+        None => root.remove_file(&file.path),
+        Some(before) => root
+            .write_new(&file.staged, &before.text, held.as_ref())
+            .and_then(|()| root.set_mode(&file.staged, before.mode))
+            .and_then(|()| root.rename(&file.staged, &file.path, false)),
+    }
+    .map_err(failed)?;
+    recovered.restored.push(file.path.clone());
+    Ok(())
+}
+
+/// Puts back what a daglab that was killed had begun to write below a root; none if there was
+/// nothing. Commands that write call it before they look at the folder.
+pub fn recover(root: &Path) -> Result<Option<Recovered>, Error> {
+    let root = place::absolute(root)?;
+    let Some(disk) = Root::open_if_there(&root)? else {
+        return Ok(None);
+    };
+    if !is_unfinished(&disk)? {
+        return Ok(None);
+    }
+    let Some(_lock) = disk.lock().map_err(|error| Error::Write {
+        path: root.clone(),
+        source: error.into(),
+    })?
+    else {
+        return Err(Error::Busy { root });
+    };
+    match Journal::read(&disk, &root)? {
+        Some(journal) => journal.undo(&disk).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Refuses to plan on what is half-written.
+pub(super) fn refuse_unfinished(root: &Root) -> Result<(), Error> {
+    match is_unfinished(root)? {
+        true => Err(Error::Unfinished {
+            journal: JOURNAL.into(),
+        }),
+        false => Ok(()),
+    }
+}
+
+fn is_unfinished(root: &Root) -> Result<bool, Error> {
+    let journal = Path::new(JOURNAL);
+    let held = root.read(journal).map_err(|error| error.at(journal))?;
+    Ok(held.is_some())
+}
+
+/// The digest of a text.
+pub(super) fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,406 @@
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::apply::{Halt, apply_with};
+use super::*;
+use crate::error::{Diagnose as _, ExitStatus};
+use crate::supervise::cancel::Reason;
+
+/// Everything below a folder: texts with permissions, targets of links, and folders.
+fn tree(root: &Path) -> BTreeMap<String, String> {
+    fn visit(folder: &Path, root: &Path, tree: &mut BTreeMap<String, String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = path.symlink_metadata().unwrap();
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            let what = if meta.is_dir() {
+                visit(&path, root, tree);
+                "folder".to_owned()
+            } else if meta.is_symlink() {
+                format!("to {}", std::fs::read_link(&path).unwrap().display())
+            } else {
+                let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+                format!("{:o} {text}", meta.permissions().mode() & 0o777)
+            };
+            tree.insert(name, what);
+        }
+    }
+    let mut found = BTreeMap::new();
+    visit(root, root, &mut found);
+    found
+}
+
+/// A folder with a file of the user's, and changes of every kind.
+fn user() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str, mode: u32| {
+        let path = dir.path().join(path);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    write("README.md", "mine\n", 0o640);
+    write(".gitignore", "\u{feff}*.log\r\nlast", 0o604);
+    dir
+}
+
+fn changes(root: &Path) -> Changes {
+    let mut changes = Changes::new(root);
+    changes.file("README.md", "ours\n");
+    changes.file("src/deep/new.py", "x = 1\n");
+    changes.file("src/empty", "");
+    changes.region(".gitignore", Region::new("daglab", ".daglab/cache/\n"));
+    changes.directory(".daglab/templates");
+    changes
+}
+
+#[test]
+fn what_is_planned_is_written_and_the_second_time_nothing_is() {
+    let dir = user();
+    let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+    let actions: Vec<Action> = plan.steps.iter().map(|step| step.action).collect();
+    let expected = [
+        Action::Overwrite,
+        Action::Create,
+        Action::Create,
+        Action::Change,
+    ];
+    assert_eq!(actions, expected);
+    plan.apply().unwrap();
+    let after = tree(dir.path());
+    assert_eq!(after["README.md"], "640 ours\n");
+    assert_eq!(after["src/deep/new.py"], "644 x = 1\n");
+    assert_eq!(after[".daglab/templates"], "folder");
+    let region = "# >>> daglab >>>\r\n.daglab/cache/\r\n# <<< daglab <<<\r\n";
+    assert_eq!(
+        after[".gitignore"],
+        format!("604 \u{feff}*.log\r\nlast\r\n\r\n{region}")
+    );
+    assert_eq!(after.len(), 8, "{after:#?}");
+
+    let again = changes(dir.path()).plan(Overwrite::Never).unwrap();
+    assert!(again.changes_nothing());
+    assert_eq!(again.diff(), "");
+    again.apply().unwrap();
+    assert_eq!(tree(dir.path()), after);
+}
+
+#[test]
+fn what_is_in_the_way_is_listed_kept_or_overwritten() {
+    let dir = user();
+    let mut two = changes(dir.path());
+    std::fs::write(dir.path().join("other"), "mine").unwrap();
+    two.file("other", "ours");
+    let error = two.plan(Overwrite::Never).unwrap_err();
+    assert_eq!(error.exit_status(), ExitStatus::Conflict);
+    insta::assert_snapshot!(crate::ui::render_error(&error, false), @r"
+    error: 2 files exist and differ
+
+      README.md
+      other
+
+    hint: overwrite with `--force`; with `--dry-run` too, it shows the difference
+    ");
+    let kept = changes(dir.path()).plan(Overwrite::Keep).unwrap();
+    assert_eq!(kept.steps[0].action, Action::Keep);
+    assert!(!kept.diff().contains("README"));
+    kept.apply().unwrap();
+    assert_eq!(tree(dir.path())["README.md"], "640 mine\n");
+}
+
+#[test]
+fn the_diff_is_git_s() {
+    let dir = user();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    let lines: String = (1..40).map(|n| format!("line {n}\n")).collect();
+    write("long", &lines);
+    write("no end", "a\nb");
+    write("ü \"q\".txt", "a\r\nb\rc\n");
+    let mut changes = changes(dir.path());
+    changes.file(
+        "long",
+        lines.replace("line 3\n", "").replace("line 30", "changed"),
+    );
+    changes.file("no end", "a\nc");
+    changes.file("ü \"q\".txt", "a\r\nb\rd\n");
+    changes.file("one", "no end");
+    let plan = changes.plan(Overwrite::Force).unwrap();
+    let diff = plan.diff();
+    insta::assert_snapshot!("diff", diff.replace('\r', "␍"));
+    let colored = plan.shown(Paint::new(true));
+    assert!(
+        colored.contains("\u{1b}[1;32m+ours\u{1b}[0m\n"),
+        "{colored}"
+    );
+    assert!(!plan.shown(Paint::new(false)).contains('\r'));
+
+    // git makes of the old state what the plan makes of it.
+    let copy = tempfile::tempdir().unwrap();
+    let copied = std::process::Command::new("cp")
+        .args(["-a", "--"])
+        .arg(dir.path().join("."))
+        .arg(copy.path())
+        .status();
+    assert!(copied.unwrap().success());
+    std::fs::write(copy.path().join("it.diff"), &diff).unwrap();
+    let git = std::process::Command::new("git")
+        .args(["apply", "--whitespace=nowarn", "it.diff"])
+        .current_dir(copy.path())
+        .output()
+        .unwrap();
+    assert!(git.status.success(), "{git:?}");
+    std::fs::remove_file(copy.path().join("it.diff")).unwrap();
+    plan.apply().unwrap();
+    let files = |root: &Path| {
+        let tree = tree(root).into_iter();
+        tree.filter(|(path, _)| !path.starts_with(".daglab"))
+            // git keeps no permissions but one.
+            .map(|(path, what)| (path, what.split_once(' ').map(|it| it.1.to_owned())))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(files(dir.path()), files(copy.path()));
+}
+
+#[test]
+fn whoever_is_interrupted_leaves_the_old_state() {
+    for point in 0.. {
+        let dir = user();
+        let old = tree(dir.path());
+        let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+        let mut left = point;
+        let result = apply_with(&plan, &mut || match left {
+            0 => ControlFlow::Break(Halt::Undo(Error::Interrupted(Reason::Interrupt))),
+            _ => {
+                left -= 1;
+                ControlFlow::Continue(())
+            }
+        });
+        if result.is_ok() {
+            assert!(point > 8, "there are as many points as things to do");
+            break;
+        }
+        assert_eq!(result.unwrap_err().exit_status(), ExitStatus::Interrupted);
+        assert_eq!(tree(dir.path()), old, "at point {point}");
+    }
+}
+
+#[test]
+fn whoever_is_killed_is_undone_by_the_next() {
+    for point in 0.. {
+        let dir = user();
+        let old = tree(dir.path());
+        let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+        let mut left = point;
+        apply_with(&plan, &mut || match left {
+            0 => ControlFlow::Break(Halt::Killed),
+            _ => {
+                left -= 1;
+                ControlFlow::Continue(())
+            }
+        })
+        .unwrap();
+        if !dir.path().join(".daglab/changes.json").exists() {
+            assert!(point > 8);
+            assert_eq!(recover(dir.path()).unwrap(), None);
+            break;
+        }
+        let unfinished = changes(dir.path()).plan(Overwrite::Force);
+        assert!(matches!(unfinished, Err(Error::Unfinished { .. })));
+        assert!(recover(dir.path()).unwrap().unwrap().left.is_empty());
+        assert_eq!(tree(dir.path()), old, "at point {point}");
+    }
+}
+
+#[test]
+fn what_was_edited_after_a_kill_is_left_alone() {
+    let dir = user();
+    let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+    let mut points = 0;
+    let mut kill_at = |last: usize| {
+        apply_with(&plan, &mut || {
+            points += 1;
+            match points > last {
+                true => ControlFlow::Break(Halt::Killed),
+                false => ControlFlow::Continue(()),
+            }
+        })
+    };
+    // Three folders, four staged files, three of four renamed.
+    kill_at(10).unwrap();
+    std::fs::write(dir.path().join("README.md"), "edited\n").unwrap();
+    std::fs::write(dir.path().join("src/mine.py"), "").unwrap();
+    let recovered = recover(dir.path()).unwrap().unwrap();
+    assert_eq!(recovered.left, [PathBuf::from("README.md")]);
+    let now = tree(dir.path());
+    assert_eq!(now["README.md"], "640 edited\n");
+    assert_eq!(
+        now.keys().map(String::as_str).collect::<Vec<_>>(),
+        [".gitignore", "README.md", "src", "src/mine.py"]
+    );
+}
+
+#[test]
+fn what_fails_half_way_is_undone() {
+    let dir = user();
+    let root = dir.path().to_owned();
+    let old = tree(dir.path());
+    let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+    // Somebody is quicker, just before the new file would be renamed.
+    let mut points = 0;
+    let error = apply_with(&plan, &mut || {
+        points += 1;
+        if points == 9 {
+            std::fs::write(root.join("src/deep/new.py"), "theirs").unwrap();
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "could not write `src/deep/new.py`",
+        "{error:?}"
+    );
+    let mut now = tree(dir.path());
+    assert_eq!(now.remove("src/deep/new.py").unwrap(), "644 theirs");
+    now.retain(|path, _| !path.starts_with("src"));
+    assert_eq!(now, old);
+
+    // The same with one that is there, and with one that changed before it began.
+    let dir = user();
+    let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+    std::fs::write(dir.path().join("README.md"), "theirs").unwrap();
+    let error = apply_with(&plan, &mut || ControlFlow::Continue(())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`README.md` has changed since it was looked at"
+    );
+    assert_eq!(tree(dir.path()).len(), 2);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_made_and_unmade() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("a/b c");
+    let new = || {
+        let mut changes = Changes::new(&root);
+        changes.file("x/y", "1");
+        changes.plan(Overwrite::Never).unwrap()
+    };
+    let mut points = 0;
+    let result = apply_with(&new(), &mut || {
+        points += 1;
+        match points {
+            3 => ControlFlow::Break(Halt::Undo(Error::Interrupted(Reason::Terminate))),
+            _ => ControlFlow::Continue(()),
+        }
+    });
+    assert!(result.is_err());
+    assert!(tree(dir.path()).is_empty());
+    new().apply().unwrap();
+    let names: Vec<String> = tree(dir.path()).into_keys().collect();
+    assert_eq!(names, ["a", "a/b c", "a/b c/x", "a/b c/x/y"]);
+}
+
+#[test]
+fn links_do_not_lead_out() {
+    let outside = tempfile::tempdir().unwrap();
+    let dir = user();
+    let at = |name: &str| dir.path().join(name);
+    symlink(outside.path(), at("out")).unwrap();
+    symlink("README.md", at("in.md")).unwrap();
+    symlink("nowhere", at("dangling")).unwrap();
+    std::fs::create_dir(at("real")).unwrap();
+    symlink("real", at("folder")).unwrap();
+    let plan = |path: &str| {
+        let mut changes = Changes::new(dir.path());
+        changes.file(path, "ours");
+        changes.plan(Overwrite::Force)
+    };
+    for path in ["out", "out/x", "dangling", "dangling/x"] {
+        assert!(matches!(plan(path), Err(Error::Link { .. })), "{path}");
+    }
+    for path in ["../x", "/etc/x", "", "a/../../x"] {
+        assert!(matches!(plan(path), Err(Error::Outside { .. })), "{path}");
+    }
+    for path in ["README.md/x", "real"] {
+        assert!(matches!(plan(path), Err(Error::Not { .. })), "{path}");
+    }
+    plan("in.md").unwrap().apply().unwrap();
+    plan("folder/x").unwrap().apply().unwrap();
+    let now = tree(dir.path());
+    assert_eq!(now["README.md"], "640 ours");
+    assert_eq!(now["in.md"], "to README.md");
+    assert_eq!(now["real/x"], "644 ours");
+
+    // A folder that becomes a link after the plan.
+    let late = plan("real/y").unwrap();
+    std::fs::rename(at("real"), at("moved")).unwrap();
+    symlink(outside.path(), at("real")).unwrap();
+    assert!(matches!(late.apply(), Err(Error::Link { .. })));
+    assert!(tree(outside.path()).is_empty());
+
+    let mut twice = Changes::new(dir.path());
+    twice.file("README.md", "a");
+    twice.file("in.md", "b");
+    let twice = twice.plan(Overwrite::Force);
+    assert!(matches!(twice, Err(Error::Twice { .. })));
+}
+
+#[test]
+fn what_is_no_text_is_named() {
+    let dir = user();
+    std::fs::write(dir.path().join("binary"), [0xff, 0xfe]).unwrap();
+    let pipe = dir.path().join("pipe");
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, rustix::fs::Mode::RUSR, 0).unwrap();
+    for (name, message) in [
+        ("binary", "`binary` is not UTF-8"),
+        ("pipe", "`pipe` is not a file"),
+    ] {
+        let mut changes = Changes::new(dir.path());
+        changes.region(name, Region::new("daglab", "x"));
+        let error = changes.plan(Overwrite::Never).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
+fn a_foreign_journal_reaches_nothing_outside() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("x"), "theirs").unwrap();
+    let dir = user();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir(at(".daglab")).unwrap();
+    symlink(outside.path(), at("out")).unwrap();
+    let digest = journal::digest("theirs");
+    let absolute = outside.path().join("x").display().to_string();
+    for path in ["out/x", "../x", &absolute] {
+        let journal = format!(
+            r#"{{"version":1,"directories":[],"files":[{{"path":{path:?},"staged":{path:?},"before":null,"after":"{digest}"}}]}}"#
+        );
+        std::fs::write(at(".daglab/changes.json"), journal).unwrap();
+        assert!(recover(dir.path()).is_err(), "{path}");
+    }
+    assert_eq!(tree(outside.path()).len(), 1);
+    for text in ["", "{}", r#"{"version":2,"directories":[],"files":[]}"#] {
+        std::fs::write(at(".daglab/changes.json"), text).unwrap();
+        let error = recover(dir.path()).unwrap_err();
+        assert!(matches!(error, Error::Journal { .. }), "{text}");
+    }
+}
+
+#[test]
+fn two_at_once_do_not_meet() {
+    let dir = user();
+    let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+    let other = changes(dir.path()).plan(Overwrite::Force).unwrap();
+    let mut seen = None;
+    apply_with(&plan, &mut || {
+        seen.get_or_insert_with(|| (other.apply(), recover(dir.path())));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let (applied, recovered) = seen.unwrap();
+    assert!(matches!(applied, Err(Error::Busy { .. })));
+    assert!(matches!(recovered, Err(Error::Busy { .. })));
+}
