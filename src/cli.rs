@@ -10,7 +10,7 @@ use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
 use crate::commands::{
-    Context, Failure, action, ci, clean, completions, config, discover, export, run,
+    Context, Failure, action, ci, clean, completions, config, discover, export, migrate, run,
 };
 use crate::completion;
 use crate::error::{Diagnose as _, ExitStatus};
@@ -94,6 +94,8 @@ pub enum Command {
     Discover(discover::DiscoverArgs),
     /// Run notebooks, export them, and attach the links in Dagster
     Export(export::ExportArgs),
+    /// Migrate Jupyter notebooks to marimo
+    Migrate(migrate::MigrateArgs),
 }
 
 impl Command {
@@ -101,7 +103,7 @@ impl Command {
     pub fn starts_processes(&self) -> bool {
         match self {
             Self::Ci(args) => !args.plan && args.command.is_none(),
-            Self::Export(_) => true,
+            Self::Export(_) | Self::Migrate(_) => true,
             Self::Run(args) => args.ephemeral,
             Self::Action
             | Self::Clean(_)
@@ -196,6 +198,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         Command::Discover(args) => in_runtime(discover::run(&args, &context)),
         Command::Ci(args) => in_runtime(reaping(ci::run(&args, &context))),
         Command::Export(args) => in_runtime(reaping(export::run(&args, &context))),
+        Command::Migrate(args) => in_runtime(reaping(migrate::run(&args, &context))),
         Command::Run(args) => in_runtime(reaping(run::run(&args, &context))),
     };
     if let Some(workdir) = &context.workdir {

@@ -18,6 +18,7 @@ pub mod github;
 pub mod host;
 pub mod log;
 pub mod marimo;
+pub mod migrate;
 pub mod page;
 pub mod project;
 pub mod publish;

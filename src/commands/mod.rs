@@ -9,6 +9,7 @@ pub mod config;
 mod connect;
 pub mod discover;
 pub mod export;
+pub mod migrate;
 mod prepare;
 pub mod run;
 mod upload;
