@@ -203,9 +203,9 @@ async fn one(
             }
             if !written.stable {
                 let reason = "marimo's editor will lay the file out anew when it saves it";
-                draft
-                    .issues
-                    .push(Issue::new(Severity::Review, "layout", reason));
+                draft.issues.push(
+                    Issue::new(Severity::Review, "layout", reason).action("save it there once"),
+                );
             }
             return Ok(Ok((draft, written.text, written.findings)));
         }

@@ -503,3 +503,123 @@ const DISPLAY: &str = r#"def display(*values, **options):
 
     for value in values:
         marimo.output.append(value)"#;
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// Cells of code, as they come out, and what is said of them.
+    fn converted(cells: &[&str], exports: &Exports) -> String {
+        let cells: Vec<Value> = cells
+            .iter()
+            .map(|source| json!({"cell_type": "code", "source": source, "metadata": {}, "outputs": []}))
+            .collect();
+        let notebook = json!({"nbformat": 4, "metadata": {}, "cells": cells}).to_string();
+        let draft = draft(notebook.as_bytes(), Options::default())
+            .unwrap()
+            .finish(exports);
+        let mut out = String::new();
+        for piece in draft.pieces.iter().filter(|piece| piece.role == Role::Code) {
+            let _ = writeln!(out, "--- {:?}\n{}", piece.origins, piece.text());
+        }
+        for issue in &draft.issues {
+            let _ = writeln!(
+                out,
+                "{} {} {:?}: {}; {}",
+                issue.severity.as_str(),
+                issue.code,
+                issue.cell,
+                issue.reason,
+                issue.done
+            );
+        }
+        out
+    }
+
+    fn of(cells: &[&str]) -> String {
+        converted(cells, &Exports::new())
+    }
+
+    #[test]
+    fn each_definition_gets_a_name_and_readers_follow() {
+        insta::assert_snapshot!(of(&[
+            "df = load()  # first\ndf_1 = 0",
+            "print(df)\ndf = df.dropna()\nprint(df, df_1)",
+            "if x:\n    df = None",
+            "def show(): return df\nx = [df for df in df]",
+            "for i in df: pass",
+            "for i in df: total = i",
+            "print(f\"{df.shape} {df:>{i}}\")",
+        ]));
+    }
+
+    #[test]
+    fn imports_are_there_once() {
+        insta::assert_snapshot!(of(&[
+            "import os\nfrom a import (b,\n    c as d)",
+            "import os, sys  # again\nfrom a import b, e\nif os:\n    import os",
+            "import os.path\nimport os as system\nx = os.path",
+            "from time import time",
+            "import time\ntime.sleep(0)",
+            "os = 3",
+            "import os",
+        ]));
+    }
+
+    #[test]
+    fn functions_and_deletions() {
+        insta::assert_snapshot!(of(&[
+            "def f():\n    global n\n    n += k\nn = 1",
+            "n = f()",
+            "del n, k\nif k:\n    del n",
+            "k = 2; m = 1\ndel m",
+            "def a(): return b()",
+            "def b(): return a()",
+            "_x = 1",
+            "print(_x)",
+            "class K:\n    n = n\n    def m(self): return n",
+        ]));
+    }
+
+    #[test]
+    fn stars_become_names() {
+        let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        let exports: Exports = [
+            ("math".to_owned(), names(&["sqrt", "pow"])),
+            ("numpy".to_owned(), names(&["array", "sum"])),
+            ("gone".to_owned(), None),
+        ]
+        .into();
+        let cells = [
+            "from math import *\nif 1:\n    from numpy import *",
+            "from gone import *",
+            "array([sqrt(2), mystery, sum, len])",
+        ];
+        insta::assert_snapshot!(converted(&cells, &exports));
+        let two: Exports = [("gone".to_owned(), None), ("lost".to_owned(), None)].into();
+        let cells = ["from gone import *\nfrom lost import *\nx = mystery"];
+        insta::assert_snapshot!(converted(&cells, &two));
+    }
+
+    #[test]
+    fn what_only_jupyter_has_is_marked() {
+        insta::assert_snapshot!(of(&[
+            "a = Out[3]; b = 1\nprint(b)",
+            "x = %unheard of",
+            "if b:\n    %unheard of\n    %matplotlib inline",
+            "%matplotlib inline",
+            "# a comment\n%matplotlib inline",
+            "print 'a'",
+            "x = = 1",
+            "%%capture\nprint('''a\nb''')",
+            "%%capture\nif b:\n    print(b)",
+            "%%time\n%%bash\nls",
+            "from __future__ import division\nfrom IPython.display import display, HTML\ndisplay(1)",
+            "import ipywidgets as w",
+        ]));
+    }
+}

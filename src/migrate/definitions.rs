@@ -76,7 +76,10 @@ pub fn resolve(pieces: &mut [Piece], issues: &mut Vec<Issue>, statistics: &mut S
     let modules: Vec<Vec<Stmt>> = pieces
         .iter()
         .map(|piece| {
-            parse_module(&piece.code).map_or_else(|_| Vec::new(), |m| m.into_syntax().body.into_iter().collect())
+            parse_module(&piece.code).map_or_else(
+                |_| Vec::new(),
+                |m| m.into_syntax().body.into_iter().collect(),
+            )
         })
         .collect();
     let names: Vec<Names> = modules.iter().map(|body| scope::names(body)).collect();

@@ -490,7 +490,7 @@ pub fn cell(name: &str, rest: &str, body: &str, known: Known<'_>) -> CellMagic {
             Replaced(Translated::code(format!("mo.Html({})", quote(body))).needs(import_mo))
         }
         "markdown" | "latex" => {
-            Replaced(Translated::code(format!("mo.md({})", quote(body))).needs(import_mo))
+            Replaced(Translated::code(super::markdown::call(body)).needs(import_mo))
         }
         "bash" | "sh" | "script" | "perl" | "ruby" | "python" | "python3" | "system" | "sx"
         | "!" | "cmd" | "zsh" => Replaced(script(name, rest, body)),

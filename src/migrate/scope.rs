@@ -295,6 +295,13 @@ impl Walk {
         if self.is_local(name) {
             return;
         }
+        // A class's body reads the global until it has bound the name itself.
+        let binds = matches!(access, Access::Write | Access::Change | Access::Import(_));
+        let class = self.scopes.last_mut().filter(|scope| scope.is_class);
+        if let Some(class) = class.filter(|class| binds && !class.global.contains(name)) {
+            class.bound.insert(name.to_owned());
+            return;
+        }
         self.uses.push(Use {
             name: name.to_owned(),
             range,
@@ -326,7 +333,9 @@ impl Walk {
     }
 
     fn evaluated_before(&mut self, work: impl FnOnce(&mut Self)) {
-        let before = std::mem::replace(&mut self.before, true);
+        // Inside a loop or a branch, what comes first in a statement may come after another.
+        let is_before = self.before || self.direct;
+        let before = std::mem::replace(&mut self.before, is_before);
         work(self);
         self.before = before;
     }
@@ -444,10 +453,9 @@ impl<'a> Visitor<'a> for Walk {
                     }
                 });
                 self.add(&node.name, node.name.range, Access::Write);
-                let bindings = Bindings::of(&node.body);
                 let scope = Scope {
-                    bound: bindings.bound,
-                    global: bindings.global,
+                    bound: BTreeSet::new(),
+                    global: Bindings::of(&node.body).global,
                     is_class: true,
                 };
                 self.within(scope, |walk| walk.visit_body(&node.body));
@@ -528,11 +536,13 @@ impl<'a> Visitor<'a> for Walk {
         if let Some(kind) = &inner.type_ {
             self.visit_expr(kind);
         }
-        // The name is gone after the handler, so it is nobody else's: but marimo counts it.
-        if let Some(name) = &inner.name {
-            self.add(name, name.range, Access::Write);
-        }
-        self.visit_body(&inner.body);
+        // The name is gone after the handler, so it is nobody else's.
+        let scope = Scope {
+            bound: inner.name.iter().map(ToString::to_string).collect(),
+            global: BTreeSet::new(),
+            is_class: false,
+        };
+        self.within(scope, |walk| walk.visit_body(&inner.body));
     }
 
     fn visit_pattern(&mut self, pattern: &'a Pattern) {
@@ -738,12 +748,12 @@ mod tests {
 
     #[test]
     fn only_global_names_count() {
-        let code = "def f(a, b=outer):\n    c = a + late\n    return [d for d in c]\nclass K(Base):\n    x = 1\n    y = x\n    def m(self): return x2\nz = [w for w in it if w]\nlambda q: q + r\n";
+        let code = "try:\n    0\nexcept E as e:\n    e\ndef f(a, b=outer):\n    c = a + late\n    return [d for d in c]\nclass K(Base):\n    x = 1\n    y = x\n    def m(self): return x2\nz = [w for w in it if w]\nlambda q: q + r\n";
         let names = of(code);
         assert_eq!(names.written(), ["K", "f", "z"].into());
         assert_eq!(
             names.read(),
-            ["Base", "it", "late", "outer", "r", "x2"].into()
+            ["Base", "E", "it", "late", "outer", "r", "x2"].into()
         );
         let late: Vec<_> = names
             .uses

@@ -1,4 +1,4 @@
-"""Looks at every result of a migration: `python check.py ORIGINALS RESULTS TRUTH REPORT`."""
+"""Looks at every result of a migration: `python check.py RESULTS TRUTH REPORT`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def expect(name: str, what: str, found: Any, wanted: Any) -> None:
 
 
 def main() -> None:
-    results, truth_file, report_file = map(Path, sys.argv[1:4])
+    results, truth_file, report_file = (Path(name).absolute() for name in sys.argv[1:4])
     truths = json.loads(truth_file.read_text())
     report = json.loads(report_file.read_text())
     told = {one["source"].split("/", 1)[1]: one for one in report["notebooks"]}
