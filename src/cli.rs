@@ -11,8 +11,8 @@ use clap_complete::CompleteEnv;
 use tokio::task::LocalSet;
 
 use crate::commands::{
-    Context, Failure, action, call, ci, clean, completions, config, discover, export, init, run,
-    scaffold,
+    Context, Failure, action, call, ci, clean, completions, config, discover, export, init,
+    migrate, run, scaffold,
 };
 use crate::completion;
 use crate::error::{Diagnose as _, ExitStatus};
@@ -85,24 +85,26 @@ pub enum Command {
     /// Answer a question of `daglab.helpers`
     #[command(hide = true)]
     Call(call::CallArgs),
-    /// Validate and run a project's jobs, assets and notebooks, and report
-    Ci(Box<ci::CiArgs>),
-    /// Delete old exports, the cache and what interrupted commands left in a project
-    Clean(clean::CleanArgs),
-    /// Launch jobs or assets, and follow them to their ends
-    Run(Box<run::RunArgs>),
-    /// Print the script that makes a shell complete daglab's command lines
-    Completions(completions::CompletionsArgs),
-    /// Show what is configured, and where each value comes from
-    Config(config::ConfigArgs),
-    /// List code locations, repositories, jobs, assets, schedules and sensors
-    Discover(discover::DiscoverArgs),
-    /// Run notebooks, export them, and attach the links in Dagster
-    Export(export::ExportArgs),
-    /// Make notebooks for a job, an asset or a selection of assets
-    Scaffold(Box<scaffold::ScaffoldArgs>),
     /// Add daglab to a Dagster project, or make a new one
     Init(init::InitArgs),
+    /// Make notebooks for a job, an asset or a selection of assets
+    Scaffold(Box<scaffold::ScaffoldArgs>),
+    /// Validate and run a project's jobs, assets and notebooks, and report
+    Ci(Box<ci::CiArgs>),
+    /// Launch jobs or assets, and follow them to their ends
+    Run(Box<run::RunArgs>),
+    /// Run notebooks, export them, and attach the links in Dagster
+    Export(export::ExportArgs),
+    /// List code locations, repositories, jobs, assets, schedules and sensors
+    Discover(discover::DiscoverArgs),
+    /// Delete old exports, the cache and what interrupted commands left in a project
+    Clean(clean::CleanArgs),
+    /// Turn Jupyter notebooks into marimo notebooks
+    Migrate(migrate::MigrateArgs),
+    /// Show what is configured, and where each value comes from
+    Config(config::ConfigArgs),
+    /// Print the script that makes a shell complete daglab's command lines
+    Completions(completions::CompletionsArgs),
 }
 
 impl Command {
@@ -110,7 +112,7 @@ impl Command {
     pub fn starts_processes(&self) -> bool {
         match self {
             Self::Ci(args) => !args.plan && args.command.is_none(),
-            Self::Export(_) | Self::Scaffold(_) => true,
+            Self::Export(_) | Self::Migrate(_) | Self::Scaffold(_) => true,
             Self::Run(args) => args.ephemeral,
             Self::Action
             | Self::Call(_)
@@ -214,6 +216,7 @@ fn dispatch(cli: Cli, printer: Printer, log: Log) -> Result<ExitCode, Failure> {
         Command::Init(args) => init::run(&args, &context),
         Command::Ci(args) => in_runtime(reaping(ci::run(&args, &context))),
         Command::Export(args) => in_runtime(reaping(export::run(&args, &context))),
+        Command::Migrate(args) => in_runtime(reaping(migrate::run(&args, &context))),
         Command::Run(args) => in_runtime(reaping(run::run(&args, &context))),
         Command::Scaffold(args) => in_runtime(reaping(scaffold::run(&args, &context))),
     };

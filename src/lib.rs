@@ -20,6 +20,7 @@ pub mod host;
 pub mod init;
 pub mod log;
 pub mod marimo;
+pub mod migrate;
 pub mod page;
 pub mod project;
 pub mod publish;

@@ -11,6 +11,7 @@ mod connect;
 pub mod discover;
 pub mod export;
 pub mod init;
+pub mod migrate;
 mod prepare;
 pub mod run;
 pub mod scaffold;

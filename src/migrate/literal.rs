@@ -1,0 +1,231 @@
+//! Texts as Python literals, and command lines with what IPython would put into them.
+
+use std::fmt::Write as _;
+
+use ruff_python_ast::Expr;
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_parser::parse_expression;
+
+/// A Python literal of a text: on one line where it has one, else in triple quotes.
+pub fn quote(text: &str) -> String {
+    if text.contains('\n') {
+        block(text)
+    } else {
+        format!("\"{}\"", escape(text, false))
+    }
+}
+
+/// A triple-quoted literal; raw where that is possible, so that it reads as it did.
+fn block(text: &str) -> String {
+    let blank_line = |line: &str| !line.is_empty() && line.trim().is_empty();
+    let raw = !text.contains("\"\"\"")
+        && !text.ends_with(['"', '\\'])
+        && !text.chars().any(is_control)
+        && !text.split('\n').any(blank_line);
+    match (raw, text.contains('\\')) {
+        (true, true) => format!("r\"\"\"{text}\"\"\""),
+        (true, false) => format!("\"\"\"{text}\"\"\""),
+        (false, _) => format!("\"\"\"{}\"\"\"", escape(text, true)),
+    }
+}
+
+fn is_control(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// What stands between quotes. Lines of white space are written as escapes: marimo takes them for
+/// empty ones.
+fn escape(text: &str, lines: bool) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            out.push_str(if lines { "\n" } else { "\\n" });
+        }
+        let blank = lines && !line.is_empty() && line.trim().is_empty();
+        for (index, c) in line.chars().enumerate() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '"' => out.push_str("\\\""),
+                '\t' if !blank => out.push_str(if lines { "\t" } else { "\\t" }),
+                ' ' if blank && index == 0 => out.push_str("\\x20"),
+                '\r' => out.push_str("\\r"),
+                c if is_control(c) || (blank && index == 0) => {
+                    let _ = match u32::from(c) {
+                        code @ ..=0xff => write!(out, "\\x{code:02x}"),
+                        code => write!(out, "\\u{code:04x}"),
+                    };
+                }
+                c => out.push(c),
+            }
+        }
+    }
+    out
+}
+
+/// A part of a command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Value(String),
+}
+
+/// A Python expression of a command line in which `{expression}` and `$name` stand for values, as
+/// IPython puts them in. `known` says which names the notebook has; what IPython could not evaluate
+/// stays as it is.
+pub fn interpolate(line: &str, known: &dyn Fn(&str) -> bool) -> String {
+    let Some(parts) = parts(line, known) else {
+        return quote(line);
+    };
+    let awkward = |part: &Part| matches!(part, Part::Value(value) if value.contains(['"', '\'', '\\', '\n', '{', '#']));
+    if !parts.iter().any(|part| matches!(part, Part::Value(_))) {
+        let text: String = parts.iter().map(text_of).collect();
+        return quote(&text);
+    }
+    if parts.iter().any(awkward) {
+        let terms: Vec<String> = parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => quote(text),
+                Part::Value(value) => format!("str({value})"),
+            })
+            .collect();
+        return terms.join(" + ");
+    }
+    let inner: String = parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => escape(text, false).replace('{', "{{").replace('}', "}}"),
+            Part::Value(value) => format!("{{{value}}}"),
+        })
+        .collect();
+    format!("f\"{inner}\"")
+}
+
+fn text_of(part: &Part) -> &str {
+    match part {
+        Part::Text(text) | Part::Value(text) => text,
+    }
+}
+
+/// `None` if IPython would leave all of it as it is.
+fn parts(line: &str, known: &dyn Fn(&str) -> bool) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        match c {
+            '{' if after.starts_with('{') => {
+                text.push('{');
+                rest = &after[1..];
+            }
+            '}' if after.starts_with('}') => {
+                text.push('}');
+                rest = &after[1..];
+            }
+            '{' => {
+                let end = closing(after)?;
+                let value = after[..end].trim();
+                if !is_known(value, known) {
+                    return None;
+                }
+                parts.push(Part::Text(std::mem::take(&mut text)));
+                parts.push(Part::Value(value.to_owned()));
+                rest = &after[end + 1..];
+            }
+            '}' => return None,
+            '$' if after.starts_with('$') => {
+                text.push('$');
+                rest = &after[1..];
+            }
+            '$' => {
+                let name = identifier(after);
+                if !name.is_empty() && known(name) {
+                    parts.push(Part::Text(std::mem::take(&mut text)));
+                    parts.push(Part::Value(name.to_owned()));
+                } else {
+                    text.push('$');
+                    text.push_str(name);
+                }
+                rest = &after[name.len()..];
+            }
+            c => {
+                text.push(c);
+                rest = after;
+            }
+        }
+    }
+    parts.push(Part::Text(text));
+    parts.retain(|part| *part != Part::Text(String::new()));
+    Some(parts)
+}
+
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (index, c) in text.char_indices() {
+        match c {
+            '{' | '[' | '(' => depth += 1,
+            '}' if depth == 0 => return Some(index),
+            '}' | ']' | ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The identifier that a text begins with.
+pub fn identifier(text: &str) -> &str {
+    let end = text
+        .char_indices()
+        .find(|(index, c)| !(c.is_alphabetic() || *c == '_' || (*index > 0 && c.is_alphanumeric())))
+        .map_or(text.len(), |(index, _)| index);
+    &text[..end]
+}
+
+fn is_known(expression: &str, known: &dyn Fn(&str) -> bool) -> bool {
+    struct Names<'a>(Vec<&'a str>);
+    impl<'a> Visitor<'a> for Names<'a> {
+        fn visit_expr(&mut self, expression: &'a Expr) {
+            if let Expr::Name(name) = expression {
+                self.0.push(&name.id);
+            }
+            visitor::walk_expr(self, expression);
+        }
+    }
+    let Ok(parsed) = parse_expression(expression) else {
+        return false;
+    };
+    let mut names = Names(Vec::new());
+    names.visit_expr(parsed.expr());
+    names
+        .0
+        .iter()
+        .all(|name| known(name) || super::scope::is_builtin(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_become_literals_that_mean_the_same() {
+        assert_eq!(quote("a \"b\" \\n"), r#""a \"b\" \\n""#);
+        assert_eq!(quote("a\nb"), "\"\"\"a\nb\"\"\"");
+        assert_eq!(quote("\\frac\nb"), "r\"\"\"\\frac\nb\"\"\"");
+        assert_eq!(quote("a\n  \nb\""), "\"\"\"a\n\\x20 \nb\\\"\"\"\"");
+        assert_eq!(quote("\u{1b}[0m"), r#""\x1b[0m""#);
+    }
+
+    #[test]
+    fn values_are_put_in_where_ipython_would() {
+        let known = |name: &str| name == "path" || name == "row";
+        let of = |line: &str| interpolate(line, &known);
+        assert_eq!(of("ls $path"), r#"f"ls {path}""#);
+        assert_eq!(of("ls $HOME $1"), r#""ls $HOME $1""#);
+        assert_eq!(of("ls {path.name} {{x}}"), r#"f"ls {path.name} {{x}}""#);
+        assert_eq!(of("awk '{print $1}' $path"), r#""awk '{print $1}' $path""#);
+        assert_eq!(of("echo {row['a']}"), r#""echo " + str(row['a'])"#);
+        assert_eq!(of("echo {missing} $path"), r#""echo {missing} $path""#);
+        assert_eq!(of("echo $$path é"), r#""echo $path é""#);
+    }
+}
