@@ -6,7 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Error;
 use super::request::{Launch, RunConfig};
@@ -21,6 +21,7 @@ use crate::run::plan::{Executor, PlannedRun, Policy, Selection};
 use crate::run::prepare::prepare;
 use crate::run::schedule::Schedule;
 use crate::run::{Refusal, Runner, Wait};
+use crate::scaffold::skeleton;
 
 /// What errors call run config that was given as text.
 const RUN_CONFIG: &str = "run config";
@@ -105,8 +106,8 @@ pub async fn submit(
     }))
 }
 
-/// The run config that a job has where nothing is chosen, as YAML.
-pub async fn skeleton(
+/// What run config a job takes, as YAML with what is not needed as comments.
+pub async fn config_skeleton(
     client: &Client,
     settings: &Settings,
     asked: &Launch,
@@ -114,10 +115,8 @@ pub async fn skeleton(
     let name = asked.job.as_deref().ok_or(Error::NothingAsked)?;
     let workspace = workspace(client, settings, asked).await?;
     let selector = workspace.job(name, None)?.selector();
-    let yaml = client.default_run_config(&selector).await?;
-    // Dagster writes nothing at all as an empty mapping.
-    let yaml = if yaml.trim() == "{}" { "" } else { &yaml };
-    Ok(json!({ "yaml": yaml }))
+    let schema = client.config_schema(&selector).await?;
+    Ok(json!({ "yaml": skeleton::skeleton(&schema, &Map::new()) }))
 }
 
 async fn look(runner: &Runner, settings: &Settings, asked: &Launch) -> Result<Looked, Error> {

@@ -133,7 +133,9 @@ async fn of_server(method: Method, text: &str, context: &Context) -> Result<Valu
         }
         Method::Validate => launch::validate(client, settings, &root, request::read(text)?).await?,
         Method::Submit => launch::submit(client, settings, &root, request::read(text)?).await?,
-        Method::Skeleton => launch::skeleton(&client, settings, &request::read(text)?).await?,
+        Method::Skeleton => {
+            launch::config_skeleton(&client, settings, &request::read(text)?).await?
+        }
         Method::Run => runs::run(&client, &root, &request::read(text)?).await?,
         Method::Unfinished => runs::unfinished(&client, &request::read(text)?).await?,
         Method::Cancel => runs::cancel(&client, &request::read(text)?).await?,

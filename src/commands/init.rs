@@ -116,17 +116,7 @@ fn undo_what_was_killed(start: &Path, context: &Context) -> Result<(), Failure> 
     };
     let top = detect::git_root(&start).unwrap_or(&start);
     for folder in start.ancestors().take_while(|it| it.starts_with(top)) {
-        let Some(recovered) = changes::recover(folder)? else {
-            continue;
-        };
-        let say = |what: &str| context.printer.message(&format!("note: {what}"));
-        say(&format!(
-            "an earlier daglab was killed while it wrote in `{}`; that is undone",
-            folder.display()
-        ));
-        for path in recovered.left {
-            say(&format!("`{}` was edited since, and stays", path.display()));
-        }
+        context.undo_interrupted(folder)?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::migrate::worker::{Setting, Worker};
 use crate::migrate::{Error, Issue, Severity};
 use crate::project::environment::cache_dir;
 use crate::redact;
-use crate::scaffold::changes::{Action, Changes, Overwrite, Plan, recover};
+use crate::scaffold::changes::{Action, Changes, Overwrite, Plan};
 use crate::supervise::cancel::Cancel;
 use crate::supervise::left;
 use crate::ui::progress::{Event, Progress};
@@ -311,7 +311,7 @@ fn plans(args: &MigrateArgs, context: &Context, items: &[Item]) -> Result<Vec<Pl
     }
     let mut plans = Vec::new();
     for (root, files) in folders {
-        recover(&root)?;
+        context.undo_interrupted(&root)?;
         let mut changes = Changes::new(&root);
         for (target, text) in files {
             changes.file(target.strip_prefix(&root).unwrap_or(target), text);

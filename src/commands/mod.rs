@@ -23,6 +23,7 @@ use crate::config::{FlagValue, Loaded, Origin, Request};
 use crate::error::{Diagnose, ExitStatus};
 use crate::log::Log;
 use crate::redact::secrets;
+use crate::scaffold::changes;
 use crate::supervise::workdir::Workdir;
 use crate::ui::Printer;
 
@@ -84,6 +85,22 @@ impl Context {
         );
         tracing::debug!("settings come from {:?}", loaded.files);
         Ok(loaded)
+    }
+
+    /// Puts back what a daglab that was killed had begun to write below a folder, and says so.
+    fn undo_interrupted(&self, folder: &Path) -> Result<(), changes::Error> {
+        let Some(recovered) = changes::recover(folder)? else {
+            return Ok(());
+        };
+        let say = |what: &str| self.printer.message(&format!("note: {what}"));
+        say(&format!(
+            "an earlier daglab was killed while it wrote in `{}`; that is undone",
+            folder.display()
+        ));
+        for path in recovered.left {
+            say(&format!("`{}` was edited since, and stays", path.display()));
+        }
+        Ok(())
     }
 }
 

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use super::asset_key::AssetKey;
 use super::client::Client;
 use super::error::Error;
-use super::launch::JobSelector;
 use super::operations::wire::runs::{
-    ListRunsVariables, ListedRunWire, ListedRunsOrError, RunConfigSchemaOrError,
-    RunConfigSchemaVariables, RunsByWire,
+    ListRunsVariables, ListedRunWire, ListedRunsOrError, RunsByWire,
 };
-use super::operations::{ListRuns, Operation, RunConfigSchema};
+use super::operations::{ListRuns, Operation};
 
 /// The statuses of runs that have not ended.
 const UNFINISHED: &[&str] = &["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"];
@@ -66,31 +64,6 @@ impl Client {
                 Err(Error::python(ListRuns::DESCRIBED.name, error))
             }
             ListedRunsOrError::Other => Ok(Vec::new()),
-        }
-    }
-
-    /// The run config that a job has where nothing is chosen, as YAML; empty if it has none.
-    pub async fn default_run_config(&self, selector: &JobSelector) -> Result<String, Error> {
-        let refused = |message: String| Error::LaunchRefused {
-            job: selector.job.clone(),
-            message,
-        };
-        let variables = RunConfigSchemaVariables {
-            pipeline: selector.to_pipeline(),
-        };
-        let data = self.execute::<RunConfigSchema>(&variables).await?;
-        match data.run_config_schema_or_error {
-            RunConfigSchemaOrError::RunConfigSchema { root_default_yaml } => Ok(root_default_yaml),
-            RunConfigSchemaOrError::PipelineNotFoundError { .. } => Err(Error::JobNotFound {
-                name: selector.job.clone(),
-                location: Some(selector.repository.location.clone()),
-                suggestion: None,
-            }),
-            RunConfigSchemaOrError::InvalidSubsetError { message } => Err(refused(message)),
-            RunConfigSchemaOrError::PythonError(error) => {
-                Err(Error::python(RunConfigSchema::DESCRIBED.name, error))
-            }
-            RunConfigSchemaOrError::Other => Err(refused("it has no run config".to_owned())),
         }
     }
 }

@@ -297,7 +297,7 @@ pub async fn run(args: &ScaffoldArgs, context: &Context) -> Result<ExitStatus, F
 async fn scaffold(setting: Setting<'_>) -> Result<ExitStatus, Failure> {
     let args = setting.args;
     if !args.dry_run {
-        setting.recover()?;
+        setting.context.undo_interrupted(&setting.root)?;
     }
     // What is known to be in the way is said before anything is started.
     let templates = Templates::of(&setting.root);
@@ -377,18 +377,6 @@ impl Setting<'_> {
             Some(given) => folder.named(given, &by_itself, &self.root, &self.context.dir)?,
             None => by_itself,
         })
-    }
-
-    /// Puts back what a command that was killed has left half-written.
-    fn recover(&self) -> Result<(), Failure> {
-        let recovered = changes::recover(&self.root)?;
-        for path in recovered.iter().flat_map(|it| &it.restored) {
-            let path = path.display();
-            self.say(&format!(
-                "`{path}` is as it was before a command that was killed"
-            ));
-        }
-        Ok(())
     }
 
     /// Refuses to overwrite what is there, even if it is the same.

@@ -277,11 +277,6 @@ operation! {
     "list_runs.graphql", "python_error.graphql"
 }
 operation! {
-    /// What the run config of a job may hold.
-    RunConfigSchema: Query(wire::runs::RunConfigSchemaVariables) -> wire::runs::RunConfigSchemaData,
-    "run_config_schema.graphql", "python_error.graphql"
-}
-operation! {
     /// What a process of a run has printed.
     CapturedLogs: Query(wire::CapturedLogsVariables) -> wire::CapturedLogsData,
     "captured_logs.graphql"
@@ -377,7 +372,6 @@ pub const ALL: &[Described] = &[
     RunEvents::DESCRIBED,
     RunSummary::DESCRIBED,
     ListRuns::DESCRIBED,
-    RunConfigSchema::DESCRIBED,
     CapturedLogs::DESCRIBED,
     TerminateRun::DESCRIBED,
     LaunchRunReexecution::DESCRIBED,

@@ -1,8 +1,8 @@
-//! Runs as they are listed, and what a job's run config may hold.
+//! Runs as they are listed.
 
 use serde::{Deserialize, Serialize};
 
-use super::{PipelineSelectorWire, Tag};
+use super::Tag;
 use crate::dagster::asset_key::AssetKey;
 use crate::dagster::python_error::PythonError;
 
@@ -57,33 +57,4 @@ pub struct ListedRunWire {
 pub struct ListedOriginWire {
     pub repository_location_name: String,
     pub repository_name: String,
-}
-
-#[derive(Debug, Serialize)]
-pub struct RunConfigSchemaVariables {
-    pub pipeline: PipelineSelectorWire,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RunConfigSchemaData {
-    pub run_config_schema_or_error: RunConfigSchemaOrError,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "__typename")]
-pub enum RunConfigSchemaOrError {
-    #[serde(rename_all = "camelCase")]
-    RunConfigSchema {
-        root_default_yaml: String,
-    },
-    PipelineNotFoundError {
-        message: String,
-    },
-    InvalidSubsetError {
-        message: String,
-    },
-    PythonError(PythonError),
-    #[serde(other)]
-    Other,
 }
