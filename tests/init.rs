@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pretty_assertions::assert_eq;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{Project, Run, python};
 
@@ -397,7 +398,11 @@ fn what_cannot_be_is_refused_and_nothing_is_written() {
         assert_eq!(tree(&project.root()), before, "{args:?}");
     }
     project
-        .write("definitions.py", "")
+        .write(
+            "definitions.py",
+            "import dagster as dg\ndefs = dg.Definitions()\n",
+        )
+        .write(".git/HEAD", "")
         .write("daglab.yaml", "dagster: {port: 4000}\n");
     let other = init(&project, &["--ports", "dagster=5000"]);
     other
@@ -450,6 +455,39 @@ fn whoever_is_killed_leaves_nothing_half() {
         assert_eq!(tree(&project.root()), whole, "in round {round}");
     }
     assert!(half > 0, "none was killed while it wrote");
+}
+
+#[test]
+fn whoever_is_interrupted_is_undone_at_once() {
+    let mut undone = 0;
+    for round in 0..12 {
+        let project = Project::empty();
+        project
+            .write("README.md", "mine")
+            .write(".gitignore", "*.log\r\n");
+        let old = tree(&project.root());
+        let mut command = project.daglab(&["init", "--bootstrap", "--name", "shop"]);
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let journal = project.root().join(".daglab/changes.json");
+        support::eventually(Duration::from_secs(20), || {
+            journal.exists() || child.try_wait().unwrap().is_some()
+        });
+        std::thread::sleep(Duration::from_micros(round * 100));
+        let _ = kill_process(Pid::from_child(&child), Signal::INT);
+        match child.wait().unwrap().code() {
+            Some(130) => {
+                undone += 1;
+                assert_eq!(tree(&project.root()), old, "in round {round}");
+            }
+            // It had written everything already.
+            code => assert!(code == Some(0) || !journal.exists(), "{code:?}"),
+        }
+    }
+    assert!(undone > 0, "none was interrupted while it wrote");
 }
 
 #[test]
