@@ -94,7 +94,7 @@ fn works_at_once(template: &str, job: &str, asset: &str) {
         .as_array()
         .unwrap()
         .iter()
-        .map(|it| it["key"].as_str().unwrap())
+        .map(|it| it["asset_key"].as_str().unwrap())
         .collect();
     assert!(keys.contains(&asset), "{keys:?}");
     tool(&root, "dagster", &["definitions", "validate"]);
