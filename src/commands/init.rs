@@ -11,7 +11,8 @@ use crate::init::summary::{self, Shown};
 use crate::init::{
     self, Error, Ports, Prepared, TaskRunner, Template, Wishes, bootstrap, existing, notebooks_dir,
 };
-use crate::project::{self, DetectRequest, Project, TargetFlags, detect};
+use crate::project::detect::git_root;
+use crate::project::{self, DetectRequest, Project, TargetFlags};
 use crate::scaffold::changes::{self, Action};
 use crate::ui::Paint;
 use crate::ui::runner::Stderr;
@@ -114,7 +115,7 @@ fn undo_what_was_killed(start: &Path, context: &Context) -> Result<(), Failure> 
     let Ok(start) = start.canonicalize() else {
         return Ok(());
     };
-    let top = detect::git_root(&start).unwrap_or(&start);
+    let top = git_root(&start).unwrap_or(&start);
     for folder in start.ancestors().take_while(|it| it.starts_with(top)) {
         context.undo_interrupted(folder)?;
     }
@@ -154,7 +155,7 @@ fn prepare(args: &InitArgs, start: &Path, context: &Context) -> Result<Prepared,
 }
 
 fn find(start: &Path, context: &Context) -> Result<Project, project::Error> {
-    detect::detect(&DetectRequest {
+    project::detect(&DetectRequest {
         start: start.to_owned(),
         flags: TargetFlags::default(),
         variable: &|name| context.variable(name).map(str::to_owned),
@@ -182,7 +183,7 @@ fn new_project(
     };
     bootstrap::prepare(&bootstrap::Request {
         root: &root,
-        git_root: detect::git_root(&root),
+        git_root: git_root(&root),
         inside: inside.as_ref(),
         template: args.template.unwrap_or_default(),
         name: args.name.as_deref(),
@@ -202,7 +203,7 @@ fn initialise(
     let loaded = context.settings(root, Vec::new())?;
     existing::prepare(&existing::Request {
         root,
-        git_root: detect::git_root(root),
+        git_root: git_root(root),
         locations: existing::locations(project),
         loaded: &loaded,
         force: args.force,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
+use super::error::Fault;
 use super::place::{self, Root};
 
 /// daglab's own folder in a project.
@@ -118,7 +119,7 @@ impl Journal {
             journal: path.join(journal),
             problem,
         };
-        let Some(held) = root.read(journal).map_err(|error| error.at(journal))? else {
+        let Some(held) = root.read(journal).map_err(unreadable)? else {
             return Ok(None);
         };
         let read: Self =
@@ -132,7 +133,7 @@ impl Journal {
 }
 
 fn undo_file(file: &Entry, root: &Root, recovered: &mut Recovered) -> Result<(), Error> {
-    let failed = |error: super::error::Fault| error.writing(&file.path);
+    let failed = |error: Fault| error.writing(&file.path);
     root.remove_file(&file.staged).map_err(failed)?;
     let held = root.read(&file.path).map_err(failed)?;
     let now = held.as_ref().map(|held| held.text.as_str());
@@ -189,9 +190,16 @@ pub(super) fn refuse_unfinished(root: &Root) -> Result<(), Error> {
     }
 }
 
+/// What is wrong with the journal, or with the folder that it is in.
+fn unreadable(fault: Fault) -> Error {
+    match fault {
+        Fault::Not("directory") => fault.at(Path::new(HOME)),
+        fault => fault.at(Path::new(JOURNAL)),
+    }
+}
+
 fn is_unfinished(root: &Root) -> Result<bool, Error> {
-    let journal = Path::new(JOURNAL);
-    let held = root.read(journal).map_err(|error| error.at(journal))?;
+    let held = root.read(Path::new(JOURNAL)).map_err(unreadable)?;
     Ok(held.is_some())
 }
 

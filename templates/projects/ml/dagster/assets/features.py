@@ -7,12 +7,17 @@ from sklearn.datasets import load_breast_cancer
 LABEL = "malignant"
 
 
+def measurements() -> pd.DataFrame:
+    """The data as it comes, with names that need no quotes."""
+    data = load_breast_cancer(as_frame=True)
+    table = data.data.rename(columns=lambda name: name.replace(" ", "_"))
+    return table.assign(**{LABEL: data.target == 0})
+
+
 @dg.asset(group_name="training", kinds={"pandas", "scikitlearn"})
 def features() -> dg.MaterializeResult[pd.DataFrame]:
     """Measurements of cell nuclei, and whether they were malignant."""
-    data = load_breast_cancer(as_frame=True)
-    table = data.data.rename(columns=lambda name: name.replace(" ", "_"))
-    table = table.assign(**{LABEL: data.target == 0})
+    table = measurements()
     return dg.MaterializeResult(
         value=table,
         metadata={

@@ -18,6 +18,13 @@ class ReportConfig(dg.Config):
     days: int = Field(default=7, ge=1, le=31, description="How many days")
 
 
+def report_of(config: ReportConfig, order_source: OrderSource) -> pd.DataFrame:
+    """The report, wherever it is asked for."""
+    first = date.fromisoformat(config.first_day)
+    days = [(first + timedelta(days=number)).isoformat() for number in range(config.days)]
+    return revenue_by_product(pd.concat([order_source.fetch(day) for day in days]))
+
+
 @dg.asset(
     group_name="reports",
     kinds={"pandas"},
@@ -25,9 +32,7 @@ class ReportConfig(dg.Config):
 )
 def weekly_report(config: ReportConfig, order_source: OrderSource) -> pd.DataFrame:
     """Pieces and revenue of each product over some days."""
-    first = date.fromisoformat(config.first_day)
-    days = [(first + timedelta(days=number)).isoformat() for number in range(config.days)]
-    return revenue_by_product(pd.concat([order_source.fetch(day) for day in days]))
+    return report_of(config, order_source)
 
 
 @dg.asset_check(asset=weekly_report)

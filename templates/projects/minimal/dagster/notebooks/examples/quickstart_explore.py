@@ -6,12 +6,11 @@ app = marimo.App(app_title="Quickstart")
 
 @app.cell
 def imports():
-    import dagster as dg
     import marimo as mo
 
     from definitions import defs
 
-    return defs, dg, mo
+    return defs, mo
 
 
 @app.cell
@@ -19,23 +18,34 @@ def title(mo):
     mo.md("""
     # Quickstart
 
-    A notebook beside Dagster code imports it as Dagster does. This one runs the job `refresh` in
-    its own process: quick, and not recorded in Dagster.
+    A notebook beside Dagster code imports it as Dagster does. These are the assets of the project,
+    as Dagster has loaded them:
     """)
     return
 
 
 @app.cell
-def run(defs, dg):
-    with dg.instance_for_test() as instance:
-        result = defs.resolve_job_def("refresh").execute_in_process(instance=instance)
-    return (result,)
+def assets(defs, mo):
+    rows = [
+        {
+            "asset": spec.key.to_user_string(),
+            "group": spec.group_name,
+            "depends on": ", ".join(dep.asset_key.to_user_string() for dep in spec.deps),
+            "description": spec.description,
+        }
+        for spec in defs.resolve_all_asset_specs()
+    ]
+    mo.ui.table(rows, selection=None)
+    return
 
 
 @app.cell
-def assets(mo, result):
-    made = [event.asset_key.to_user_string() for event in result.get_asset_materialization_events()]
-    mo.md(f"`refresh` made {len(made)} assets: {', '.join(f'`{name}`' for name in made)}")
+def next_steps(mo):
+    mo.md("""
+    - `daglab run --ephemeral --job refresh` runs a job without a server.
+    - `daglab scaffold` writes a notebook for an asset or a job.
+    - `daglab ci` runs everything that a pull request is checked for.
+    """)
     return
 
 

@@ -9,14 +9,14 @@ def imports():
     import altair as alt
     import marimo as mo
 
-    from assets.features import LABEL, features
+    from assets.features import LABEL, measurements
 
-    return LABEL, alt, features, mo
+    return LABEL, alt, measurements, mo
 
 
 @app.cell
-def load(features):
-    table = features().value
+def load(measurements):
+    table = measurements()
     return (table,)
 
 
@@ -51,9 +51,8 @@ def chart(LABEL, alt, column, table):
 @app.cell
 def separation(LABEL, mo, table):
     distance = table.drop(columns=LABEL).corrwith(table[LABEL]).abs().sort_values(ascending=False)
-    mo.ui.table(
-        distance.head(10).rename("correlation").reset_index(names="measurement"), selection=None
-    )
+    top = distance.head(10).rename_axis("measurement").reset_index(name="correlation")
+    mo.ui.table(top, selection=None)
     return
 
 

@@ -6,12 +6,11 @@ app = marimo.App(app_title="Quickstart")
 
 @app.cell
 def imports():
-    import dagster as dg
     import marimo as mo
 
     from definitions import defs
 
-    return defs, dg, mo
+    return defs, mo
 
 
 @app.cell
@@ -19,32 +18,34 @@ def title(mo):
     mo.md("""
     # Quickstart
 
-    A notebook beside Dagster code imports it as Dagster does. This one runs the job `train` in its
-    own process: quick, and not recorded in Dagster.
+    A notebook beside Dagster code imports it as Dagster does. These are the assets of the project,
+    as Dagster has loaded them:
     """)
     return
 
 
 @app.cell
-def controls(mo):
-    trees = mo.ui.slider(5, 200, step=5, value=20, label="Trees", show_value=True)
-    trees
-    return (trees,)
+def assets(defs, mo):
+    rows = [
+        {
+            "asset": spec.key.to_user_string(),
+            "group": spec.group_name,
+            "depends on": ", ".join(dep.asset_key.to_user_string() for dep in spec.deps),
+            "description": spec.description,
+        }
+        for spec in defs.resolve_all_asset_specs()
+    ]
+    mo.ui.table(rows, selection=None)
+    return
 
 
 @app.cell
-def run(defs, dg, trees):
-    config = {"ops": {"model": {"config": {"trees": trees.value}}}}
-    with dg.instance_for_test() as instance:
-        job = defs.resolve_job_def("train")
-        result = job.execute_in_process(run_config=config, instance=instance)
-        evaluation = result.output_for_node("evaluation")
-    return (evaluation,)
-
-
-@app.cell
-def metrics(evaluation, mo):
-    mo.hstack([mo.stat(f"{value:.3f}", label=name) for name, value in evaluation.items()])
+def next_steps(mo):
+    mo.md("""
+    - `daglab run --ephemeral --job train` runs a job without a server.
+    - `daglab scaffold` writes a notebook for an asset or a job.
+    - `daglab ci` runs everything that a pull request is checked for.
+    """)
     return
 
 

@@ -6,12 +6,11 @@ app = marimo.App(app_title="Quickstart")
 
 @app.cell
 def imports():
-    import dagster as dg
     import marimo as mo
 
     from definitions import defs
 
-    return defs, dg, mo
+    return defs, mo
 
 
 @app.cell
@@ -19,40 +18,34 @@ def title(mo):
     mo.md("""
     # Quickstart
 
-    A notebook beside Dagster code imports it as Dagster does. This one runs the job `daily_shop`
-    for one day in its own process: quick, and not recorded in Dagster.
+    A notebook beside Dagster code imports it as Dagster does. These are the assets of the project,
+    as Dagster has loaded them:
     """)
     return
 
 
 @app.cell
-def controls(mo):
-    day = mo.ui.dropdown(
-        [f"2026-01-{number:02}" for number in range(5, 12)], "2026-01-05", label="Day"
-    )
-    day
-    return (day,)
-
-
-@app.cell
-def run(day, defs, dg):
-    with dg.instance_for_test() as instance:
-        job = defs.resolve_job_def("daily_shop")
-        result = job.execute_in_process(partition_key=day.value, instance=instance)
-        revenue = result.output_for_node("daily_revenue")
-    return result, revenue
-
-
-@app.cell
-def checks(mo, result):
-    passed = [check.passed for check in result.get_asset_check_evaluations()]
-    mo.md(f"{sum(passed)} of {len(passed)} asset checks passed.")
+def assets(defs, mo):
+    rows = [
+        {
+            "asset": spec.key.to_user_string(),
+            "group": spec.group_name,
+            "depends on": ", ".join(dep.asset_key.to_user_string() for dep in spec.deps),
+            "description": spec.description,
+        }
+        for spec in defs.resolve_all_asset_specs()
+    ]
+    mo.ui.table(rows, selection=None)
     return
 
 
 @app.cell
-def table(mo, revenue):
-    mo.ui.table(revenue, selection=None)
+def next_steps(mo):
+    mo.md("""
+    - `daglab run --ephemeral --job weekly_report_job` runs a job without a server.
+    - `daglab scaffold` writes a notebook for an asset or a job.
+    - `daglab ci` runs everything that a pull request is checked for.
+    """)
     return
 
 

@@ -9,10 +9,10 @@ def imports():
     import altair as alt
     import marimo as mo
 
-    from assets.report import ReportConfig, weekly_report
+    from assets.report import ReportConfig, report_of
     from resources.order_source import OrderSource
 
-    return OrderSource, ReportConfig, alt, mo, weekly_report
+    return OrderSource, ReportConfig, alt, mo, report_of
 
 
 @app.cell
@@ -23,8 +23,8 @@ def controls(mo):
 
 
 @app.cell
-def load(OrderSource, ReportConfig, days, weekly_report):
-    report = weekly_report(ReportConfig(days=days.value), OrderSource())
+def load(OrderSource, ReportConfig, days, report_of):
+    report = report_of(ReportConfig(days=days.value), OrderSource())
     return (report,)
 
 
