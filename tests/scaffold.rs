@@ -28,6 +28,7 @@ fn on_a_server() {
     made::config_of_the_settings_is_validated(&shop);
     made::assets_with_and_without_partners(&shop);
     made::selections(&shop);
+    made::asked_on_a_terminal(&shop);
     made::sample_data(&shop);
     made::modules(&shop);
     made::overwriting(&shop);

@@ -13,12 +13,16 @@ const DEEPEST: usize = 32;
 
 /// Makes the filters known.
 pub(super) fn add(env: &mut Environment<'_>) {
-    env.add_filter("py", py);
-    env.add_filter("pystring", pystring);
+    env.add_filter("py", |value: &Value, options: Kwargs| py(value, &options));
+    env.add_filter("pystring", |text: &str, options: Kwargs| {
+        pystring(text, &options)
+    });
     env.add_filter("slug", |text: &str| slug(text));
     env.add_filter("title", |text: &str| title(text));
     env.add_filter("yaml", |value: &Value| yaml(value));
-    env.add_filter("comment", comment);
+    env.add_filter("comment", |text: &str, options: Kwargs| {
+        comment(text, &options)
+    });
 }
 
 fn refused(message: impl Into<String>) -> Error {
@@ -28,7 +32,7 @@ fn refused(message: impl Into<String>) -> Error {
 /// `value|py(column=4, indent=0)`: a Python literal as ruff formats it. One that does not fit the line,
 /// when it begins at `column`, has its items on lines of their own, four spaces further in than
 /// `indent`.
-fn py(value: &Value, options: Kwargs) -> Result<String, Error> {
+fn py(value: &Value, options: &Kwargs) -> Result<String, Error> {
     let column: Option<usize> = options.get("column")?;
     let indent: Option<usize> = options.get("indent")?;
     options.assert_all_used()?;
@@ -165,7 +169,7 @@ fn escaped(c: char, out: &mut String) {
 /// `text|pystring`: a string in triple quotes whose value is the text. With `indent=8`, it begins and
 /// ends with a line break, and each line stands so many spaces in, for `inspect.cleandoc` and
 /// `textwrap.dedent` to remove.
-fn pystring(text: &str, options: Kwargs) -> Result<String, Error> {
+fn pystring(text: &str, options: &Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     options.assert_all_used()?;
     let mut body = String::with_capacity(text.len());
@@ -261,7 +265,7 @@ fn yaml(value: &Value) -> Result<String, Error> {
 }
 
 /// `text|comment(indent=4)`: each line as a comment; only the first stands where it is.
-fn comment(text: &str, options: Kwargs) -> Result<String, Error> {
+fn comment(text: &str, options: &Kwargs) -> Result<String, Error> {
     let indent: Option<usize> = options.get("indent")?;
     options.assert_all_used()?;
     let indent = " ".repeat(indent.unwrap_or(0));

@@ -42,7 +42,7 @@ pub enum Error {
         /// The exception.
         what: String,
         /// Where it was raised.
-        place: Option<Place>,
+        place: Option<Box<Place>>,
         /// What to do about it.
         hint: Option<String>,
     },
@@ -314,9 +314,9 @@ fn failed(module: &Module, answer: &Answer, root: &Path, python: &Path) -> Error
                 let column = text.lines().nth(line.saturating_sub(1)).map_or(1, |line| {
                     line.chars().take_while(|c| c.is_whitespace()).count() + 1
                 });
-                Place::new(shown, (line, column), &text)
+                Box::new(Place::new(shown, (line, column), &text))
             }
-            None => Place::whole(shown),
+            None => Box::new(Place::whole(shown)),
         }
     });
     let message = one_line(&answer.message);

@@ -24,7 +24,7 @@ def _place(error: BaseException, root: Path) -> tuple[str | None, int | None]:
     """Say where an error is: in the deepest file of the project, or in the deepest at all."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno
-    frames = [
+    frames: list[tuple[str, int | None]] = [
         (frame.filename, frame.lineno)
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith("<") and Path(frame.filename) != Path(__file__)
@@ -34,7 +34,8 @@ def _place(error: BaseException, root: Path) -> tuple[str | None, int | None]:
         for frame in frames
         if Path(frame[0]).is_relative_to(root) and "site-packages" not in frame[0]
     ]
-    return (inside or frames or [(None, None)])[-1]
+    named = inside or frames
+    return named[-1] if named else (None, None)
 
 
 def _keys(value: object) -> list[str]:
@@ -61,7 +62,7 @@ def _names(module: object, wanted: str, kind: str) -> tuple[list[str], list[str]
         # What its class computes may raise.
         try:
             has = _keys(value) if kind == "asset" else _jobs(value)
-        except Exception:  # noqa: BLE001, S112
+        except Exception:
             continue
         known.update(has)
         if wanted in has:
@@ -76,7 +77,7 @@ def look_up(request: Answer) -> Answer:
         sys.path.insert(0, directory)
     try:
         module = importlib.import_module(request["module"])
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         file, line = _place(error, root)
         return {
             "ok": False,

@@ -320,12 +320,12 @@ async fn selection(
         groups.entry(group_of(found.item)).or_default().push(found);
     }
     let several = groups.len() > 1;
-    let group = |(name, members)| {
+    let group = |(name, members): (&str, Vec<Found<'_, Asset>>)| {
         let text = match several {
             true => format!("({text}) and group:\"{name}\""),
             false => text.clone(),
         };
-        group(setting, folder, workspace, name, members, text)
+        group(setting, folder, workspace, name, &members, text)
     };
     groups.into_iter().map(group).collect()
 }
@@ -335,7 +335,7 @@ fn group(
     folder: &Folder,
     workspace: &Workspace,
     name: &str,
-    members: Vec<Found<'_, Asset>>,
+    members: &[Found<'_, Asset>],
     text: String,
 ) -> Result<Target, Failure> {
     let keys: Vec<AssetKey> = members.iter().map(|it| it.item.key.clone()).collect();
