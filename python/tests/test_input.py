@@ -10,17 +10,18 @@ from unittest import mock
 
 from daglab.helpers import (
     AssetKey,
+    AssetKeyLike,
     AuthConfig,
-    DagsterClient,
     DaglabError,
+    DagsterClient,
     EntityFilters,
     RunStatus,
     SyncDagsterClient,
     UsageError,
     ValidationFailed,
+    errors,
     sanitize_input,
 )
-from daglab.helpers import errors
 
 
 class Key:
@@ -33,7 +34,8 @@ class Key:
 class InputTest(unittest.TestCase):
     def test_asset_keys_are_read_from_whatever_stands_for_them(self) -> None:
         expected = AssetKey(("a", "b"))
-        for given in ["a/b", ("a", "b"), ["a", "b"], Key("a", "b"), expected]:
+        every: list[AssetKeyLike] = ["a/b", ("a", "b"), ["a", "b"], Key("a", "b"), expected]
+        for given in every:
             self.assertEqual(AssetKey.of(given), expected)
         self.assertEqual(str(expected), "a/b")
         for wrong in ["", "a//b", "/a", (), ("a", "")]:
