@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pickle
@@ -104,6 +105,9 @@ class InputTest(unittest.TestCase):
         with mock.patch.dict(os.environ, {"DAGLAB_DAGSTER_URL": "http://b"}):
             self.assertIsNot(led, DagsterClient())
         self.assertEqual(repr(DagsterClient("::1", 5)), "DagsterClient('http://[::1]:5')")
+        self.assertIs(copy.deepcopy([one])[0], copy.copy(one))
+        with self.assertRaises(UsageError):
+            pickle.dumps(one)
         for wrong in [{"port": 0}, {"host": "http://x"}, {"url": "http://x", "port": 1}]:
             with self.assertRaises(UsageError):
                 DagsterClient(**wrong)  # type: ignore[arg-type]

@@ -159,6 +159,22 @@ class _Endpoint:
             shown = self._url.split("://")[0] + "://" + self._url.split("://")[-1].split("@")[-1]
         return f"{type(self).__name__}({shown!r})"
 
+    def __copy__(self: _Self) -> _Self:
+        """Return the client itself: there is one."""
+        return self
+
+    def __deepcopy__(self: _Self, _memo: object) -> _Self:
+        """Return the client itself: there is one."""
+        return self
+
+    def __reduce__(self) -> str:
+        """Refuse to be pickled: a token would go along.
+
+        Raises:
+            UsageError: Always.
+        """
+        raise UsageError("a client can't be pickled", hint="make one where it is needed")
+
     @staticmethod
     def _launch(
         job_name: str | None,

@@ -20,6 +20,7 @@ from typing import Any
 from daglab.helpers.discover import AssetKey
 from daglab.helpers.errors import EnvironmentMissing, UsageError, ValidationFailed, remember
 from daglab.helpers.performance import PeakSampler, current_rss
+from daglab.helpers.state import project_root
 from daglab.helpers.validation import ConfigProblem, parse_yaml
 
 __all__ = ["InProcessResult", "load_definitions", "run_inprocess"]
@@ -89,7 +90,7 @@ def run_inprocess(
         target: An assets definition or a list of such, a job or graph, or a name: that of a job, or
             an asset key as text or `AssetKey`, which `definitions` have.
         definitions: Where names are looked up and resources come from: a `Definitions`, a Python
-            file, or a module, as seen from the current folder.
+            file, or a module, as seen from the current folder or the project's.
         run_config: The run config: values, YAML, or Dagster's `RunConfig`.
         partition: The partition.
         resources: Resources in the place of those of the definitions.
@@ -283,8 +284,8 @@ def load_definitions(source: Any) -> Any:
     """Return the definitions of a file or module.
 
     Args:
-        source: A Python file or a module, as seen from the current folder; or a `Definitions`,
-            which is returned as it is.
+        source: A Python file or a module, as seen from the current folder or the project's; or a
+            `Definitions`, which is returned as it is.
 
     Returns:
         Dagster's `Definitions`. Of a file without one, they are made of its jobs and assets.
@@ -347,11 +348,12 @@ def _import(source: str | Path) -> ModuleType:
     try:
         if not is_file:
             return importlib.import_module(str(source))
-        path = Path(source).resolve()
+        path = _file(source)
         if not path.is_file():
             raise remember(
                 ValidationFailed(
-                    f"there is no file `{source}`", hint=f"it is looked for from `{Path.cwd()}`"
+                    f"there is no file `{source}`",
+                    hint=f"it is looked for from `{Path.cwd()}` and from the project's folder",
                 )
             )
         # As Dagster's own tools name it, so that what is pickled can be found again.
@@ -371,6 +373,12 @@ def _import(source: str | Path) -> ModuleType:
         raise
     except Exception as error:
         raise _not_loaded(source, error) from error
+
+
+def _file(source: str | Path) -> Path:
+    """Return a file as seen from the current folder, or else from the project's."""
+    here = Path(source).resolve()
+    return here if here.is_file() else (project_root() / source).resolve()
 
 
 def _not_loaded(source: str | Path, error: Exception) -> ValidationFailed:
@@ -394,9 +402,9 @@ def _missing(error: Exception) -> str | None:
 @contextmanager
 def _on_path(definitions: Any) -> Iterator[None]:
     """Let modules beside the definitions, and in the current folder, be imported meanwhile."""
-    folders = [str(Path.cwd())]
+    folders = [str(Path.cwd()), str(project_root())]
     if isinstance(definitions, (str, Path)) and str(definitions).endswith(".py"):
-        folders.insert(0, str(Path(definitions).resolve().parent))
+        folders.insert(0, str(_file(definitions).parent))
     added = [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
     sys.path[:0] = added
     try:
