@@ -21,7 +21,7 @@ const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 fn python(python: &Path, project: &Project, args: &[&str], server: Option<&Server>) -> Output {
     let mut command = Command::new("timeout");
     command
-        .arg("300")
+        .arg("900")
         .arg(python)
         .args(args)
         .current_dir(project.root())
