@@ -13,6 +13,7 @@ use std::process::{Command, Output};
 
 use support::Project;
 use support::dagster::Server;
+use support::versions::python_with_dagster;
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 
@@ -20,7 +21,7 @@ const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 fn python(python: &Path, project: &Project, args: &[&str], server: Option<&Server>) -> Output {
     let mut command = Command::new("timeout");
     command
-        .arg("300")
+        .arg("900")
         .arg(python)
         .args(args)
         .current_dir(project.root())
@@ -100,4 +101,29 @@ fn python_path(project: &Project) -> String {
     ];
     support::Run::of(project.daglab(&args)).expect_code(0);
     std::fs::read_to_string(project.root().join("seen")).unwrap()
+}
+
+/// A run, what there is, and an execution in process, with one release of Dagster.
+fn works_with(release: &str) {
+    let interpreter = python_with_dagster(release);
+    let project = Project::copy_of("tests/helpers");
+    let server = Server::with_python(&interpreter, &project.root(), 1);
+    let file = test_file("served.py");
+    let args = [
+        file.as_str(),
+        "ServedTest.test_health_and_what_there_is",
+        "ServedTest.test_a_run_is_launched_followed_and_its_end_seen",
+        "ServedTest.test_what_is_not_valid_is_not_launched",
+        "InProcessTest",
+    ];
+    expect_success(&python(&interpreter, &project, &args, Some(&server)));
+}
+
+mod spread {
+    use super::works_with;
+
+    #[test]
+    fn dagster_1_5() {
+        works_with("1.5");
+    }
 }

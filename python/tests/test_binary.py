@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import tempfile
-import textwrap
 import threading
 import time
 import unittest
@@ -26,8 +25,8 @@ from daglab.helpers import (
     Health,
     SyncDagsterClient,
     UsageError,
+    binary,
 )
-from daglab.helpers import binary
 from daglab.helpers.binary import Caller, find_binary
 
 # Answers by the first word of what it reads, and notes its process in a file.
@@ -206,7 +205,9 @@ class BinaryTest(unittest.TestCase):
         found: list[Any] = []
         # A kernel's thread has a loop, too, and is not the main one.
         thread = threading.Thread(
-            target=lambda: found.append(asyncio.run(self.caller.call_async("parse", {"text": "answer"})))
+            target=lambda: found.append(
+                asyncio.run(self.caller.call_async("parse", {"text": "answer"}))
+            )
         )
         thread.start()
         thread.join(20)
@@ -235,7 +236,7 @@ class BinaryTest(unittest.TestCase):
         found = {"scripts": str(self.folder)}
         with (
             mock.patch.dict(os.environ, {"PATH": nowhere}),
-            mock.patch.object(binary.sysconfig, "get_path", lambda name: found[name]),
+            mock.patch("sysconfig.get_path", lambda name: found[name]),
             mock.patch.object(sys, "executable", f"{nowhere}/python"),
         ):
             del os.environ["DAGLAB_BIN"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pickle
@@ -10,17 +11,18 @@ from unittest import mock
 
 from daglab.helpers import (
     AssetKey,
+    AssetKeyLike,
     AuthConfig,
-    DagsterClient,
     DaglabError,
+    DagsterClient,
     EntityFilters,
     RunStatus,
     SyncDagsterClient,
     UsageError,
     ValidationFailed,
+    errors,
     sanitize_input,
 )
-from daglab.helpers import errors
 
 
 class Key:
@@ -33,7 +35,8 @@ class Key:
 class InputTest(unittest.TestCase):
     def test_asset_keys_are_read_from_whatever_stands_for_them(self) -> None:
         expected = AssetKey(("a", "b"))
-        for given in ["a/b", ("a", "b"), ["a", "b"], Key("a", "b"), expected]:
+        every: list[AssetKeyLike] = ["a/b", ("a", "b"), ["a", "b"], Key("a", "b"), expected]
+        for given in every:
             self.assertEqual(AssetKey.of(given), expected)
         self.assertEqual(str(expected), "a/b")
         for wrong in ["", "a//b", "/a", (), ("a", "")]:
@@ -102,6 +105,9 @@ class InputTest(unittest.TestCase):
         with mock.patch.dict(os.environ, {"DAGLAB_DAGSTER_URL": "http://b"}):
             self.assertIsNot(led, DagsterClient())
         self.assertEqual(repr(DagsterClient("::1", 5)), "DagsterClient('http://[::1]:5')")
+        self.assertIs(copy.deepcopy([one])[0], copy.copy(one))
+        with self.assertRaises(UsageError):
+            pickle.dumps(one)
         for wrong in [{"port": 0}, {"host": "http://x"}, {"url": "http://x", "port": 1}]:
             with self.assertRaises(UsageError):
                 DagsterClient(**wrong)  # type: ignore[arg-type]

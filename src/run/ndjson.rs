@@ -102,6 +102,7 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
+    use crate::dagster::queue::QueuePosition;
 
     #[test]
     fn events_carry_the_id_of_their_run() {
@@ -136,5 +137,18 @@ mod tests {
             })
         );
         assert_eq!(lines.of(&Event::Phase("x".to_owned())), None);
+        let queued = Event::Queued {
+            title: "orders".to_owned(),
+            text: "2 before it".to_owned(),
+            position: Some(QueuePosition {
+                ahead: 2,
+                total: 3,
+                is_exact: true,
+            }),
+        };
+        let line = lines.of(&queued).expect("a line");
+        let value: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!((&value["ahead"], &value["total"]), (&json!(2), &json!(3)));
+        assert_eq!(value["run_id"], "r-1");
     }
 }

@@ -1,5 +1,4 @@
-"""Notebooks exported, pages uploaded to a directory, old exports removed; the working directory is a
-project."""
+"""Notebooks exported, pages uploaded, old exports removed; the working directory is a project."""
 
 import asyncio
 import os
@@ -90,7 +89,7 @@ class FilesTest(unittest.TestCase):
 
     def test_the_code_that_attaches_is_python(self):
         for value in ["https://x/y", 'a "quoted" \\ text', 3, 0.5, True, None, [1, {"a": None}]]:
-            code = generate_compute_helper("core/orders", {"la\"bel": value})
+            code = generate_compute_helper("core/orders", {'la"bel': value})
             compile(code, "helper.py", "exec")
         self.assertIn('key=["core", "orders"]', code)
         with self.assertRaises(UsageError):

@@ -340,6 +340,14 @@ class InProcessTest(unittest.TestCase):
         for target in ["good", 3]:
             with self.assertRaises(UsageError):
                 run_inprocess(target)
+        # A notebook is often opened in a folder of its own.
+        Path(".daglab").mkdir(exist_ok=True)
+        Path("notebooks").mkdir(exist_ok=True)
+        before = os.getcwd()
+        os.chdir("notebooks")
+        self.addCleanup(os.chdir, before)
+        self.assertTrue(run_inprocess("good", definitions="defs.py").success)
+        self.assertTrue(run_inprocess("good", definitions="defs").success)
         import defs
 
         self.assertEqual(dict(run_inprocess(defs.orders).outputs), {"orders": 3})

@@ -310,12 +310,8 @@ def _signal(pid: int, number: int) -> bool:
 
 def _is_there(pid: int) -> bool:
     """Say whether a process or one of its group has not ended. A zombie of ours has."""
-    with suppress(ChildProcessError, OSError):
-        # Not reaped: whoever has started it wants to know its exit code.
-        done = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if done is None:
-            return True
-        return _others(pid)
+    with suppress(ChildProcessError):
+        return not _has_ended(pid) or _others(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -323,6 +319,18 @@ def _is_there(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _has_ended(pid: int) -> bool:
+    """Say whether a child of this process has ended.
+
+    Raises:
+        ChildProcessError: It is none, or was waited for already.
+    """
+    if hasattr(os, "waitid"):
+        # Not reaped: whoever has started it wants to know its exit code.
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return os.waitpid(pid, os.WNOHANG)[0] == pid
 
 
 def _others(group: int) -> bool:

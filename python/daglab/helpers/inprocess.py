@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
-import re
-import sys
 import tempfile
 import time
-import traceback as tracebacks
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from daglab.helpers.definitions import load_definitions, on_path
 from daglab.helpers.discover import AssetKey
 from daglab.helpers.errors import EnvironmentMissing, UsageError, ValidationFailed, remember
+from daglab.helpers.exceptions import of_exception, of_serialized
 from daglab.helpers.performance import PeakSampler, current_rss
 from daglab.helpers.validation import ConfigProblem, parse_yaml
 
@@ -28,10 +24,6 @@ NOT_RECORDED = "Not recorded in Dagster"
 
 # What the names of the folders of ephemeral instances begin with.
 _FOLDER = "daglab-in-process-"
-# How many frames of the user's a traceback has.
-_FRAMES = 12
-# How many links of a chain of causes are followed.
-_CAUSES = 16
 
 
 @dataclass(frozen=True)
@@ -89,7 +81,7 @@ def run_inprocess(
         target: An assets definition or a list of such, a job or graph, or a name: that of a job, or
             an asset key as text or `AssetKey`, which `definitions` have.
         definitions: Where names are looked up and resources come from: a `Definitions`, a Python
-            file, or a module, as seen from the current folder.
+            file, or a module, as seen from the current folder or the project's.
         run_config: The run config: values, YAML, or Dagster's `RunConfig`.
         partition: The partition.
         resources: Resources in the place of those of the definitions.
@@ -113,7 +105,7 @@ def run_inprocess(
             )
         ) from error
     config = _config(run_config)
-    with _on_path(definitions), tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
+    with on_path(definitions), tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
         defs = None if definitions is None else load_definitions(definitions)
         execute = _executable(target, defs)
         given: dict[str, Any] = {"run_config": config, "raise_on_error": False}
@@ -148,7 +140,7 @@ def _measured(execute: Callable[[], Any]) -> InProcessResult:
     }
     if raised is not None:
         _raise_if_config(raised)
-        return InProcessResult(success=False, **measured, **_of_exception(raised))
+        return InProcessResult(success=False, **measured, **of_exception(raised))
     outputs, assets, metadata = _made(result)
     failure = {} if result.success else _failure(result)
     return InProcessResult(
@@ -279,134 +271,6 @@ def _asset_keys(defs: Any) -> list[str]:
     return []
 
 
-def load_definitions(source: Any) -> Any:
-    """Return the definitions of a file or module.
-
-    Args:
-        source: A Python file or a module, as seen from the current folder; or a `Definitions`,
-            which is returned as it is.
-
-    Returns:
-        Dagster's `Definitions`. Of a file without one, they are made of its jobs and assets.
-
-    Raises:
-        ValidationFailed: It is not there, can't be imported, or defines nothing.
-    """
-    import dagster
-
-    if isinstance(source, dagster.Definitions):
-        return source
-    if not isinstance(source, (str, Path)):
-        raise UsageError(
-            f"`{type(source).__name__}` has no definitions", hint="give a file or a module"
-        )
-    with _on_path(source):
-        module = _import(source)
-        found = [value for value in vars(module).values() if isinstance(value, dagster.Definitions)]
-        # `@definitions` makes them when they are asked for.
-        lazy = [value for value in vars(module).values() if hasattr(value, "load_fn")]
-        if not found and lazy:
-            found = [_loaded(lazy[0], source)]
-    distinct = list({id(one): one for one in found}.values())
-    if len(distinct) > 1:
-        raise ValidationFailed(
-            f"`{source}` has several `Definitions`", hint="give the one that is meant"
-        )
-    return distinct[0] if distinct else _collected(module, source)
-
-
-def _loaded(lazy: Any, source: str | Path) -> Any:
-    try:
-        return lazy() if callable(lazy) else lazy.load_fn()
-    except Exception as error:
-        raise _not_loaded(source, error) from error
-
-
-def _collected(module: ModuleType, source: str | Path) -> Any:
-    import dagster
-
-    jobs = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, dagster.JobDefinition)
-        or type(value).__name__ == "UnresolvedAssetJobDefinition"
-    ]
-    assets = dagster.load_assets_from_modules([module])
-    if not jobs and not assets:
-        raise remember(
-            ValidationFailed(
-                f"`{source}` defines neither jobs nor assets",
-                hint="name the file or module that has `Definitions`",
-            )
-        )
-    return dagster.Definitions(assets=assets, jobs=jobs)
-
-
-def _import(source: str | Path) -> ModuleType:
-    is_file = isinstance(source, Path) or source.endswith(".py") or "/" in source
-    try:
-        if not is_file:
-            return importlib.import_module(str(source))
-        path = Path(source).resolve()
-        if not path.is_file():
-            raise remember(
-                ValidationFailed(
-                    f"there is no file `{source}`", hint=f"it is looked for from `{Path.cwd()}`"
-                )
-            )
-        # As Dagster's own tools name it, so that what is pickled can be found again.
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        before = sys.modules.get(path.stem)
-        sys.modules[path.stem] = module
-        try:
-            spec.loader.exec_module(module)
-        finally:
-            # A library of the same name must stay what it was.
-            if before is not None:
-                sys.modules[path.stem] = before
-        return module
-    except ValidationFailed:
-        raise
-    except Exception as error:
-        raise _not_loaded(source, error) from error
-
-
-def _not_loaded(source: str | Path, error: Exception) -> ValidationFailed:
-    of = _of_exception(error)
-    failed = ValidationFailed(
-        f"`{source}` can't be loaded: {of['error']}", details=of["traceback"], hint=_missing(error)
-    )
-    remember(failed)
-    return failed
-
-
-def _missing(error: Exception) -> str | None:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return (
-            f"install what `{error.name}` belongs to, or name the folder that it is in:"
-            " `[tool.marimo.runtime] pythonpath` in `pyproject.toml`"
-        )
-    return None
-
-
-@contextmanager
-def _on_path(definitions: Any) -> Iterator[None]:
-    """Let modules beside the definitions, and in the current folder, be imported meanwhile."""
-    folders = [str(Path.cwd())]
-    if isinstance(definitions, (str, Path)) and str(definitions).endswith(".py"):
-        folders.insert(0, str(Path(definitions).resolve().parent))
-    added = [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
-    sys.path[:0] = added
-    try:
-        yield
-    finally:
-        for folder in added:
-            with suppress(ValueError):
-                sys.path.remove(folder)
-
-
 def _made(result: Any) -> tuple[dict[str, Any], tuple[str, ...], dict[str, dict[str, Any]]]:
     """Return outputs, the keys of materialized assets, and their metadata."""
     outputs: dict[str, Any] = {}
@@ -439,61 +303,15 @@ def _failure(result: Any) -> dict[str, Any]:
     for event in result.all_events:
         if event.event_type_value == "STEP_FAILURE":
             error = event.step_failure_data.error
-            return {"step": event.step_key, **_of_serialized(error)}
+            return {"step": event.step_key, **of_serialized(error)}
     for event in result.all_events:
         if event.event_type_value in ("PIPELINE_FAILURE", "RUN_FAILURE"):
             data = event.event_specific_data
             error = getattr(data, "error", None)
             if error is not None:
-                return _of_serialized(error)
+                return of_serialized(error)
             return {"error": event.message}
     return {"error": "it failed without saying why"}
-
-
-def _of_serialized(error: Any) -> dict[str, Any]:
-    """Return what the user's code raised, out of Dagster's record of it."""
-    innermost = error
-    for _ in range(_CAUSES):
-        # Dagster wraps what user code raises; what that was raised from stays a cause.
-        if innermost.cause is None or not str(innermost.cls_name).startswith("Dagster"):
-            break
-        innermost = innermost.cause
-    message = _without_module(str(innermost.message).strip())
-    stack = [frame for frame in innermost.stack if not _is_dagster(frame)] or innermost.stack
-    return {
-        "error": message,
-        "cause": innermost.cls_name,
-        "traceback": "".join([*stack[-_FRAMES:], message]),
-    }
-
-
-def _is_dagster(frame: str) -> bool:
-    return any(f"/{name}/" in frame for name in ("dagster", "_dagster")) and (
-        "site-packages" in frame
-    )
-
-
-def _of_exception(error: Exception) -> dict[str, Any]:
-    raised: BaseException = error
-    for _ in range(_CAUSES):
-        if raised.__cause__ is None or not type(raised).__name__.startswith("Dagster"):
-            break
-        raised = raised.__cause__
-    frames = tracebacks.format_tb(raised.__traceback__)
-    ours = [frame for frame in frames if not _is_dagster(frame) and __file__ not in frame]
-    ours = [frame for frame in ours if "importlib" not in frame]
-    message = "".join(tracebacks.format_exception_only(type(raised), raised)).strip()
-    message = _without_module(message)
-    return {
-        "error": message.splitlines()[-1] if isinstance(raised, SyntaxError) else message,
-        "cause": type(raised).__name__,
-        "traceback": "".join([*ours[-_FRAMES:], message]),
-    }
-
-
-def _without_module(message: str) -> str:
-    """Return an exception's last line with the name of its class alone."""
-    return re.sub(r"^(?:\w+\.)+(\w+)(?=:|$)", r"\1", message)
 
 
 def _raise_if_config(error: Exception) -> None:

@@ -450,11 +450,11 @@ def manage_state(
         if not isinstance(file, str):
             return NotebookState(initial)
         name = Path(file).stem
-    folder = _project() / ".daglab" / "state" if directory is None else Path(directory)
+    folder = project_root() / ".daglab" / "state" if directory is None else Path(directory)
     return NotebookState(initial, path=folder / f"{sanitize_input(name, 'name')}.json")
 
 
-def _project() -> Path:
+def project_root() -> Path:
     """Return the folder of the project: the nearest with a `daglab.yaml` or `.daglab`."""
     here = Path.cwd()
     for folder in (here, *here.parents):
