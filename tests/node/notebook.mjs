@@ -44,7 +44,8 @@ function doer(page, name, kept) {
   const button = (label) => page.locator("marimo-button, marimo-form, marimo-download").getByText(label, { exact: true }).first();
   // What is off the screen is no less there.
   const text = (wanted) => page.getByText(wanted).filter({ visible: true }).first();
-  const field = (label) => page.getByLabel(label, { exact: true }).first();
+  // marimo writes labels into an attribute: Markdown's HTML, as JSON.
+  const field = (label) => page.locator(`[data-label*="\\\\u003e${label}\\\\u003c"] :is(input, select, textarea)`).first();
   return {
     run: async () => {
       await page.locator("#run-button, [data-testid=run-button]").last().click();
@@ -88,7 +89,7 @@ async function visit(browser, { name, url, dark, steps }) {
   const context = await browser.newContext({
     colorScheme: dark ? "dark" : "light",
     // As high as a page gets: marimo scrolls within, and pictures show what is on the screen.
-    viewport: { width: 1180, height: 3600 },
+    viewport: { width: 1180, height: 5200 },
     acceptDownloads: true,
   });
   context.setDefaultTimeout(Number(process.env.NB_TIMEOUT ?? 60_000));
