@@ -450,7 +450,8 @@ def _line(line: bytes) -> dict[str, Any]:
 
 
 def _answer(answer: bytes, code: int, said: IO[bytes]) -> dict[str, Any]:
-    if answer.strip():
+    # Of one that was ended, what it has said is not all.
+    if answer.strip() and code >= 0 and code not in _INTERRUPTED:
         return _line(answer)
     raise _unsaid(code, said)
 

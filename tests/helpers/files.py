@@ -1,0 +1,100 @@
+"""Notebooks exported, pages uploaded, old exports removed; the working directory is a project."""
+
+import asyncio
+import os
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from daglab.helpers import (
+    Conflict,
+    RunFailed,
+    UsageError,
+    ValidationFailed,
+    apply_retention_policy,
+    export_html,
+    export_html_sync,
+    generate_compute_helper,
+    upload_to_cloud,
+    upload_to_cloud_sync,
+)
+
+NOTEBOOK = """\
+import marimo
+
+app = marimo.App()
+
+
+@app.cell
+def _():
+    {cell}
+    return
+
+
+if __name__ == "__main__":
+    app.run()
+"""
+
+
+class FilesTest(unittest.TestCase):
+    def test_a_page_is_made_uploaded_and_removed(self):
+        Path("good.py").write_text(NOTEBOOK.format(cell="print('a' + 'bc')"))
+        page = asyncio.run(export_html("good.py", "pages/good.html", compress=True))
+        self.assertIn("abc", page.read_text())
+        self.assertTrue(page.with_name("good.html.gz").is_file())
+        told = []
+        done = asyncio.run(
+            upload_to_cloud(page, "file", "store", "a/page.html", on_progress=told.append)
+        )
+        stored = Path("store/a/page.html")
+        self.assertEqual(done.url, f"file://{stored.absolute()}")
+        self.assertEqual((done.bytes, done.expires_at), (stored.stat().st_size, None))
+        self.assertEqual(told[-1].bytes, told[-1].total)
+        # Only what daglab wrote, and nobody since, is removed.
+        Path("pages/mine.html").write_text("mine")
+        Path("pages/good.html.gz").write_text("mine, too")
+        self.assertEqual(apply_retention_policy("pages", 1), [])
+        removed = [path.name for path in apply_retention_policy("pages", 0)]
+        self.assertIn("good.html", removed)
+        left = sorted(path.name for path in Path("pages").iterdir() if path.suffix != ".json")
+        self.assertEqual(left, ["good.html.gz", "mine.html"])
+        self.assertEqual(apply_retention_policy("store", 0), [])
+        with self.assertRaises(Conflict):
+            apply_retention_policy("nowhere", 1)
+        with self.assertRaises(UsageError):
+            apply_retention_policy("pages", -1)
+
+    def test_a_notebook_that_fails_has_a_page_all_the_same(self):
+        Path("bad.py").write_text(NOTEBOOK.format(cell="1 / 0"))
+        with self.assertRaises(RunFailed) as raised:
+            export_html_sync("bad.py")
+        self.assertTrue(Path(raised.exception.details["page"]).is_file())
+        with self.assertRaises(ValidationFailed):
+            export_html_sync("nowhere.py")
+        with mock.patch.dict(os.environ, {"DAGLAB_TASK": "x"}), self.assertRaises(Conflict):
+            export_html_sync("bad.py")
+
+    def test_what_can_not_be_uploaded_is_told(self):
+        Path("page.html").write_text("x")
+        for args, kind in [
+            (("nowhere.html", "file", "store", "k"), ValidationFailed),
+            (("page.html", "ftp", "store", "k"), UsageError),
+            (("page.html", "file", "store", "../k"), UsageError),
+            (("page.html", "s3", "Not A Bucket", "k"), ValidationFailed),
+            ((".", "file", "store", "k"), ValidationFailed),
+        ]:
+            with self.assertRaises(kind, msg=args):
+                upload_to_cloud_sync(*args)
+        self.assertFalse(Path("k").exists())
+
+    def test_the_code_that_attaches_is_python(self):
+        for value in ["https://x/y", 'a "quoted" \\ text', 3, 0.5, True, None, [1, {"a": None}]]:
+            code = generate_compute_helper("core/orders", {'la"bel': value})
+            compile(code, "helper.py", "exec")
+        self.assertIn('key=["core", "orders"]', code)
+        with self.assertRaises(UsageError):
+            generate_compute_helper("", {})
+
+
+if __name__ == "__main__":
+    unittest.main()
