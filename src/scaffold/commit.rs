@@ -166,7 +166,6 @@ impl Repository {
         let output = Command::new("git")
             .args(arguments)
             .current_dir(&self.root)
-            .env("GIT_LITERAL_PATHSPECS", "1")
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
@@ -191,7 +190,10 @@ struct Said {
 
 fn paths(arguments: &[&str], files: &[String]) -> Vec<String> {
     let arguments = arguments.iter().map(|it| (*it).to_owned());
-    arguments
+    // A `*` in a name stands for itself.
+    ["--literal-pathspecs".to_owned()]
+        .into_iter()
+        .chain(arguments)
         .chain(["--".to_owned()])
         .chain(files.iter().cloned())
         .collect()

@@ -164,11 +164,13 @@ fn made_of(columns: &[Column], count: Option<u64>, place: &str) -> Seed {
         .and_then(|count| usize::try_from(count).ok())
         .unwrap_or(ROWS)
         .min(ROWS);
+    // Columns are nullable unless somebody says that they are not.
+    let is_said = columns.iter().any(|column| !column.nullable);
     Seed {
         columns: columns.iter().map(|column| column.name.clone()).collect(),
         rows: (1..=rows)
             .map(|row| {
-                let cell = |column: &Column| match column.nullable && row == ROWS {
+                let cell = |column: &Column| match is_said && column.nullable && row == ROWS {
                     // So that what reads it has met a missing value.
                     true => Value::Null,
                     false => value(column, row),

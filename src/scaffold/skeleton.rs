@@ -30,7 +30,7 @@ pub fn skeleton(schema: &ConfigSchema, given: &Map<String, Value>) -> String {
         lines: Vec::new(),
     };
     let given = Value::Object(given.clone());
-    writer.fields(&schema.root, Some(&given), &mut Vec::new(), false);
+    writer.fields(&schema.root, Some(&given), &mut Vec::new(), true);
     let mut out = String::new();
     let left_out = writer.lines.len().saturating_sub(LONGEST);
     for (index, line) in writer.lines.iter().enumerate() {
@@ -62,7 +62,8 @@ impl<'a> Writer<'a> {
         self.schema.types.get(key)
     }
 
-    /// Writes the fields of a type; says whether any of them is in force. `path` are the names above.
+    /// Writes the fields of a type; says whether any of them is in force. `path` are the names above;
+    /// what is required in a mapping that need not be there need not be there either.
     fn fields(
         &mut self,
         key: &str,
@@ -70,6 +71,7 @@ impl<'a> Writer<'a> {
         path: &mut Vec<String>,
         is_required: bool,
     ) -> bool {
+        let is_required = is_required || given.is_some();
         let Some(ConfigType::Fields {
             fields,
             is_selector,
@@ -91,7 +93,7 @@ impl<'a> Writer<'a> {
             }
             let is_required = match is_selector {
                 true => chosen == Some(&field.name),
-                false => field.is_required,
+                false => field.is_required && is_required,
             };
             any |= self.field(field, value, path, is_required);
         }
@@ -160,10 +162,17 @@ impl<'a> Writer<'a> {
             ),
             (None, false) => match default {
                 Some(default) => (default, format!("{kind}, the default{described}")),
-                None => (
-                    self.placeholder(&field.kind, 0),
-                    format!("{kind}, optional{described}"),
-                ),
+                None => {
+                    let word = if field.is_required {
+                        "required"
+                    } else {
+                        "optional"
+                    };
+                    (
+                        self.placeholder(&field.kind, 0),
+                        format!("{kind}, {word}{described}"),
+                    )
+                }
             },
         };
         let active = given.is_some() || is_required;

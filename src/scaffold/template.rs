@@ -402,7 +402,8 @@ fn said(error: &minijinja::Error, what: Option<&str>) -> (String, Option<String>
 }
 
 /// A notebook with the comment that pairs it with its asset or job, unless the template has written
-/// one.
+/// one. It begins as marimo would write it: with a blank line between comments and code, so that
+/// saving it unchanged leaves it as it is.
 fn paired(text: &str, context: &Context) -> String {
     let target = &context.target;
     let has_one = source::parse(text).is_ok_and(|source| {
@@ -412,15 +413,14 @@ fn paired(text: &str, context: &Context) -> String {
         )
     });
     // A name with a blank has no place in the comment; such a notebook is paired by its own name.
-    if has_one || target.name.contains(char::is_whitespace) {
-        return text.to_owned();
-    }
-    match target.kind {
-        Kind::Asset | Kind::Job => {
-            format!("# daglab: {}={}\n{text}", target.kind.as_str(), target.name)
-        }
-        Kind::Selection => text.to_owned(),
-    }
+    let has_none =
+        target.kind == Kind::Selection || has_one || target.name.contains(char::is_whitespace);
+    let comment = match has_none {
+        true => String::new(),
+        false => format!("# daglab: {}={}\n", target.kind.as_str(), target.name),
+    };
+    let blank = if text.starts_with('#') { "" } else { "\n" };
+    format!("{comment}{blank}{text}")
 }
 
 /// Refuses what is not a notebook.

@@ -21,9 +21,9 @@ const ORDERS: &str = r#"import dagster as dg
 
 COLUMNS = dg.TableSchema(
     columns=[
-        dg.TableColumn("id", "int"),
+        dg.TableColumn("id", "int", constraints=dg.TableColumnConstraints(nullable=False)),
         dg.TableColumn("customer", "string"),
-        dg.TableColumn("total", "float", constraints=dg.TableColumnConstraints(nullable=True)),
+        dg.TableColumn("total", "float"),
     ]
 )
 
@@ -102,7 +102,7 @@ def facts():
     NOTEBOOK_VERSION = {{ notebook.version|py }}
     NOTEBOOK_CREATED = {{ notebook.created|py }}
     NOTEBOOK_MODIFIED = {{ notebook.modified|py }}
-    config = {{ config.yaml|pystring }}
+    config = {{ config.yaml|pystring(indent=4) }}
     print(NOTEBOOK_VERSION, NOTEBOOK_CREATED, NOTEBOOK_MODIFIED, config)
     return
 
@@ -120,7 +120,7 @@ app = marimo.App()
 
 @app.cell
 def everything():
-    # {{ {"notebook": notebook, "target": target, "dagster": dagster, "config": config, "features": features, "export": export, "seed": seed, "vars": vars, "daglab": daglab}|yaml }}
+    # context: {{ {"notebook": notebook, "target": target, "dagster": dagster, "config": config, "features": features, "export": export, "seed": seed, "vars": vars, "daglab": daglab}|yaml }}
     NOTEBOOK_CREATED = {{ notebook.created|py }}
     NOTEBOOK_MODIFIED = {{ notebook.modified|py }}
     print(NOTEBOOK_CREATED, NOTEBOOK_MODIFIED)
@@ -189,9 +189,12 @@ impl Shop {
         let run = self.scaffold(&all);
         run.expect_code(0);
         let stdout = run.stdout();
-        let line = stdout.lines().find(|line| line.contains("# {\"notebook\""));
-        let line = line.unwrap_or_else(|| panic!("no context in {stdout}\n{}", run.stderr()));
-        serde_json::from_str(line[1..].trim().trim_start_matches("# ")).unwrap()
+        let context = stdout
+            .lines()
+            .find_map(|line| line.split_once("# context: "));
+        let (_, json) =
+            context.unwrap_or_else(|| panic!("no context in {stdout}\n{}", run.stderr()));
+        serde_json::from_str(json).unwrap()
     }
 
     pub fn read(&self, path: &str) -> String {

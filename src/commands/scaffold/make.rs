@@ -109,7 +109,7 @@ pub(super) async fn notebook(
             marimo_version: marimo_version(setting, answer),
         },
         target: about,
-        dagster: server(setting, answer.dagster.as_ref()),
+        dagster: server(setting, answer.dagster.as_ref()).await,
         config: Config { yaml },
         features: Features {
             inprocess: !args.no_inprocess && runs_here,
@@ -353,9 +353,13 @@ fn definitions(location: &CodeLocation, root: &Path) -> Code {
 }
 
 /// The server that a notebook speaks to by itself: the one that was asked, or that of the settings.
-fn server(setting: &Setting<'_>, answering: Option<&Answering>) -> Server {
+async fn server(setting: &Setting<'_>, answering: Option<&Answering>) -> Server {
     let settings = &setting.loaded.settings.dagster;
-    let version = answering.and_then(|it| it.client.known_version());
+    let version = match answering {
+        // A notebook is made all the same.
+        Some(answering) => answering.client.version().await.ok(),
+        None => None,
+    };
     let asked = answering
         .filter(|it| !it.is_ephemeral)
         .map(|it| it.client.url());

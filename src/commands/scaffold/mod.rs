@@ -55,7 +55,7 @@ pub struct ScaffoldArgs {
     pub from_selection: Option<String>,
 
     /// Of a selection, one notebook for each of these [default: asked on a terminal, else group]
-    #[arg(long, value_name = "WHAT", requires = "from_selection")]
+    #[arg(long, value_name = "WHAT", conflicts_with_all = ["job", "asset"])]
     pub per: Option<Per>,
 
     /// The repository, where several have what is asked for
@@ -296,6 +296,9 @@ pub async fn run(args: &ScaffoldArgs, context: &Context) -> Result<ExitStatus, F
 
 async fn scaffold(setting: Setting<'_>) -> Result<ExitStatus, Failure> {
     let args = setting.args;
+    if !args.dry_run {
+        setting.recover()?;
+    }
     // What is known to be in the way is said before anything is started.
     let templates = Templates::of(&setting.root);
     templates.find(setting.template())?;
@@ -332,15 +335,6 @@ async fn write(
     repository: Option<Repository>,
 ) -> Result<ExitStatus, Failure> {
     let args = setting.args;
-    if !args.dry_run {
-        // What a command that was killed has left half-written.
-        for path in changes::recover(&setting.root)?.restored {
-            setting.say(&format!(
-                "`{}` is again as it was before an interrupted command",
-                path.display()
-            ));
-        }
-    }
     let mut wanted = Changes::new(&setting.root);
     for notebook in &made {
         wanted.file(&notebook.file, notebook.text.clone());
@@ -383,6 +377,18 @@ impl Setting<'_> {
             Some(given) => folder.named(given, &by_itself, &self.root, &self.context.dir)?,
             None => by_itself,
         })
+    }
+
+    /// Puts back what a command that was killed has left half-written.
+    fn recover(&self) -> Result<(), Failure> {
+        let recovered = changes::recover(&self.root)?;
+        for path in recovered.iter().flat_map(|it| &it.restored) {
+            let path = path.display();
+            self.say(&format!(
+                "`{path}` is as it was before a command that was killed"
+            ));
+        }
+        Ok(())
     }
 
     /// Refuses to overwrite what is there, even if it is the same.
