@@ -30,6 +30,11 @@ struct Marimo {
 impl Marimo {
     fn start(mode: &str, project: &Project, server: &str) -> Self {
         let port = free_port();
+        let theme = if mode == "run" { "dark" } else { "light" };
+        let config = project.tmp().join(mode);
+        std::fs::create_dir_all(config.join("marimo")).unwrap();
+        let display = format!("[display]\ntheme = \"{theme}\"\n");
+        std::fs::write(config.join("marimo/marimo.toml"), display).unwrap();
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
         let mut command = Command::new(python());
         command
@@ -39,7 +44,7 @@ impl Marimo {
             .env("PYTHONPATH", package)
             .env("DAGLAB_BIN", env!("CARGO_BIN_EXE_daglab"))
             .env("DAGLAB_DAGSTER_URL", server)
-            .env("XDG_CONFIG_HOME", project.tmp())
+            .env("XDG_CONFIG_HOME", config)
             .env_remove("PYTHONDONTWRITEBYTECODE")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -68,7 +73,7 @@ impl Drop for Marimo {
 
 fn scaffolded(server: &str) -> Project {
     let project = Project::copy_of("tests/notebooks/project");
-    project.write("daglab.yaml", "notebooks_dir: notebooks\nci: {jobs: []}\n");
+    project.write("daglab.yaml", "notebooks_dir: notebooks\n");
     for (name, template, about) in NOTEBOOKS {
         let filename = format!("notebooks/{name}_explore.py");
         let python = python();
