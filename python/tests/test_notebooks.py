@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from daglab.helpers import NotebookState, charts, experiments, features, live, panels
 from daglab.helpers.live import Found, Order, Selected
@@ -113,18 +113,19 @@ class RecordTest(unittest.TestCase):
 
 class ConfigTest(unittest.TestCase):
     def test_values_come_back_from_yaml(self) -> None:
-        for value in (
+        values: tuple[dict[str, Any], ...] = (
             {"ops": {"a": {"config": {"x": 1, "y": 0.1, "z": "two words", "w": True}}}},
             {"no": "yes", "1": "1.5", "a: b": "# c", "": "", "n": None, "e": {}, "l": []},
             {"list": [1, "x", None, {"deep": [1, {"er": "é"}]}], "plain": [1, "true"]},
             {"small": 1e-07, "large": 1e22, "line": "a\nb", "quote": "'\"", "date": "2026-11-22"},
-        ):
+        )
+        for value in values:
             self.assertEqual(yaml.safe_load(experiments.to_yaml(value)), value)
 
 
 class FeatureTest(unittest.TestCase):
     def test_columns_are_described(self) -> None:
-        rows = [{"a": 1, "b": "x"}, {"a": 3, "b": None}, {"a": float("nan")}]
+        rows: list[dict[str, Any]] = [{"a": 1, "b": "x"}, {"a": 3, "b": None}, {"a": float("nan")}]
         told = {one["column"]: one for one in features.statistics_of(rows)}
         self.assertEqual(
             (told["a"]["missing"], told["a"]["min"], told["a"]["mean"], told["a"]["max"]),
