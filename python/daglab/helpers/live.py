@@ -255,8 +255,8 @@ async def select(
         else:
             keys = await client.select_assets(expression)
     except DaglabError as error:
-        problem = f"{error.message}; {error.hint}" if error.hint else error.message
-        return Selected(expression=expression, problem=problem)
+        said = f"{error.message}; {error.hint}" if error.hint else error.message
+        return Selected(expression=expression, problem=said)
     problem = None if keys else f"no asset is meant by `{expression}`"
     return Selected(tuple(str(key) for key in keys), expression, problem)
 
