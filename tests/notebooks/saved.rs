@@ -49,19 +49,30 @@ fn cases() -> Vec<Case> {
 }
 
 fn context(template: &str, case: Case) -> Context {
-    let text = |plain: &str, awkward: &str| {
-        if case.is_awkward { awkward } else { plain }.to_owned()
-    };
-    let asset = text("core/orders", "a_schema_with_a_long_name/and_a_table_with_a_longer_name");
+    let text =
+        |plain: &str, awkward: &str| if case.is_awkward { awkward } else { plain }.to_owned();
+    let asset = text(
+        "core/orders",
+        "a_schema_with_a_long_name/and_a_table_with_a_longer_name",
+    );
     let name = match case.kind {
-        Kind::Job => text("nightly", "everything_that_is_to_be_done_at_night_and_a_bit_more_of_it"),
+        Kind::Job => text(
+            "nightly",
+            "everything_that_is_to_be_done_at_night_and_a_bit_more_of_it",
+        ),
         Kind::Asset => asset.clone(),
-        Kind::Selection => text("group:sales", "+key:\"core/orders\" or tag:\"it's\"=\"x\\y\""),
+        Kind::Selection => text(
+            "group:sales",
+            "+key:\"core/orders\" or tag:\"it's\"=\"x\\y\"",
+        ),
     };
     let many = (0..9).map(|n| format!("warehouse/table_number_{n}"));
     Context {
         notebook: Notebook {
-            title: text("Orders", "A \"long\" title that \\ does not fit into a line, it's said"),
+            title: text(
+                "Orders",
+                "A \"long\" title that \\ does not fit into a line, it's said",
+            ),
             name: text("orders_explore", &"orders_".repeat(12)),
             filename: "orders_explore.py".to_owned(),
             template: template.to_owned(),
@@ -83,9 +94,9 @@ fn context(template: &str, case: Case) -> Context {
             location: (!case.is_awkward).then(|| "definitions.py".to_owned()),
             repository: (!case.is_awkward).then(|| "__repository__".to_owned()),
             group: None,
-            description: case
-                .is_awkward
-                .then(|| "Lines\nof \"\"\"text\"\"\", \\ and {more} of what is to be said.".to_owned()),
+            description: case.is_awkward.then(|| {
+                "Lines\nof \"\"\"text\"\"\", \\ and {more} of what is to be said.".to_owned()
+            }),
             module: case.module.map(str::to_owned),
             attribute: case.module.map(|_| "orders".to_owned()),
             definitions: (!case.is_awkward).then(|| "definitions.py".to_owned()),
@@ -112,12 +123,22 @@ fn context(template: &str, case: Case) -> Context {
             compress: true,
         },
         seed: case.features.seed_data.then(|| Seed {
-            columns: ["id", "a column", "one with a name that is rather long", "and one more"]
-                .map(str::to_owned)
-                .to_vec(),
+            columns: [
+                "id",
+                "a column",
+                "one with a name that is rather long",
+                "and one more",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             rows: vec![
                 vec![json!(1), json!(null), json!(true), json!(2.5)],
-                vec![json!(2), json!("it's \"x\""), json!("a text that is long"), json!("and more")],
+                vec![
+                    json!(2),
+                    json!("it's \"x\""),
+                    json!("a text that is long"),
+                    json!("and more"),
+                ],
             ],
             source: "the columns of its last materialization".to_owned(),
         }),
@@ -133,7 +154,9 @@ fn by_marimo_byte_for_byte() {
     let mut count = 0;
     for template in TEMPLATES {
         for (index, case) in cases().into_iter().enumerate() {
-            let text = templates.render(template, &context(template, case)).unwrap();
+            let text = templates
+                .render(template, &context(template, case))
+                .unwrap();
             let name = format!("{}_{index}.py", template.replace('-', "_"));
             std::fs::write(folder.path().join(name), text).unwrap();
             count += 1;
