@@ -44,9 +44,11 @@ function doer(page, name, kept) {
   const button = (label) => page.locator("marimo-button, marimo-form, marimo-download").getByText(label, { exact: true }).first();
   // What is off the screen is no less there.
   const text = (wanted) => page.getByText(wanted).filter({ visible: true }).first();
-  const field = (label) => page.getByLabel(label, { exact: true }).first();
+  // marimo writes labels into an attribute: Markdown's HTML, as JSON.
+  const field = (label) => page.locator(`[data-label*="\\\\u003e${label}\\\\u003c"] :is(input, select, textarea)`).first();
   return {
     run: async () => {
+      // A cell's button has the same name: the last is that of all.
       await page.locator("#run-button, [data-testid=run-button]").last().click();
     },
     press: (label) => button(label).click(),
@@ -88,10 +90,10 @@ async function visit(browser, { name, url, dark, steps }) {
   const context = await browser.newContext({
     colorScheme: dark ? "dark" : "light",
     // As high as a page gets: marimo scrolls within, and pictures show what is on the screen.
-    viewport: { width: 1180, height: 3600 },
+    viewport: { width: 1180, height: 4000 },
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(Number(process.env.NB_TIMEOUT ?? 60_000));
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const kept = {};
   const messages = [];

@@ -1,26 +1,44 @@
 //! Nobody presses a button: in CI, and where there is no server.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::support::{Project, Run, notebook_of, python};
 
-/// Notebooks run green where no server answers, say so, and write nothing but their pages.
+/// Notebooks run green where no server answers, say so, and write nothing. daglab itself would start
+/// a Dagster for them, so that marimo is asked.
 pub fn without_a_server(project: &Project, notebooks: &[&str]) {
-    let python = python();
-    let mut args = vec!["export", "--python", python.to_str().unwrap(), "--notebook"];
-    args.extend(notebooks);
-    let mut command = project.daglab(&args);
-    // Nobody listens there.
-    command.env("DAGLAB_DAGSTER_URL", "http://127.0.0.1:9");
-    Run::of(command).expect_code(0);
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+    let page = project.tmp().join("page.html");
     for notebook in notebooks {
-        let page = std::fs::read_to_string(project.root().join(notebook).with_extension("html"));
-        let page = page.unwrap();
-        assert!(
-            page.contains("No Dagster server"),
-            "{notebook} does not say what is missing"
-        );
-        assert!(page.contains("Nothing was launched yet"), "{notebook}");
+        let mut command = Command::new(python());
+        command
+            .args([
+                "-m",
+                "marimo",
+                "-q",
+                "-y",
+                "export",
+                "html",
+                notebook,
+                "-f",
+                "--no-sandbox",
+                "-o",
+            ])
+            .arg(&page)
+            .current_dir(project.root())
+            .env("PYTHONPATH", &package)
+            .env("DAGLAB_BIN", env!("CARGO_BIN_EXE_daglab"))
+            // Nobody listens there.
+            .env("DAGLAB_DAGSTER_URL", "http://127.0.0.1:9")
+            .env_remove("PYTHONDONTWRITEBYTECODE");
+        Run::of(command).expect_code(0);
+        let said = std::fs::read_to_string(&page).unwrap();
+        for part in ["No Dagster server", "Nothing was launched yet"] {
+            assert!(said.contains(part), "{notebook} does not say {part:?}");
+        }
     }
     let state = project.root().join(".daglab/state");
     assert!(

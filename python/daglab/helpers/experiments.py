@@ -85,10 +85,17 @@ def form(config: str) -> Any:
 
     found = parameters_of(config)
     short = _short_names(found)
-    fields = {path: field(short[path], value) for path, value in found.items()}
-    return mo.ui.dictionary(fields).form(
-        submit_button_label="Write to the run config", bordered=bool(fields)
+    fields = {_field(at): field(short[path], found[path]) for at, path in enumerate(found)}
+    lines = "\n\n".join(f"{{{name}}}" for name in fields)
+    return (
+        mo.md(lines)
+        .batch(**fields)
+        .form(submit_button_label="Write to the run config", bordered=bool(fields))
     )
+
+
+def _field(at: int) -> str:
+    return f"parameter_{at}"
 
 
 def _short_names(paths: Iterable[str]) -> dict[str, str]:
@@ -106,14 +113,15 @@ def written(config: str, values: Mapping[str, Any] | None) -> str:
 
     Args:
         config: The run config as YAML.
-        values: By where they stand, as `parameters_of` says it.
+        values: The value of a `form` of this config.
     """
     if not values:
         return config
     base = parameters_of(config)
     changed = json.loads(json.dumps(_parsed(config)))
-    for path, value in values.items():
-        if path not in base or value is None:
+    for at, path in enumerate(base):
+        value = values.get(_field(at))
+        if value is None:
             continue
         # A form's number has no point where there was one.
         value = float(value) if isinstance(base[path], float) else value
@@ -270,8 +278,13 @@ def shown(fields: Any) -> Any:
     )
 
 
-def comparison(state: NotebookState, metric: str | None) -> Any:
-    """The runs with their metrics, and one of these over the runs."""
+def comparison(state: NotebookState, metric: Any) -> Any:
+    """The runs with their metrics, and one of these over the runs.
+
+    Args:
+        state: The runs of this notebook.
+        metric: The dropdown of metrics.
+    """
     import marimo as mo
 
     rows = compare(state)
@@ -281,4 +294,4 @@ def comparison(state: NotebookState, metric: str | None) -> Any:
             "metadata.</small></p>"
         )
     table = mo.ui.table(rows[::-1], selection=None, page_size=8)
-    return mo.vstack([mo.Html(chart(state, metric)), table]) if metric else table
+    return mo.vstack([metric, mo.Html(chart(state, metric.value)), table])

@@ -30,6 +30,7 @@ def describe(found: Found, selected: Selected, state: NotebookState) -> list[dic
         state: What runs of this notebook said of their columns.
     """
     columns = _columns_seen(state)
+    made = _made_here(state)
     rows = []
     for asset in found.assets:
         key = str(asset.key)
@@ -39,7 +40,7 @@ def describe(found: Found, selected: Selected, state: NotebookState) -> list[dic
             {
                 "feature": key,
                 "group": getattr(asset, "group", None) or "",
-                "fresh": _age(getattr(asset, "latest_materialization", None)),
+                "fresh": _age(made.get(key) or getattr(asset, "latest_materialization", None)),
                 "partitions": ", ".join(map(str, getattr(asset, "partitions", ()))) or "none",
                 "columns": columns.get(key, ""),
                 "description": (getattr(asset, "description", None) or "").strip(),
@@ -52,6 +53,15 @@ def chosen(rows: Sequence[Mapping[str, Any]], selected: Selected) -> Selected:
     """The features whose rows are ticked; without any, all that are selected."""
     keys = tuple(row["feature"] for row in rows)
     return Selected(keys, selected.expression) if keys else selected
+
+
+def _made_here(state: NotebookState) -> dict[str, dict[str, str]]:
+    """When runs of this notebook have materialized assets: the server was asked before them."""
+    return {
+        made["asset"]: {"at": record["at"]}
+        for record in records(state)
+        for made in record.get("materialized", [])
+    }
 
 
 def _columns_seen(state: NotebookState) -> dict[str, str]:

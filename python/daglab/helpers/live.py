@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import re
 import sys
 import textwrap
 import time
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from daglab.helpers.discover import EntityFilters
 from daglab.helpers.errors import ConnectionFailed, DaglabError, ValidationFailed
 from daglab.helpers.graphql import DagsterClient
 from daglab.helpers.records import keep, log, now, problems_of, records, said_of
@@ -48,6 +50,8 @@ __all__ = [
     "skeleton",
 ]
 
+# What is no expression: keys, and patterns of keys, with commas between them.
+_PATTERNS = re.compile(r"[\w./*?\[\]-]+(\s*,\s*[\w./*?\[\]-]+)*")
 # Seconds between two pictures of a run that goes on.
 _REDRAWN = 0.4
 # A press that is heard so soon after the last one was acted on was made before its end was seen.
@@ -234,16 +238,25 @@ async def select(
     Args:
         client: Whom to ask.
         health: Whether it answers.
-        expression: A selection, or several with commas between them.
+        expression: Keys and patterns of keys with commas between them, or a selection in Dagster's
+            syntax.
         wanted: Whether assets are to be run at all.
     """
     expression = expression.strip()
     if not (wanted and expression and answers(health)):
         return Selected(expression=expression if wanted else "")
     try:
-        keys = await client.select_assets(expression)
+        if _PATTERNS.fullmatch(expression):
+            patterns = [part.strip() for part in expression.split(",")]
+            found = await client.discover_entities(
+                EntityFilters(kinds=["assets"], patterns=patterns, details=False)
+            )
+            keys = found.asset_keys()
+        else:
+            keys = await client.select_assets(expression)
     except DaglabError as error:
-        return Selected(expression=expression, problem=str(error))
+        said = f"{error.message}; {error.hint}" if error.hint else error.message
+        return Selected(expression=expression, problem=said)
     problem = None if keys else f"no asset is meant by `{expression}`"
     return Selected(tuple(str(key) for key in keys), expression, problem)
 
@@ -468,8 +481,8 @@ async def export(
         client: Whose assets get the link.
         notebook: The notebook's file.
         options: The value of `controls.export_options`.
-        assets: The assets.
-        state: Where errors are kept.
+        assets: The assets; those of the last run if there are none.
+        state: Where runs and errors are kept.
     """
     from daglab.helpers.attach import attach_metadata
     from daglab.helpers.export import apply_retention_policy, export_html, upload_to_cloud
@@ -490,7 +503,7 @@ async def export(
             done["url"] = link = uploaded.url
             done["expires_at"] = uploaded.expires_at
         if options["attach"]:
-            for asset in assets:
+            for asset in assets or _made(state):
                 metadata = {str(options["metadata_key"]): link}
                 attached = await attach_metadata(asset, metadata, client)
                 done["attached"].append((asset, attached))
@@ -510,6 +523,12 @@ def _file(definitions: str | None) -> str | None:
     folder = _folder()
     places = (place / definitions for place in (Path.cwd(), folder, *folder.parents))
     return next((str(place) for place in places if place.is_file()), definitions)
+
+
+def _made(state: NotebookState) -> list[str]:
+    """The assets that the last run has materialized."""
+    made = (state.get("last_run") or {}).get("materialized", [])
+    return sorted({str(one["asset"]) for one in made})
 
 
 def _uploading(progress: UploadProgress) -> None:

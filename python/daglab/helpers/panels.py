@@ -105,7 +105,10 @@ def validation(result: ValidationResult | DaglabError | None) -> Any:
     import marimo as mo
 
     if result is None:
-        return mo.Html("<p><small>The run config is validated when Dagster answers.</small></p>")
+        return mo.Html(
+            "<p><small>The run config is validated once Dagster answers and something is "
+            "chosen.</small></p>"
+        )
     if isinstance(result, DaglabError):
         return _callout("warn", "Not validated", [result.message, result.hint])
     if result.valid:
