@@ -416,6 +416,7 @@ fn what_cannot_be_is_refused_and_nothing_is_written() {
         .expect_code(8)
         .expect_stderr("`.daglab` is not a directory");
     assert_eq!(tree(&project.root()), before);
+    std::fs::remove_file(project.root().join(".daglab")).unwrap();
     project.write("daglab.yaml", "notebook: x\n");
     init(&project, &[])
         .expect_code(7)
