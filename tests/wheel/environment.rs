@@ -133,6 +133,10 @@ impl Venv {
                 (meta.len(), meta.mtime(), meta.mtime_nsec(), meta.ino())
             };
             let path = entry.path().strip_prefix(self.folder()).unwrap();
+            // What uv holds while it changes an environment.
+            if path == Path::new(".lock") {
+                continue;
+            }
             tree.insert(path.to_owned(), stamp);
         }
         assert!(tree.len() > 5, "{tree:?}");
