@@ -18,6 +18,10 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
         "" => "{}",
         text => text,
     };
+    // A list would do for the fields in their order, which is nobody's business.
+    if !text.starts_with('{') {
+        return Err(Error::Request("it is not a JSON object".to_owned()));
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize(&mut reader);
     read.map_err(|error| Error::Request(error.to_string()))
@@ -210,7 +214,7 @@ mod tests {
         for (text, said) in [
             ("{\"jobs\": \"a\"}", "unknown field `jobs`"),
             ("{\"assets\": [1]}", "assets[0]"),
-            ("[]", "invalid"),
+            ("[]", "not a JSON object"),
             ("{", "EOF"),
         ] {
             let error = read::<Launch>(text).unwrap_err().to_string();
