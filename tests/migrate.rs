@@ -190,6 +190,18 @@ fn one_notebook_becomes_a_file_beside_it() {
         0
     );
     assert!(!read("sales.py").contains("daglab.helpers"));
+
+    // A report is replaced by the next, but nothing else is.
+    assert_eq!(
+        migrate(
+            &project,
+            &["sales.ipynb", "--no-helpers", "--report", "report.md"]
+        )
+        .code(),
+        0
+    );
+    let run = migrate(&project, &["sales.ipynb", "--report", "sales.py"]);
+    assert_eq!(run.code(), 8, "{}", run.stderr());
 }
 
 #[test]
@@ -285,8 +297,9 @@ fn a_kill_leaves_the_old_state_or_the_new() {
             assert!(!in_place || whole(&path), "{}", path.display());
         }
     }
-    let run = migrate(&project, &["nb", "--to", "out", "--force"]);
-    assert_eq!(run.code(), 0, "{}", run.stderr());
+    // What was killed may still be ending.
+    let again = || migrate(&project, &["nb", "--to", "out", "--force"]).code() == 0;
+    assert!(eventually(Duration::from_secs(60), again));
     let written = files(&out)
         .into_keys()
         .filter(|p| p.extension().is_some_and(|e| e == "py"))

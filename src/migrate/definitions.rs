@@ -192,7 +192,7 @@ impl<'a> Resolver<'a> {
 
     fn meant(&self, piece: usize, used: &Use) -> Option<usize> {
         let all = self.versions.get(&used.name)?;
-        if self.pieces[piece].role != Role::Code {
+        if self.pieces[piece].role != Role::Code && !is_private(&used.name) {
             return Some(0);
         }
         let key = (piece, used.name.clone());
