@@ -247,10 +247,10 @@ fn another_marimo_is_used_by_its_commands() {
     // marimo keeps all it has; only those who are not marimo can't get at it.
     let shim = "import builtins
 real = builtins.__import__
-def hidden(name, globals=None, *rest):
+def hidden(name, globals=None, *rest, **named):
     if name.startswith('marimo._') and (globals or {}).get('__name__') == 'daglab._migrate.write':
         raise ImportError(f'there is no {name}')
-    return real(name, globals, *rest)
+    return real(name, globals, *rest, **named)
 builtins.__import__ = hidden
 ";
     std::fs::create_dir_all(project.tmp().join("shim")).unwrap();
