@@ -11,7 +11,7 @@ use crate::host::package;
 use crate::migrate::convert::{self, Draft, Options};
 use crate::migrate::find::{self, Source};
 use crate::migrate::read::Invalid;
-use crate::migrate::report::{NotebookReport, Refusal, Report, Status};
+use crate::migrate::report::{self, NotebookReport, Refusal, Report, Status};
 use crate::migrate::worker::{Setting, Worker};
 use crate::migrate::{Error, Issue, Severity};
 use crate::project::environment::cache_dir;
@@ -109,6 +109,7 @@ async fn migrate(args: &MigrateArgs, context: &Context) -> Result<ExitStatus, Fa
         .cloned()
         .collect();
     let sources = find::find(&context.dir, &paths, args.to.as_deref())?;
+    let overwrite_report = refuse_foreign_report(args, context)?;
     let setting = setting(context)?;
     let pythons = pythons(args.python.as_deref(), context, &sources);
     let emit = Progress::new(context.printer).listening();
@@ -136,7 +137,7 @@ async fn migrate(args: &MigrateArgs, context: &Context) -> Result<ExitStatus, Fa
     }
     let plans = plans(args, context, &items)?;
     if !args.dry_run {
-        for plan in &plans {
+        for (_, plan) in &plans {
             plan.apply()?;
         }
     }
@@ -145,7 +146,7 @@ async fn migrate(args: &MigrateArgs, context: &Context) -> Result<ExitStatus, Fa
         .map(|item| told(item, &plans, context))
         .collect();
     let report = Report::new(notebooks, ready.marimo, ready.degraded, args.dry_run);
-    write_report(args, context, &report)?;
+    write_report(args, context, &report, overwrite_report)?;
     print(args, context, &report, &plans)?;
     Ok(report.exit_status())
 }
@@ -287,7 +288,11 @@ fn shown(path: &Path, context: &Context) -> String {
 }
 
 /// What is to be written, one plan for each folder that files go below.
-fn plans(args: &MigrateArgs, context: &Context, items: &[Item]) -> Result<Vec<Plan>, Failure> {
+fn plans(
+    args: &MigrateArgs,
+    context: &Context,
+    items: &[Item],
+) -> Result<Vec<(PathBuf, Plan)>, Failure> {
     let overwrite = if args.force {
         Overwrite::Force
     } else {
@@ -316,22 +321,20 @@ fn plans(args: &MigrateArgs, context: &Context, items: &[Item]) -> Result<Vec<Pl
         for (target, text) in files {
             changes.file(target.strip_prefix(&root).unwrap_or(target), text);
         }
-        plans.push(changes.plan(overwrite)?);
+        plans.push((root, changes.plan(overwrite)?));
     }
     Ok(plans)
 }
 
 /// What became of a notebook.
-fn told(item: Item, plans: &[Plan], context: &Context) -> NotebookReport {
+fn told(item: Item, plans: &[(PathBuf, Plan)], context: &Context) -> NotebookReport {
     let Item { source, result } = item;
     let (name, target) = (shown(&source.from, context), shown(&source.to, context));
     match result {
-        Ok((draft, text, findings)) => {
-            let action = plans.iter().find_map(|plan| {
-                let step = plan
-                    .steps
-                    .iter()
-                    .find(|step| step.after == text && source.to.ends_with(&step.path))?;
+        Ok((draft, _, findings)) => {
+            let action = plans.iter().find_map(|(root, plan)| {
+                let mut steps = plan.steps.iter();
+                let step = steps.find(|step| root.join(&step.path) == source.to)?;
                 Some(step.action)
             });
             let status = match action {
@@ -367,8 +370,31 @@ fn told(item: Item, plans: &[Plan], context: &Context) -> NotebookReport {
     }
 }
 
-/// `--report`: Markdown there, JSON beside it. An earlier report is replaced.
-fn write_report(args: &MigrateArgs, context: &Context, report: &Report) -> Result<(), Failure> {
+/// Whether earlier reports may be replaced: files that are none stay, unless `--force` is given.
+fn refuse_foreign_report(args: &MigrateArgs, context: &Context) -> Result<Overwrite, Failure> {
+    let Some(path) = args.report.as_ref().map(|path| context.dir.join(path)) else {
+        return Ok(Overwrite::Never);
+    };
+    let is_report = |path: &Path| match std::fs::read_to_string(path) {
+        Ok(text) => text.starts_with(report::HEADING) || text.contains("\"notebooks\": ["),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    let foreign = [path.clone(), path.with_extension("json")]
+        .into_iter()
+        .find(|path| !is_report(path));
+    match foreign {
+        Some(path) if !args.force && !args.dry_run => Err(Error::NotAReport { path }.into()),
+        _ => Ok(Overwrite::Force),
+    }
+}
+
+/// `--report`: Markdown there, JSON beside it.
+fn write_report(
+    args: &MigrateArgs,
+    context: &Context,
+    report: &Report,
+    overwrite: Overwrite,
+) -> Result<(), Failure> {
     let Some(path) = args.report.as_ref().filter(|_| !args.dry_run) else {
         return Ok(());
     };
@@ -382,7 +408,8 @@ fn write_report(args: &MigrateArgs, context: &Context, report: &Report) -> Resul
         name.with_extension("json"),
         known.remove_from_document(&(report.json() + "\n")),
     );
-    changes.plan(Overwrite::Force)?.apply()?;
+    recover(root)?;
+    changes.plan(overwrite)?.apply()?;
     Ok(())
 }
 
@@ -390,7 +417,7 @@ fn print(
     args: &MigrateArgs,
     context: &Context,
     report: &Report,
-    plans: &[Plan],
+    plans: &[(PathBuf, Plan)],
 ) -> Result<(), Failure> {
     let printer = context.printer;
     for reason in &report.degraded {
@@ -403,7 +430,7 @@ fn print(
             let mut page = String::new();
             if args.dry_run {
                 let paint = crate::ui::style::Paint::new(color);
-                page.extend(plans.iter().map(|plan| plan.shown(paint)));
+                page.extend(plans.iter().map(|(_, plan)| plan.shown(paint)));
             }
             page.push_str(&report.terminal(color));
             printer.page(&page)

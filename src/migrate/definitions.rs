@@ -192,7 +192,7 @@ impl<'a> Resolver<'a> {
 
     fn meant(&self, piece: usize, used: &Use) -> Option<usize> {
         let all = self.versions.get(&used.name)?;
-        if self.pieces[piece].role != Role::Code {
+        if self.pieces[piece].role != Role::Code && !is_private(&used.name) {
             return Some(0);
         }
         let key = (piece, used.name.clone());
@@ -241,7 +241,7 @@ impl<'a> Resolver<'a> {
                         self.free(&bare, 0)
                     }
                     (false, _) if !several => name.clone(),
-                    (false, false) if !self.is_named_in_text(version.piece, name) => {
+                    (false, false) if self.may_be_private(version.piece, name) => {
                         self.private_name(version.piece, name)
                     }
                     _ if plain_is_free => {
@@ -253,6 +253,13 @@ impl<'a> Resolver<'a> {
             }
         }
         self.versions = versions;
+    }
+
+    /// marimo does not look for private names in texts, nor in `global`.
+    fn may_be_private(&self, piece: usize, name: &str) -> bool {
+        let uses = &self.names[piece].uses;
+        let global = |used: &Use| used.name == name && used.access == Access::Global;
+        !self.is_named_in_text(piece, name) && !uses.iter().any(global)
     }
 
     /// A name in a text that is evaluated can't be seen.

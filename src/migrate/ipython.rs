@@ -149,6 +149,7 @@ fn lines(cell: &mut Cell<'_>, code: &str, known: Known<'_>) -> String {
         },
     };
     let mut escapes = Escapes {
+        known,
         code: &code,
         top: true,
         found: Vec::new(),
@@ -285,6 +286,7 @@ struct Escape {
 }
 
 struct Escapes<'a> {
+    known: Known<'a>,
     code: &'a str,
     top: bool,
     found: Vec<Escape>,
@@ -305,7 +307,10 @@ impl<'a> Visitor<'a> for Escapes<'a> {
                         last.body = body;
                     }
                 }
-                None => visitor::walk_stmt(self, statement),
+                None => match self.automagic(range).filter(|_| top) {
+                    Some(text) => self.push(range, IpyEscapeKind::Magic, &text, false, top, range),
+                    None => visitor::walk_stmt(self, statement),
+                },
             },
             Stmt::Assign(node) => match (&*node.value, get_ipython_call(&node.value)) {
                 (Expr::IpyEscapeCommand(escape), _) => {
@@ -330,6 +335,17 @@ impl<'a> Visitor<'a> for Escapes<'a> {
 }
 
 impl Escapes<'_> {
+    /// `ls -la` is Python, a difference, but IPython takes it for a magic if there is no `ls`.
+    fn automagic(&self, range: TextRange) -> Option<String> {
+        let text = &self.code[range];
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let is_magic = magics::AUTOMAGIC.contains(&word)
+            && !text.contains('\n')
+            && !rest.trim_start().starts_with(['=', '(', '[', '.', ','])
+            && !(self.known)(word);
+        is_magic.then(|| text.to_owned())
+    }
+
     fn push(
         &mut self,
         range: TextRange,

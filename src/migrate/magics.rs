@@ -405,7 +405,7 @@ fn run(rest: &str, known: Known<'_>) -> Translated {
         true => interpolate(file, known),
         false => interpolate(&format!("{file}.py"), known),
     };
-    Translated::code(format!("runpy.run_path({file}, run_name=\"__main__\")"))
+    Translated::code(format!("_names = runpy.run_path({file}, run_name=\"__main__\")"))
         .needs(Need::Import("import runpy"))
         .review(
             "`%run` put the script's names into the notebook",

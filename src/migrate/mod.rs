@@ -207,14 +207,11 @@ pub enum Error {
         /// The end of what it printed.
         output: String,
     },
-    /// A file could not be written.
-    #[error("could not write `{}`", path.display())]
-    Write {
+    /// `--report` names a file that is something else.
+    #[error("`{}` is there already, and is not a report of a migration", path.display())]
+    NotAReport {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
     },
 }
 
@@ -226,13 +223,16 @@ impl Diagnose for Error {
             | Self::NotANotebook { .. }
             | Self::SeveralToOne { .. } => ExitStatus::Usage,
             Self::NoMarimo { .. } | Self::Worker { .. } => ExitStatus::Environment,
-            Self::SamePlace { .. } | Self::Write { .. } => ExitStatus::Conflict,
+            Self::SamePlace { .. } | Self::NotAReport { .. } => ExitStatus::Conflict,
         }
     }
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::SeveralToOne { .. } => "give `--to` a folder",
+            Self::NotAReport { .. } => {
+                "name another file with `--report`, or overwrite this one with `--force`"
+            }
             Self::SamePlace { .. } => "migrate them one by one, each with a `--to` of its own",
             Self::NoMarimo { .. } => {
                 "name one with `--python`, or install marimo: `uv add marimo` or `pip install marimo`"

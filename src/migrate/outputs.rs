@@ -90,7 +90,6 @@ fn add(lines: &mut Vec<String>, lead: &str, printed: &str) {
 
 #[cfg(test)]
 mod tests {
-
     #[test]
     fn outputs_are_short_comments() {
         let json = serde_json::json!({"nbformat": 4, "metadata": {}, "cells": [{

@@ -12,6 +12,9 @@ use crate::ui::text;
 /// The version of the JSON report.
 const VERSION: u32 = 1;
 
+/// What a report in Markdown begins with.
+pub const HEADING: &str = "# Migration from Jupyter";
+
 /// What became of one notebook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -241,7 +244,7 @@ impl Report {
     /// For people, to keep.
     pub fn markdown(&self) -> String {
         let totals = &self.totals;
-        let mut out = String::from("# Migration from Jupyter\n\n");
+        let mut out = format!("{HEADING}\n\n");
         let _ = writeln!(
             out,
             "daglab {}, marimo {}. {} of {} migrated{}.\n\n| | |\n| --- | ---: |\n| to do by a person | {} |\n| to look at | {} |\n| translated | {} |\n| in the way of which another file is | {} |\n| invalid | {} |",

@@ -23,11 +23,13 @@ problems: list[str] = []
 
 
 def expect(name: str, what: str, found: Any, wanted: Any) -> None:
+    """A value that is not as it must be is a problem."""
     if found != wanted:
         problems.append(f"{name}: {what} is {found!r}, not {wanted!r}")
 
 
 def main() -> None:
+    """Looks at all of them."""
     results, truth_file, report_file = (Path(name).absolute() for name in sys.argv[1:4])
     truths = json.loads(truth_file.read_text())
     report = json.loads(report_file.read_text())
@@ -43,6 +45,7 @@ def main() -> None:
 
 
 def notebook(name: str, truth: dict[str, Any], told: dict[str, Any], file: Path) -> None:
+    """Looks at one result, and at what was said of it."""
     status = truth["status"]
     if status is None:
         status = told.get("status")
@@ -74,16 +77,31 @@ def notebook(name: str, truth: dict[str, Any], told: dict[str, Any], file: Path)
 
 
 def numbers(name: str, truth: dict[str, Any], told: dict[str, Any]) -> None:
+    """Compares what was counted and said with the truth."""
     statistics = told["statistics"]
-    for key in ("cells", "code_cells", "markdown_cells", "raw_cells", "attachments_inlined", "attachments_lost"):
+    for key in (
+        "cells",
+        "code_cells",
+        "markdown_cells",
+        "raw_cells",
+        "attachments_inlined",
+        "attachments_lost",
+    ):
         if key in truth:
             expect(name, key, statistics[key], truth[key])
     if "outputs" in truth:
-        expect(name, "outputs", statistics["outputs_dropped"] + statistics["outputs_kept"], truth["outputs"])
+        expect(
+            name,
+            "outputs",
+            statistics["outputs_dropped"] + statistics["outputs_kept"],
+            truth["outputs"],
+        )
         expect(name, "format", told["format"], truth["format"])
     worst: dict[int, set[str]] = {}
     for issue in told["issues"]:
-        if not (issue["reason"] and (issue["severity"] == "info" or issue["action"] or issue["done"])):
+        if not (
+            issue["reason"] and (issue["severity"] == "info" or issue["action"] or issue["done"])
+        ):
             problems.append(f"{name}: {issue} does not say enough")
         worst.setdefault(issue["cell"], set()).add(issue["severity"])
     for cell, need in truth.get("needs", {}).items():
@@ -111,9 +129,14 @@ def printed_by_python(cells: list[str]) -> str:
 
 
 def printed_by_marimo(file: Path) -> str:
+    """What a result prints as a script."""
     out = io.StringIO()
     try:
-        with in_scratch(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            in_scratch(),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             runpy.run_path(str(file), run_name="__main__")
     except BaseException as error:
         return f"{out.getvalue()}{type(error).__name__}: {error}"
@@ -122,6 +145,7 @@ def printed_by_marimo(file: Path) -> str:
 
 @contextlib.contextmanager
 def in_scratch() -> Any:
+    """Stands in an empty directory."""
     before = os.getcwd()
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)
@@ -139,7 +163,9 @@ def check(results: Path) -> None:
     found = json.loads(done.stdout[done.stdout.index("{") :])
     expect("marimo check", "files", found["summary"]["total_files"], len(files))
     for issue in found["issues"]:
-        problems.append(f"{issue['filename']}:{issue.get('line')}: {issue.get('code')} {issue['severity']}: {issue['message']}")
+        problems.append(
+            f"{issue['filename']}:{issue.get('line')}: {issue.get('code')} {issue['message']}"
+        )
 
 
 if __name__ == "__main__":

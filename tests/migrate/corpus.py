@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Jupyter notebooks of the shapes that real ones have, and what a migration must say of each.
 
 `python corpus.py FOLDER` writes them, always the same ones, and `truth.json` beside the folder.
@@ -18,33 +19,59 @@ import nbformat
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(200))).decode()
 
 
-def code(source: str, *, need: str = "", outputs: list[Any] | None = None, **metadata: Any) -> dict[str, Any]:
+def code(
+    source: str, *, need: str = "", outputs: list[Any] | None = None, **metadata: Any
+) -> dict[str, Any]:
     """A code cell, and whether it needs a person: `manual`, `review` or nothing."""
-    return {"kind": "code", "source": source, "need": need, "outputs": outputs or [], "metadata": metadata}
+    return {
+        "kind": "code",
+        "source": source,
+        "need": need,
+        "outputs": outputs or [],
+        "metadata": metadata,
+    }
 
 
 def text(source: str, **attachments: Any) -> dict[str, Any]:
-    return {"kind": "markdown", "source": source, "need": "", "attachments": attachments, "outputs": [], "metadata": {}}
+    """A Markdown cell."""
+    need = "manual" if "big.png" in attachments else ""
+    return {
+        "kind": "markdown",
+        "source": source,
+        "need": need,
+        "attachments": attachments,
+        "outputs": [],
+        "metadata": {},
+    }
 
 
 def raw(source: str, mime: str = "") -> dict[str, Any]:
+    """A raw cell."""
     metadata = {"raw_mimetype": mime} if mime else {}
     return {"kind": "raw", "source": source, "need": "", "outputs": [], "metadata": metadata}
 
 
 def stream(printed: str) -> dict[str, Any]:
+    """What a cell printed."""
     return {"output_type": "stream", "name": "stdout", "text": printed}
 
 
 def result(**data: Any) -> dict[str, Any]:
+    """What a cell came to."""
     return {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": data}
 
 
 def shown(**data: Any) -> dict[str, Any]:
+    """What a cell showed."""
     return {"output_type": "display_data", "metadata": {}, "data": data}
 
 
-ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": ["\x1b[31mValueError\x1b[0m: no"]}
+ERROR = {
+    "output_type": "error",
+    "ename": "ValueError",
+    "evalue": "no",
+    "traceback": ["\x1b[31mValueError\x1b[0m: no"],
+}
 
 #: Cells of plain Python, whose output can be compared. Each group stands alone.
 PLAIN: dict[str, list[dict[str, Any]]] = {
@@ -72,23 +99,43 @@ PLAIN: dict[str, list[dict[str, Any]]] = {
     ],
     "imports": [
         code("import os\nimport json, math\nfrom collections import Counter, OrderedDict as OD"),
-        code("import json\nimport os.path\nfrom collections import Counter\nprint(os.path.join('a', 'b'), json.dumps([1]))"),
-        code("import os, sys\nfrom math import *\nprint(floor(pi), Counter('aab')['a'], list(OD(a=1)))"),
+        code(
+            "import json\nimport os.path\nfrom collections import Counter\nprint(os.path.join('a', 'b'), json.dumps([1]))"
+        ),
+        code(
+            "import os, sys\nfrom math import *\nprint(floor(pi), Counter('aab')['a'], list(OD(a=1)))"
+        ),
         code("try:\n    import json\nexcept ImportError:\n    json = None\nprint(json is None)"),
         code("from time import time\nprint(callable(time))"),
         code("import time\nprint(callable(time.sleep))"),
     ],
     "scopes": [
-        code("x = 1\nys = [x for x in range(3)]\nprint(x, ys)\nclass Box:\n    x = 5\n    def get(self, x=x):\n        return x + self.x\nprint(Box().get())"),
-        code("x = [x + y for y in (1, 2)]\nprint(x, (lambda x: x + 1)(2), {k: v for k, v in [(1, x)]})"),
-        code("with open('scratch.txt', 'w') as f:\n    f.write('one')\nwith open('scratch.txt') as f:\n    x = f.read()\nprint(x)"),
-        code("def outer():\n    x = 'inner'\n    def inner():\n        nonlocal x\n        x += '!'\n        return x\n    return inner()\nprint(outer(), x)"),
-        code("if (x := 3) > 2:\n    print(x)\nmatch [1, 2]:\n    case [x, *rest]:\n        print(x, rest)"),
-        code("try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    print(e)\na, (b, *c) = 1, (2, 3)\nprint(a, b, c)"),
-        code("try:\n    {}['k']\nexcept KeyError as e:\n    print('key', e)\na, b = b, a\nprint(a, b)"),
+        code(
+            "x = 1\nys = [x for x in range(3)]\nprint(x, ys)\nclass Box:\n    x = 5\n    def get(self, x=x):\n        return x + self.x\nprint(Box().get())"
+        ),
+        code(
+            "x = [x + y for y in (1, 2)]\nprint(x, (lambda x: x + 1)(2), {k: v for k, v in [(1, x)]})"
+        ),
+        code(
+            "with open('scratch.txt', 'w') as f:\n    f.write('one')\nwith open('scratch.txt') as f:\n    x = f.read()\nprint(x)"
+        ),
+        code(
+            "def outer():\n    x = 'inner'\n    def inner():\n        nonlocal x\n        x += '!'\n        return x\n    return inner()\nprint(outer(), x)"
+        ),
+        code(
+            "if (x := 3) > 2:\n    print(x)\nmatch [1, 2]:\n    case [x, *rest]:\n        print(x, rest)"
+        ),
+        code(
+            "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    print(e)\na, (b, *c) = 1, (2, 3)\nprint(a, b, c)"
+        ),
+        code(
+            "try:\n    {}['k']\nexcept KeyError as e:\n    print('key', e)\na, b = b, a\nprint(a, b)"
+        ),
     ],
     "counter": [
-        code("count = 0\ndef more():\n    global count\n    count += 1\n    return count\nprint(more())"),
+        code(
+            "count = 0\ndef more():\n    global count\n    count += 1\n    return count\nprint(more())"
+        ),
         code("print(more(), count)"),
         code("del x0" if False else "values = [1]\nvalues.append(2)"),
         code("values.append(3)\nprint(values)"),
@@ -104,7 +151,9 @@ PLAIN: dict[str, list[dict[str, Any]]] = {
     ],
     "typed": [
         code("n: int = 3\nvalues: 'list[int]' = [n]\nprint(n, values)"),
-        code("from dataclasses import dataclass, field\n@dataclass\nclass P:\n    n: int = n\n    tags: list = field(default_factory=list)\nprint(P())"),
+        code(
+            "from dataclasses import dataclass, field\n@dataclass\nclass P:\n    n: int = n\n    tags: list = field(default_factory=list)\nprint(P())"
+        ),
         code("@staticmethod\ndef deco(f): return f\nprint(callable(deco))\nn = 'other'\nprint(n)"),
         code("async def later():\n    return 7\nprint(await later())"),
         code("import asyncio\nprint(await asyncio.sleep(0, 'slept'))"),
@@ -123,13 +172,24 @@ PLAIN: dict[str, list[dict[str, Any]]] = {
 OTHER: dict[str, list[dict[str, Any]]] = {
     "setup": [
         code("%matplotlib inline\n%load_ext autoreload\n%autoreload 2"),
-        code("%config InlineBackend.figure_format = 'retina'\nimport numpy as np\nimport matplotlib.pyplot as plt"),
-        code("plt.plot(np.arange(3))\nplt.title('t');", outputs=[result(**{"text/plain": "[<Line2D>]"}), shown(**{"image/png": PNG, "text/plain": "<Figure>"})]),
+        code(
+            "%config InlineBackend.figure_format = 'retina'\nimport numpy as np\nimport matplotlib.pyplot as plt"
+        ),
+        code(
+            "plt.plot(np.arange(3))\nplt.title('t');",
+            outputs=[
+                result(**{"text/plain": "[<Line2D>]"}),
+                shown(**{"image/png": PNG, "text/plain": "<Figure>"}),
+            ],
+        ),
         code("fig, ax = plt.subplots()\nax.plot([1])\nfig"),
         code("%matplotlib widget", need="review"),
     ],
     "timing": [
-        code("%%time\nx = sum(range(10))\nx", outputs=[stream("CPU times\n"), result(**{"text/plain": "45"})]),
+        code(
+            "%%time\nx = sum(range(10))\nx",
+            outputs=[stream("CPU times\n"), result(**{"text/plain": "45"})],
+        ),
         code("%time y = 3\n%timeit -n 2 -r 2 sum(range(3))", need="review"),
         code("%%timeit\nsum(range(10))", need="review"),
         code("%%prun -l 3\nsorted([1])", need="review"),
@@ -140,11 +200,16 @@ OTHER: dict[str, list[dict[str, Any]]] = {
     "shell": [
         code("!ls -la\nfiles = !ls\nname = 'a b'\n!echo $name {name.upper()} | cat"),
         code("!!pwd\n%pwd\nhere = %pwd"),
-        code("if files:\n    !echo some\nelse:\n    %pwd\nfor f in files[:1]:\n    !echo {f}  # each"),
+        code(
+            "if files:\n    !echo some\nelse:\n    %pwd\nfor f in files[:1]:\n    !echo {f}  # each"
+        ),
         code("!pip install -q pandas 'x>=1'", need="review"),
         code("%pip install numpy", need="review"),
         code("%cd ..\n%env A=1\n%env B={name}\n%env A\n%set_env C 3", need="review"),
-        code("%%bash\necho \"$HOME\" 'single'\nfor i in 1 2; do echo $i; done", outputs=[stream("x\n")]),
+        code(
+            "%%bash\necho \"$HOME\" 'single'\nfor i in 1 2; do echo $i; done",
+            outputs=[stream("x\n")],
+        ),
         code("%%writefile out/a.txt\nline {brace}\n\\tail"),
         code("%%script perl\nprint 1;"),
         code("%%bash --bg\nsleep 1", need="manual"),
@@ -178,7 +243,7 @@ OTHER: dict[str, list[dict[str, Any]]] = {
     "shown": [
         code("from IPython.display import display, HTML, Markdown", need="review"),
         code("display(HTML('<b>x</b>'), 1)\ndisplay('two')"),
-        code("%%html\n<b class=\"x\">\"\"bold\"\"</b>"),
+        code('%%html\n<b class="x">""bold""</b>'),
         code("%%markdown\n# T \\alpha"),
         code("%%latex\n$\\frac{1}{2}$"),
         code("from IPython.display import display as show\nshow(1)", need="review"),
@@ -186,7 +251,17 @@ OTHER: dict[str, list[dict[str, Any]]] = {
     "widgets": [
         code("import ipywidgets as widgets\nfrom ipywidgets import interact", need="manual"),
         code("@interact(x=(0, 10))\ndef show(x):\n    print(x)"),
-        code("slider = widgets.IntSlider()\nslider", outputs=[shown(**{"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/plain": "IntSlider()"})]),
+        code(
+            "slider = widgets.IntSlider()\nslider",
+            outputs=[
+                shown(
+                    **{
+                        "application/vnd.jupyter.widget-view+json": {"model_id": "a"},
+                        "text/plain": "IntSlider()",
+                    }
+                )
+            ],
+        ),
     ],
     "sql": [
         code("%load_ext sql\nimport pandas as pd\ndf = pd.DataFrame({'a': [1]})"),
@@ -210,28 +285,51 @@ OTHER: dict[str, list[dict[str, Any]]] = {
         code("print('''never closed", need="manual"),
         code("break", need="manual"),
         code("x = 1\n\tpass", need="manual"),
-        code("exec 'x = 1'\ntry:\n    pass\nexcept ValueError, e:\n    raise KeyError, 'x'", need="review"),
+        code(
+            "exec 'x = 1'\ntry:\n    pass\nexcept ValueError, e:\n    raise KeyError, 'x'",
+            need="review",
+        ),
         code("pip install pandas", need="review"),
         code("ls -la\ncd /tmp", need="review"),
         code("\x00", need="manual"),
         code("from __future__ import annotations, division\nx = 1", need="review"),
         code("from __future__ import print_function"),
     ],
-    "empty": [code(""), code("   \n\n"), text(""), code("# comment\n# more"), raw(""), code("pass"), code("...")],
+    "empty": [
+        code(""),
+        code("   \n\n"),
+        text(""),
+        code("# comment\n# more"),
+        raw(""),
+        code("pass"),
+        code("..."),
+    ],
     "markdown": [
-        text("# Title\n\nText with {braces} and {{double}}, `code`, $\\frac{a}{b}$, \\(x\\), \\\\ and \\n"),
+        text(
+            "# Title\n\nText with {braces} and {{double}}, `code`, $\\frac{a}{b}$, \\(x\\), \\\\ and \\n"
+        ),
         text('Triple """ quotes and \'\'\' too, ""pairs"" and <a href="" title=""> </a>'),
         text('Both \\alpha and "" pairs'),
         text("    indented\n    code\n\ntext"),
         text("   \n\n  lead\n\ttab\n   \nend\\"),
         text('ends with "'),
         text("f'{x}' %s {0} \x1b[0m \u2028 é ☃ 😀\u00a0nb"),
-        text("$$\n\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}\n$$\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
-        text("![i](attachment:a.png) and ![j](attachment:b%20c.png)", **{"a.png": {"image/png": PNG}, "b c.png": {"image/png": PNG}}),
+        text(
+            "$$\n\\begin{align}\na &= b \\\\\nc &= d\n\\end{align}\n$$\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+        ),
+        text(
+            "![i](attachment:a.png) and ![j](attachment:b%20c.png)",
+            **{"a.png": {"image/png": PNG}, "b c.png": {"image/png": PNG}},
+        ),
         text("![big](attachment:big.png)", **{"big.png": {"image/png": "A" * 400_000}}),
         text("no picture", **{"unused.png": {"image/png": PNG}}),
-        text("<p>para</p>\n<div style=\"color: red\">{x}</div>\n\n```python\nprint('''a''')\n\n\tx\n```"),
-        raw("raw *text* ````"), raw("\\section{x}", "text/latex"), raw("<b>x</b>", "text/html"), raw("# md", "text/markdown"),
+        text(
+            "<p>para</p>\n<div style=\"color: red\">{x}</div>\n\n```python\nprint('''a''')\n\n\tx\n```"
+        ),
+        raw("raw *text* ````"),
+        raw("\\section{x}", "text/latex"),
+        raw("<b>x</b>", "text/html"),
+        raw("# md", "text/markdown"),
     ],
     "tags": [
         code("alpha = 1", need="review", tags=["parameters"]),
@@ -241,10 +339,34 @@ OTHER: dict[str, list[dict[str, Any]]] = {
         code("skipped = 1", tags=["skip-execution"], slideshow={"slide_type": "slide"}),
     ],
     "outputs": [
-        code("print('x')", outputs=[stream("x\n" * 3000), stream("\x1b[1mbold\x1b[0m\r50%\r100%\n")]),
-        code("1", outputs=[result(**{"text/plain": "1", "text/html": "<table>" + "<tr>" * 5000, "application/vnd.plotly.v1+json": {"data": []}})]),
+        code(
+            "print('x')", outputs=[stream("x\n" * 3000), stream("\x1b[1mbold\x1b[0m\r50%\r100%\n")]
+        ),
+        code(
+            "1",
+            outputs=[
+                result(
+                    **{
+                        "text/plain": "1",
+                        "text/html": "<table>" + "<tr>" * 5000,
+                        "application/vnd.plotly.v1+json": {"data": []},
+                    }
+                )
+            ],
+        ),
         code("2", outputs=[shown(**{"image/png": "A" * 3_000_000}), ERROR]),
-        code("3", outputs=[shown(**{"image/svg+xml": "<svg/>", "text/latex": "$x$", "application/javascript": "alert(1)"})]),
+        code(
+            "3",
+            outputs=[
+                shown(
+                    **{
+                        "image/svg+xml": "<svg/>",
+                        "text/latex": "$x$",
+                        "application/javascript": "alert(1)",
+                    }
+                )
+            ],
+        ),
     ],
 }
 
@@ -260,7 +382,9 @@ def cell_of(cell: dict[str, Any], count: int, version: int) -> dict[str, Any]:
         made["input" if cell["kind"] == "code" else "source"] = source
         if cell["kind"] == "code":
             made |= {"language": "python", "prompt_number": count, "collapsed": False}
-            made["outputs"] = [{"output_type": "stream", "stream": "stdout", "text": "x"} for _ in cell["outputs"]]
+            made["outputs"] = [
+                {"output_type": "stream", "stream": "stdout", "text": "x"} for _ in cell["outputs"]
+            ]
         return made
     made["source"] = source
     if cell["kind"] == "code":
@@ -271,21 +395,39 @@ def cell_of(cell: dict[str, Any], count: int, version: int) -> dict[str, Any]:
 
 
 def metadata_of(number: int) -> dict[str, Any]:
+    """Metadata as different tools leave it."""
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    info = {"name": "python", "version": "3.11.4", "codemirror_mode": {"name": "ipython", "version": 3}}
-    return [{"kernelspec": kernel, "language_info": info}, {"kernelspec": kernel}, {"language_info": info}, {}][number % 4]
+    info = {
+        "name": "python",
+        "version": "3.11.4",
+        "codemirror_mode": {"name": "ipython", "version": 3},
+    }
+    return [
+        {"kernelspec": kernel, "language_info": info},
+        {"kernelspec": kernel},
+        {"language_info": info},
+        {},
+    ][number % 4]
 
 
-def notebook(cells: list[dict[str, Any]], number: int, *, plain: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def notebook(
+    cells: list[dict[str, Any]], number: int, *, plain: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """A notebook, and the truth about it."""
     version, minor = [(4, 5), (4, 4), (4, 0), (4, 2), (3, 0)][number % 5]
     made = [cell_of(cell, index + 1, version) for index, cell in enumerate(cells)]
     if (version, minor) == (4, 5):
         for index, one in enumerate(made):
             one["id"] = f"cell-{index}" if number % 10 else "same"
-    whole: dict[str, Any] = {"nbformat": version, "nbformat_minor": minor, "metadata": metadata_of(number)}
+    whole: dict[str, Any] = {
+        "nbformat": version,
+        "nbformat_minor": minor,
+        "metadata": metadata_of(number),
+    }
     whole |= {"worksheets": [{"cells": made, "metadata": {}}]} if version == 3 else {"cells": made}
-    attachments = [] if version == 3 else [a for cell in cells for a in cell.get("attachments", {}).items()]
+    attachments = (
+        [] if version == 3 else [a for cell in cells for a in cell.get("attachments", {}).items()]
+    )
     lost = sum(1 for name, data in attachments if name.startswith(("big", "unused")))
     kinds = [cell["kind"] for cell in cells]
     truth = {
@@ -298,8 +440,13 @@ def notebook(cells: list[dict[str, Any]], number: int, *, plain: bool) -> tuple[
         "outputs": sum(len(cell["outputs"]) for cell in cells),
         "attachments_inlined": len(attachments) - lost,
         "attachments_lost": lost,
-        "needs": {str(index + 1): cell["need"] for index, cell in enumerate(cells) if cell["need"]},
-        "free": [index + 1 for index, cell in enumerate(cells) if cell["kind"] == "code" and not cell["need"]],
+        # Formats before 4 have no attachments.
+        "needs": {
+            str(index + 1): cell["need"]
+            for index, cell in enumerate(cells)
+            if cell["need"] and not (version == 3 and cell["kind"] == "markdown")
+        },
+        "free": [index + 1 for index, cell in enumerate(cells) if not cell["need"]],
         "plain": [cell["source"] for cell in cells if cell["kind"] == "code"] if plain else None,
     }
     return whole, truth
@@ -307,7 +454,11 @@ def notebook(cells: list[dict[str, Any]], number: int, *, plain: bool) -> tuple[
 
 def written(whole: dict[str, Any], number: int) -> bytes:
     """Its bytes, which differ as editors do."""
-    style: dict[str, Any] = [{"indent": 1}, {"ensure_ascii": False}, {"indent": 2, "sort_keys": True}][number % 3]
+    style: dict[str, Any] = [
+        {"indent": 1},
+        {"ensure_ascii": False},
+        {"indent": 2, "sort_keys": True},
+    ][number % 3]
     data = json.dumps(whole, **style).encode()
     if number % 7 == 0:
         data = b"\xef\xbb\xbf" + data
@@ -327,12 +478,18 @@ def invalid() -> dict[str, tuple[bytes, str]]:
         "no_cells": (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}}', "$.cells"),
         "cells_text": (b'{"nbformat": 4, "cells": "x"}', "$.cells"),
         "cell_number": (b'{"nbformat": 4, "cells": [3]}', "$.cells[0]"),
-        "source_number": (b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": 3}]}', "$.cells[0].source"),
+        "source_number": (
+            b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": 3}]}',
+            "$.cells[0].source",
+        ),
         "cell_type": (b'{"nbformat": 4, "cells": [{"cell_type": "odd", "source": ""}]}', "odd"),
         "future": (b'{"nbformat": 5, "cells": []}', "nbformat"),
         "latin1": (b'{"nbformat": 4, "cells": [], "x": "\xe9"}', "UTF-8"),
         "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "lfs"),
-        "r": (json.dumps({"nbformat": 4, "cells": [], "metadata": kernel}).encode(), "language is r"),
+        "r": (
+            json.dumps({"nbformat": 4, "cells": [], "metadata": kernel}).encode(),
+            "language is r",
+        ),
         "julia": (json.dumps({"nbformat": 4, "cells": [], "metadata": julia}).encode(), "julia"),
     }
 
@@ -351,6 +508,7 @@ def odd() -> dict[str, bytes]:
 
 
 def main() -> None:
+    """Writes all notebooks."""
     folder = Path(sys.argv[1])
     dice = random.Random(20_261_122)
     truths: dict[str, Any] = {}
@@ -378,17 +536,26 @@ def main() -> None:
         whole, truth = notebook(cells, number, plain=False)
         # What a mixture needs beyond its parts is not known here.
         truth["free"] = []
+        truth["needs"] = {
+            n: need for n, need in truth["needs"].items() if cells[int(n) - 1]["source"] != "_ + 1"
+        }
         put(f"mixed/{number % 6}/{number:03}.ipynb", written(whole, number), truth)
         number += 1
     for name, (data, word) in invalid().items():
         put(f"invalid/{name}.ipynb", data, {"status": "invalid", "word": word})
     for name, data in odd().items():
         put(f"odd/{name}.ipynb", data, {"status": "converted"})
-    order = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"x{n} = {n}", execution_count=9 - n) for n in range(3)])
-    put("odd/order.ipynb", nbformat.writes(order).encode(), {"status": "converted", "code": "order"})
+    order = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(f"x{n} = {n}", execution_count=9 - n) for n in range(3)]
+    )
+    put(
+        "odd/order.ipynb", nbformat.writes(order).encode(), {"status": "converted", "code": "order"}
+    )
     # What installed packages ship.
     for path in sys.path:
-        for index, file in enumerate(sorted(Path(path).glob("*/**/*.ipynb")) if "site-packages" in path else []):
+        for index, file in enumerate(
+            sorted(Path(path).glob("*/**/*.ipynb")) if "site-packages" in path else []
+        ):
             if file.stat().st_size < 5_000_000 and index < 60:
                 put(f"shipped/{index:02}_{file.stem}.ipynb", file.read_bytes(), {"status": None})
     Path(sys.argv[2]).write_text(json.dumps(truths))
