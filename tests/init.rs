@@ -360,7 +360,7 @@ fn projects_keep_to_their_conventions() {
         assert_eq!(tree(&project.root()), after);
         let bootstrap = init(&project, &["--bootstrap", "--force"]);
         bootstrap.expect_code(
-            if *location == "" && files.len() == 1 && !files[0].0.contains("space") {
+            if location.is_empty() && files.len() == 1 && !files[0].0.contains("space") {
                 0
             } else {
                 8

@@ -408,7 +408,7 @@ fn write_report(
         name.with_extension("json"),
         known.remove_from_document(&(report.json() + "\n")),
     );
-    recover(root)?;
+    context.undo_interrupted(root)?;
     changes.plan(overwrite)?.apply()?;
     Ok(())
 }

@@ -243,7 +243,7 @@ impl Cell<'_> {
                 let text = as_comment(source, &format!("{reason}; {action}"));
                 edits.push(Edit {
                     range: whole(code, statement.range()),
-                    text: on_lines(code, statement.range(), text),
+                    text: on_lines(code, statement.range(), &text),
                 });
             }
         }
@@ -386,7 +386,7 @@ fn whole(code: &str, range: TextRange) -> TextRange {
 }
 
 /// Comments on lines of their own.
-fn on_lines(code: &str, range: TextRange, comment: String) -> String {
+fn on_lines(code: &str, range: TextRange, comment: &str) -> String {
     let before = &code[..range.start().to_usize()];
     let after = &code[whole(code, range).end().to_usize()..];
     let lead = if before.is_empty() || before.ends_with('\n') {

@@ -236,8 +236,8 @@ fn python3_line(line: &str) -> Option<String> {
     }
     if let Some(rest) = text.strip_prefix("print ") {
         let rest = rest.trim_end();
-        if rest.starts_with(">>") {
-            let (file, rest) = rest[2..].split_once(',')?;
+        if let Some(rest) = rest.strip_prefix(">>") {
+            let (file, rest) = rest.split_once(',')?;
             return Some(format!(
                 "{indent}print({}, file={})",
                 rest.trim(),
@@ -298,7 +298,7 @@ impl<'a> Visitor<'a> for Escapes<'a> {
         let range = statement.range();
         match statement {
             Stmt::IpyEscapeCommand(node) => {
-                self.push(node.range, node.kind, &node.value, false, top, range)
+                self.push(node.range, node.kind, &node.value, false, top, range);
             }
             Stmt::Expr(node) => match get_ipython_call(&node.value) {
                 Some((kind, value, body)) => {
@@ -317,7 +317,7 @@ impl<'a> Visitor<'a> for Escapes<'a> {
                     self.push(escape.range, escape.kind, &escape.value, true, top, range);
                 }
                 (value, Some((kind, text, None))) => {
-                    self.push(value.range(), kind, &text, true, top, range)
+                    self.push(value.range(), kind, &text, true, top, range);
                 }
                 _ => visitor::walk_stmt(self, statement),
             },

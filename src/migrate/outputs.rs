@@ -25,7 +25,7 @@ pub fn comments(cell: &Cell) -> (String, usize) {
     for output in &cell.outputs[..kept] {
         match output {
             Output::Stream(name, printed) if name == "stderr" => {
-                add(&mut lines, "stderr: ", printed)
+                add(&mut lines, "stderr: ", printed);
             }
             Output::Stream(_, printed) => add(&mut lines, "", printed),
             Output::Error(error) => add(&mut lines, "raised ", error),

@@ -284,11 +284,11 @@ fn language(metadata: &Map<String, Value>, issues: &mut Vec<Issue>) -> Result<()
     Ok(())
 }
 
+/// A cell and its JSON path.
+type Placed<'a> = (String, &'a Map<String, Value>);
+
 /// The cells with their JSON paths, wherever the format keeps them.
-fn cells(
-    root: &Map<String, Value>,
-    major: u64,
-) -> Result<Vec<(String, &Map<String, Value>)>, Invalid> {
+fn cells(root: &Map<String, Value>, major: u64) -> Result<Vec<Placed<'_>>, Invalid> {
     let mut lists = Vec::new();
     match (major, root.get("worksheets")) {
         (2 | 3, Some(Value::Array(sheets))) => {

@@ -9,7 +9,9 @@ fn begun(in_editor: bool, steps: Value) -> Value {
         all.extend([json!({"see": "Explore"}), json!({"run": true})]);
     }
     all.push(json!({"see": "Dagster 1."}));
-    all.extend(steps.as_array().cloned().unwrap_or_default());
+    if let Value::Array(steps) = steps {
+        all.extend(steps);
+    }
     Value::Array(all)
 }
 
