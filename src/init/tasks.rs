@@ -178,7 +178,10 @@ fn names(text: &str) -> Vec<String> {
         let (false, true, Some((head, rest))) = (ours, begins, line.split_once(':')) else {
             continue;
         };
-        if rest.starts_with('=') || head.contains('=') && !head.contains(' ') {
+        // A variable of make; a parameter of just has its default without blanks.
+        let assigns = head.split_whitespace().nth(1);
+        let assigns = matches!(assigns, Some("=" | "?=" | "+=" | "!="));
+        if assigns || rest.starts_with('=') || head.contains('=') && !head.contains(' ') {
             continue;
         }
         // A rule of make may have several targets; the rest of a recipe of just are parameters.
