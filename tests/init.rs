@@ -65,7 +65,7 @@ fn tool(folder: &Path, name: &str, args: &[&str]) -> String {
 }
 
 /// From an empty folder to everything green, without an edit.
-fn works_at_once(template: &str, job: &str, asset: &str) {
+fn works_at_once(template: &str, job: &str, asset: &str, notebook: &str) {
     let project = Project::empty();
     let root = project.root().join("my project-2");
     let at = root.to_str().unwrap();
@@ -77,15 +77,20 @@ fn works_at_once(template: &str, job: &str, asset: &str) {
 
     let python = python();
     let python = python.to_str().unwrap();
-    let ci = Run::of(project.daglab(&["ci", at, "--python", python, "--output", "json"]));
-    ci.expect_code(0);
-    let report = ci.report();
-    assert_eq!(report["notebooks"].as_array().unwrap().len(), 2);
+    let there = |args: &[&str]| {
+        let mut command = project.daglab(&[args, &["--python", python]].concat());
+        command.current_dir(&root);
+        let run = Run::of(command);
+        run.expect_code(0);
+        run
+    };
+    there(&["scaffold", "--asset", asset]);
+    there(&["scaffold", "--job", job, "--template", notebook]);
+    there(&["run", "--ephemeral", "--job", job]);
+    let report = there(&["ci", "--output", "json"]).report();
+    // The two examples, and what was made here.
+    assert_eq!(report["notebooks"].as_array().unwrap().len(), 4);
     assert!(!report["runs"].as_array().unwrap().is_empty());
-    let args = ["run", "--ephemeral", "--job", job, "--python", python];
-    let mut run = project.daglab(&args);
-    run.current_dir(&root);
-    Run::of(run).expect_code(0);
 
     tool(&root, "dg", &["check", "defs"]);
     let defs = tool(&root, "dg", &["list", "defs", "--json"]);
@@ -116,17 +121,17 @@ fn works_at_once(template: &str, job: &str, asset: &str) {
 
 #[test]
 fn minimal_works_at_once() {
-    works_at_once("minimal", "refresh", "daily_revenue");
+    works_at_once("minimal", "refresh", "daily_revenue", "minimal");
 }
 
 #[test]
 fn standard_works_at_once() {
-    works_at_once("standard", "weekly_report_job", "weekly_report");
+    works_at_once("standard", "weekly_report_job", "weekly_report", "feature-store");
 }
 
 #[test]
 fn ml_works_at_once() {
-    works_at_once("ml", "train", "evaluation");
+    works_at_once("ml", "train", "evaluation", "ml");
 }
 
 #[test]
