@@ -202,7 +202,8 @@ ALONE: dict[str, list[dict[str, Any]]] = {
         code("from cmath import *\nprint(sqrt(-4))"),
     ],
     "star_below": [
-        code("def up(x):\n    return ceil(x)\nprint(pow(2, 3))"),
+        code("print(pow(2, 3))"),
+        code("def up(x):\n    return ceil(x)"),
         code("if True:\n    from math import *\nprint(floor(2.5))"),
         code("print(up(1.5), pow(2, 3))"),
     ],
