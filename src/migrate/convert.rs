@@ -361,7 +361,8 @@ fn undefined(pieces: &[Piece], issues: &mut Vec<Issue>) {
         }
     }
     for (name, index) in read {
-        if written.contains(&name) || scope::is_builtin(&name) {
+        let of_modules = name.starts_with("__") && name.ends_with("__");
+        if written.contains(&name) || scope::is_builtin(&name) || of_modules {
             continue;
         }
         let issue = Issue::new(Severity::Review, "undefined", format!("no cell defines `{name}`"))
@@ -583,6 +584,19 @@ mod tests {
             "print(_x)",
             "class K:\n    n = n\n    def m(self): return n",
         ]));
+    }
+
+    #[test]
+    fn types_of_functions_and_classes_are_their_own() {
+        let cells = [
+            "T = 1",
+            "def f[T](x: T) -> T:\n    return x\nclass A[U](list[U]):\n    def g(self, x: U) -> U: return x\ntype P[V] = list[V] | W",
+            "T = 5; U = 6; V = 7\nprint(T, U, V)",
+            "W = f(A)",
+        ];
+        let text = of(&cells);
+        assert!(text.contains("def f[T](x: T) -> T:"), "{text}");
+        assert!(!text.contains("no cell defines"), "{text}");
     }
 
     #[test]

@@ -106,6 +106,8 @@ struct Resolver<'a> {
     removed: HashMap<(usize, String), usize>,
     /// For each use that needs another name: piece, index of the use, version.
     resolved: Vec<(usize, usize, usize)>,
+    /// Names of Python itself that are read before a cell defines them.
+    of_python: BTreeSet<String>,
 }
 
 impl<'a> Resolver<'a> {
@@ -122,6 +124,7 @@ impl<'a> Resolver<'a> {
             own: HashMap::new(),
             removed: HashMap::new(),
             resolved: Vec::new(),
+            of_python: BTreeSet::new(),
         }
     }
 
@@ -150,7 +153,9 @@ impl<'a> Resolver<'a> {
             return;
         }
         let sure = names.sure.iter().position(|sure| sure.contains(name));
-        let carry = previous.is_some() && needs_previous(name, names, sure);
+        let carry = previous.is_some()
+            && (needs_previous(name, names, sure) || self.may_be_left_by_a_loop(piece, name, sure));
+        let all = self.versions.entry(name.to_owned()).or_default();
         if let (true, Some(before)) = (carry, previous) {
             all[before].read_elsewhere = true;
         }
@@ -169,12 +174,30 @@ impl<'a> Resolver<'a> {
         self.own.insert((piece, name.to_owned()), own);
     }
 
+    /// Whether a loop that never runs would leave a name to cells below as it was.
+    fn may_be_left_by_a_loop(&self, piece: usize, name: &str, sure: Option<usize>) -> bool {
+        let names = &self.names[piece];
+        let Some(sure) = sure.filter(|sure| names.loops.contains(sure)) else {
+            return false;
+        };
+        let is_set_again = names.sure.iter().enumerate().any(|(index, certain)| {
+            index > sure && !names.loops.contains(&index) && certain.contains(name)
+        });
+        !is_set_again && scope::is_read_after(self.names, piece, name)
+    }
+
     /// Which version each use means.
     fn reads(&mut self, issues: &mut Vec<Issue>) {
         let mut warned = BTreeSet::new();
         for (piece, names) in self.names.iter().enumerate() {
             for (index, used) in names.uses.iter().enumerate() {
                 let Some(version) = self.meant(piece, used) else {
+                    if self.versions.contains_key(&used.name) {
+                        self.of_python.insert(used.name.clone());
+                        if used.late && warned.insert((piece, used.name.clone())) {
+                            issues.push(late_binding(&self.pieces[piece], used));
+                        }
+                    }
                     continue;
                 };
                 let all = self.versions.get_mut(&used.name).expect("it has a version");
@@ -186,6 +209,32 @@ impl<'a> Resolver<'a> {
                     }
                 }
                 self.resolved.push((piece, index, version));
+            }
+        }
+        self.redefined_below(&mut warned, issues);
+    }
+
+    /// What a cell's functions read of its own, and a cell below defines again.
+    fn redefined_below(&self, warned: &mut BTreeSet<(usize, String)>, issues: &mut Vec<Issue>) {
+        for (piece, index, version) in &self.resolved {
+            let names = &self.names[*piece];
+            let used = &names.uses[*index];
+            let all = &self.versions[&used.name];
+            let is_own = all[*version].piece == *piece && self.pieces[*piece].role == Role::Code;
+            let is_read = matches!(used.access, Access::Read);
+            if !is_own || !is_read || !used.late || all.len() == version + 1 {
+                continue;
+            }
+            // Only a function that others call can be called later.
+            let escapes = names.uses.iter().any(|other| {
+                let own = self.own.get(&(*piece, other.name.clone()));
+                other.statement == used.statement
+                    && !other.late
+                    && other.access == Access::Write
+                    && own.is_some_and(|own| self.versions[&other.name][own.version].read_elsewhere)
+            });
+            if escapes && warned.insert((*piece, used.name.clone())) {
+                issues.push(late_binding(&self.pieces[*piece], used));
             }
         }
     }
@@ -205,8 +254,10 @@ impl<'a> Resolver<'a> {
                     }
                     (None, _) => true,
                 };
+            let is_of_python = own.sure.is_some() && scope::is_builtin(&used.name);
             return match own.previous {
                 Some(previous) if earlier && !own.carry => Some(previous),
+                None if earlier && is_of_python => None,
                 _ => Some(own.version),
             };
         }
@@ -214,6 +265,9 @@ impl<'a> Resolver<'a> {
             return Some(*version);
         }
         let above = all.iter().rposition(|version| version.piece < piece);
+        if above.is_none() && scope::is_builtin(&used.name) {
+            return None;
+        }
         // What is defined below only, marimo runs first.
         Some(above.unwrap_or(0)).filter(|version| *version < all.len())
     }
@@ -222,8 +276,9 @@ impl<'a> Resolver<'a> {
         let mut versions = std::mem::take(&mut self.versions);
         for (name, all) in &mut versions {
             let private = is_private(name);
-            let several = all.len() > 1;
-            let mut plain_is_free = !private;
+            let of_python = self.of_python.contains(name);
+            let several = all.len() > 1 || of_python;
+            let mut plain_is_free = !private && !of_python;
             for (index, version) in all.iter_mut().enumerate() {
                 let generated = self.pieces[version.piece].role != Role::Code;
                 let shared = version.read_elsewhere || version.import.is_some() || generated;
@@ -309,6 +364,12 @@ impl<'a> Resolver<'a> {
         statistics: &mut Statistics,
     ) -> Vec<Vec<Edit>> {
         let mut edits: Vec<Vec<Edit>> = vec![Vec::new(); self.pieces.len()];
+        let labels: Vec<Vec<Label>> = self
+            .pieces
+            .iter()
+            .zip(modules)
+            .map(|(piece, body)| Label::all(&piece.code, body))
+            .collect();
         for (piece, index, version) in &self.resolved {
             let used = &self.names[*piece].uses[*index];
             let is_removed = self.removed.contains_key(&(*piece, used.name.clone()));
@@ -318,6 +379,7 @@ impl<'a> Resolver<'a> {
             let name = &self.versions[&used.name][*version].name;
             if *name != used.name {
                 edits[*piece].extend(renamed(used, name));
+                edits[*piece].extend(labelled(&labels[*piece], used));
             }
         }
         for (piece, own) in self.owned() {
@@ -353,7 +415,13 @@ impl<'a> Resolver<'a> {
         let all = &self.versions[name];
         let new = &all[own.version].name;
         if let (true, Some(previous)) = (own.carry, own.previous) {
-            let text = format!("{new} = {}\n", all[previous].name);
+            let old = &all[previous].name;
+            let text = match self.is_certain(name, previous) {
+                true => format!("{new} = {old}\n"),
+                false => format!(
+                    "try:\n    {new} = {old}\nexcept NameError:  # not defined yet\n    pass\n"
+                ),
+            };
             edits.push(Edit {
                 range: TextRange::empty(TextSize::new(0)),
                 text,
@@ -431,6 +499,19 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Whether a name has a value for certain when the cell of a version is over.
+    fn is_certain(&self, name: &str, version: usize) -> bool {
+        let piece = self.versions[name][version].piece;
+        let Some(own) = self.own.get(&(piece, name.to_owned())) else {
+            return true;
+        };
+        let before = || {
+            own.previous
+                .is_some_and(|before| self.is_certain(name, before))
+        };
+        own.sure.is_some() || (own.carry && before())
+    }
+
     /// `import a.b` binds `a`, and `a.b` must be imported for it to be there: beside the import of `a`.
     fn move_dotted(&self, name: &str, version: usize, import: &Imported, edits: &mut [Vec<Edit>]) {
         let Some(plain) = &import.plain else { return };
@@ -490,14 +571,25 @@ impl<'a> Resolver<'a> {
                 range: statement.range,
                 text,
             });
-            let issue = Issue::new(
-                Severity::Info,
-                "deleted",
-                "a cell can't delete what another defines",
-            )
-            .source(source)
-            .done("it is not deleted")
-            .action("where memory matters, define and use it in one cell, or in a function");
+            let brings_back = foreign.iter().any(|target| {
+                let name = target.as_name_expr().map(|name| name.id.as_str());
+                name.is_some_and(scope::is_builtin)
+            });
+            let reason = "a cell can't delete what another defines";
+            let (severity, action) = match brings_back {
+                true => (
+                    Severity::Review,
+                    "it was deleted to have Python's own again: give it another name where it is defined",
+                ),
+                false => (
+                    Severity::Info,
+                    "where memory matters, define and use it in one cell, or in a function",
+                ),
+            };
+            let issue = Issue::new(severity, "deleted", reason)
+                .source(source)
+                .done("it is not deleted")
+                .action(action);
             issues.push(self.pieces[piece].about(issue));
         }
     }
@@ -558,6 +650,82 @@ fn needs_previous(name: &str, names: &Names, sure: Option<usize>) -> bool {
         || inside
             .next()
             .is_some_and(|u| matches!(u.access, Access::Read | Access::Change))
+}
+
+/// `{name=}` of an f-string, which shows the name itself.
+struct Label {
+    /// Where it stands, braces and all.
+    range: TextRange,
+    /// What it shows.
+    text: String,
+    /// What follows the expression up to a conversion, a format or the end.
+    equals: TextRange,
+    /// It is neither converted nor formatted.
+    plain: bool,
+}
+
+impl Label {
+    fn all(code: &str, body: &[Stmt]) -> Vec<Self> {
+        struct Labels<'a>(&'a str, Vec<Label>);
+        impl<'a> Visitor<'a> for Labels<'_> {
+            fn visit_interpolated_string_element(
+                &mut self,
+                element: &'a ruff_python_ast::InterpolatedStringElement,
+            ) {
+                if let Some(one) = element.as_interpolation()
+                    && one.debug_text.is_some()
+                {
+                    let start = one.range.start() + TextSize::new(1);
+                    let rest = &self.0[one.expression.end().to_usize()..one.range.end().to_usize()];
+                    // Closing parentheses belong to the expression, and white space to the sign.
+                    let sign = rest.find('=').unwrap_or(0);
+                    let after = &rest[sign + 1..];
+                    let spaces = after.len() - after.trim_start().len();
+                    let begin = rest[..sign].trim_end().len();
+                    let at = |offset: usize| {
+                        one.expression.end() + TextSize::new(u32::try_from(offset).unwrap_or(0))
+                    };
+                    let equals = TextRange::new(at(begin), at(sign + 1 + spaces));
+                    let shown = &self.0[TextRange::new(start, equals.end())];
+                    self.1.push(Label {
+                        range: one.range,
+                        text: shown.replace('{', "{{").replace('}', "}}"),
+                        equals,
+                        plain: one.conversion == ruff_python_ast::ConversionFlag::None
+                            && one.format_spec.is_none(),
+                    });
+                }
+                visitor::walk_interpolated_string_element(self, element);
+            }
+        }
+        let mut labels = Labels(code, Vec::new());
+        labels.visit_body(body);
+        labels.1
+    }
+}
+
+/// What keeps a label as it was where a name in it becomes another.
+fn labelled(labels: &[Label], used: &Use) -> Vec<Edit> {
+    let around = labels
+        .iter()
+        .filter(|label| label.range.contains_range(used.range));
+    let Some(label) = around.max_by_key(|label| label.range.start()) else {
+        return Vec::new();
+    };
+    if used.range.end() > label.equals.start() {
+        return Vec::new();
+    }
+    let value = if label.plain { "!r" } else { "" };
+    vec![
+        Edit {
+            range: TextRange::empty(label.range.start()),
+            text: label.text.clone(),
+        },
+        Edit {
+            range: label.equals,
+            text: value.to_owned(),
+        },
+    ]
 }
 
 fn renamed(used: &Use, name: &str) -> Option<Edit> {

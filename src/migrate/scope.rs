@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Alias, Comprehension, ExceptHandler, Expr, ExprContext, Parameters, Pattern, Stmt,
+    Alias, Comprehension, ExceptHandler, Expr, ExprContext, Parameters, Pattern, Stmt, TypeParams,
 };
 use ruff_text_size::TextRange;
 
@@ -66,6 +66,8 @@ pub struct Names {
     pub uses: Vec<Use>,
     /// For each statement, the names that certainly have a value after it.
     pub sure: Vec<BTreeSet<String>>,
+    /// The statements that are `for` loops.
+    pub loops: BTreeSet<usize>,
 }
 
 impl Names {
@@ -74,6 +76,14 @@ impl Names {
         self.uses
             .iter()
             .any(|u| u.name == name && u.access != Access::Read && u.access != Access::Delete)
+    }
+
+    /// Whether the first that is done with a name in these statements is to read it, if there is
+    /// anything.
+    pub fn first_is_read(&self, name: &str, from: usize, to: usize) -> Option<bool> {
+        let mut uses = self.uses.iter();
+        let first = uses.find(|u| u.name == name && (from..to).contains(&u.statement))?;
+        Some(matches!(first.access, Access::Read | Access::Change))
     }
 
     /// All names that get a value.
@@ -100,7 +110,22 @@ pub fn names(body: &[Stmt]) -> Names {
     Names {
         uses: walk.uses,
         sure: body.iter().map(sure).collect(),
+        loops: (0..body.len())
+            .filter(|index| body[*index].is_for_stmt())
+            .collect(),
     }
+}
+
+/// Whether a cell below one uses the value that a name has there.
+pub fn is_read_after(cells: &[Names], cell: usize, name: &str) -> bool {
+    for names in cells.iter().skip(cell + 1) {
+        match names.first_is_read(name, 0, usize::MAX) {
+            Some(true) => return true,
+            _ if names.sure.iter().any(|sure| sure.contains(name)) => return false,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Names that certainly have a value when a statement is over. A loop is taken to run at least once.
@@ -364,6 +389,22 @@ impl Walk {
         self.late -= 1;
     }
 
+    /// Names of types, which only what they stand at knows.
+    fn typed(&mut self, parameters: Option<&TypeParams>, work: impl FnOnce(&mut Self)) {
+        let Some(parameters) = parameters else {
+            return work(self);
+        };
+        let scope = Scope {
+            bound: parameters.iter().map(|p| p.name().to_string()).collect(),
+            global: BTreeSet::new(),
+            is_class: false,
+        };
+        self.within(scope, |walk| {
+            walk.visit_type_params(parameters);
+            work(walk);
+        });
+    }
+
     fn signature(&mut self, parameters: &Parameters) {
         for parameter in parameters {
             if let Some(default) = parameter.default() {
@@ -435,22 +476,28 @@ impl<'a> Visitor<'a> for Walk {
                     for decorator in &node.decorator_list {
                         walk.visit_expr(&decorator.expression);
                     }
-                    walk.signature(&node.parameters);
-                    if let Some(returns) = &node.returns {
-                        walk.visit_expr(returns);
-                    }
+                    walk.typed(node.type_params.as_deref(), |walk| {
+                        walk.signature(&node.parameters);
+                        if let Some(returns) = &node.returns {
+                            walk.visit_expr(returns);
+                        }
+                    });
                 });
                 self.add(&node.name, node.name.range, Access::Write);
-                self.function(Some(&node.parameters), &node.body, None);
+                self.typed(node.type_params.as_deref(), |walk| {
+                    walk.function(Some(&node.parameters), &node.body, None);
+                });
             }
             Stmt::ClassDef(node) => {
                 self.evaluated_before(|walk| {
                     for decorator in &node.decorator_list {
                         walk.visit_expr(&decorator.expression);
                     }
-                    if let Some(arguments) = &node.arguments {
-                        walk.visit_arguments(arguments);
-                    }
+                    walk.typed(node.type_params.as_deref(), |walk| {
+                        if let Some(arguments) = &node.arguments {
+                            walk.visit_arguments(arguments);
+                        }
+                    });
                 });
                 self.add(&node.name, node.name.range, Access::Write);
                 let scope = Scope {
@@ -458,7 +505,18 @@ impl<'a> Visitor<'a> for Walk {
                     global: Bindings::of(&node.body).global,
                     is_class: true,
                 };
-                self.within(scope, |walk| walk.visit_body(&node.body));
+                self.typed(node.type_params.as_deref(), |walk| {
+                    walk.within(scope, |walk| walk.visit_body(&node.body));
+                });
+            }
+            Stmt::TypeAlias(node) => {
+                self.visit_expr(&node.name);
+                // It is evaluated when it is asked for.
+                self.late += 1;
+                self.typed(node.type_params.as_deref(), |walk| {
+                    walk.visit_expr(&node.value)
+                });
+                self.late -= 1;
             }
             Stmt::Import(node) => self.import(&node.names, node.range, None),
             Stmt::ImportFrom(node) => {

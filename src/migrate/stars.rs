@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ruff_python_ast::Stmt;
 use ruff_python_parser::parse_module;
+use ruff_text_size::{Ranged as _, TextSize};
 
 use super::cells::{Piece, Role};
 use super::definitions::{Edit, apply};
+use super::scope::Names;
 use super::{Issue, Severity, Statistics, scope};
 
 /// What modules export, as far as it could be found out.
@@ -57,14 +59,8 @@ fn collect<'a>(body: &'a [Stmt], found: &mut Vec<(&'a ruff_python_ast::StmtImpor
     }
 }
 
-/// Names that no cell defines: those that Python has, and those that it hasn't.
-#[derive(Debug, Default)]
-struct Open {
-    builtin: BTreeSet<String>,
-    unknown: BTreeSet<String>,
-}
-
-fn open(pieces: &[Piece]) -> Open {
+/// Names that neither a cell nor Python defines.
+fn open(pieces: &[Piece]) -> BTreeSet<String> {
     let (mut read, mut written) = (BTreeSet::new(), BTreeSet::new());
     for piece in pieces.iter().filter(|piece| piece.role == Role::Code) {
         let Ok(module) = parse_module(&piece.code) else {
@@ -81,9 +77,8 @@ fn open(pieces: &[Piece]) -> Open {
         let names = scope::names(&module.into_syntax().body);
         written.extend(names.written().into_iter().map(str::to_owned));
     }
-    let open = read.into_iter().filter(|name| !written.contains(name));
-    let (builtin, unknown) = open.partition(|name| scope::is_builtin(name));
-    Open { builtin, unknown }
+    let is_open = |name: &String| !written.contains(name) && !scope::is_builtin(name);
+    read.into_iter().filter(is_open).collect()
 }
 
 /// Replaces every star import.
@@ -102,32 +97,127 @@ pub fn resolve(
         .iter()
         .filter(|m| !matches!(exports.get(*m), Some(Some(_))))
         .collect();
-    let mut left = open.unknown.clone();
-    let mut taken: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    // A later import wins in Jupyter, but modules that export one name twice mean the same by it.
-    for module in &modules {
-        if let Some(Some(exported)) = exports.get(module) {
-            let mut used: BTreeSet<String> = left.intersection(exported).cloned().collect();
-            used.extend(open.builtin.intersection(exported).cloned());
-            left.retain(|name| !used.contains(name));
-            taken.insert(module, used);
-        }
-    }
+    let mut taken = taken(pieces, exports, &open);
+    let mut left = open;
+    left.retain(|name| !taken.values().any(|names| names.contains(name)));
     left.retain(|name| {
         !["get_ipython", "display", "In", "Out", "exit", "quit"].contains(&&**name)
             && !name.starts_with('_')
     });
     if let [only] = unknown[..] {
-        taken.insert(only, left.clone());
+        for star in stars(pieces)
+            .into_iter()
+            .filter(|star| star.module == *only)
+        {
+            taken.insert((star.piece, star.start), left.clone());
+        }
     }
-    for piece in pieces.iter_mut() {
-        replace(piece, &taken, &left, exports, issues, statistics);
+    for (index, piece) in pieces.iter_mut().enumerate() {
+        replace((index, piece), &taken, &left, exports, issues, statistics);
     }
 }
 
+/// The names that are imported in place of a star, by the cell and where it stands there.
+type Taken = BTreeMap<(usize, TextSize), BTreeSet<String>>;
+
+/// One `from module import *`.
+#[derive(Debug)]
+struct Star {
+    piece: usize,
+    /// Where it stands in the cell's text.
+    start: TextSize,
+    /// The statement of the cell that it is, or is in.
+    statement: usize,
+    module: String,
+}
+
+fn stars(pieces: &[Piece]) -> Vec<Star> {
+    let mut found = Vec::new();
+    for (piece, text) in pieces.iter().enumerate() {
+        let Ok(module) = parse_module(&text.code) else {
+            continue;
+        };
+        let body = module.into_syntax().body;
+        for (node, module) in star_imports(&body) {
+            let start = node.range.start();
+            let statement = body.iter().position(|one| one.range().contains(start));
+            found.push(Star {
+                piece,
+                start,
+                statement: statement.unwrap_or(0),
+                module,
+            });
+        }
+    }
+    found
+}
+
+/// Of what each star brings, what is read before a cell or another star gives the name anew.
+fn taken(pieces: &[Piece], exports: &Exports, open: &BTreeSet<String>) -> Taken {
+    let stars = stars(pieces);
+    let names: Vec<Names> = pieces
+        .iter()
+        .map(|piece| match (piece.role, parse_module(&piece.code)) {
+            (Role::Markdown, _) | (_, Err(_)) => Names::default(),
+            (_, Ok(module)) => scope::names(&module.into_syntax().body),
+        })
+        .collect();
+    let read: BTreeSet<&str> = names.iter().flat_map(|names| names.read()).collect();
+    let mut taken = Taken::new();
+    for (index, star) in stars.iter().enumerate() {
+        let Some(Some(exported)) = exports.get(&star.module) else {
+            continue;
+        };
+        let later = &stars[index + 1..];
+        let needed = exported.iter().filter(|name| {
+            read.contains(&***name) && is_needed(name, star, later, &names, exports)
+        });
+        taken.insert((star.piece, star.start), needed.cloned().collect());
+    }
+    // What only functions above a star read has it from the last.
+    for name in open {
+        let brings = |star: &&Star| matches!(exports.get(&star.module), Some(Some(all)) if all.contains(name));
+        if !taken.values().any(|names| names.contains(name))
+            && let Some(star) = stars.iter().rfind(brings)
+        {
+            taken
+                .entry((star.piece, star.start))
+                .or_default()
+                .insert(name.clone());
+        }
+    }
+    taken
+}
+
+fn is_needed(name: &str, star: &Star, later: &[Star], cells: &[Names], exports: &Exports) -> bool {
+    for (cell, names) in cells.iter().enumerate().skip(star.piece) {
+        let from = if cell == star.piece {
+            star.statement + 1
+        } else {
+            0
+        };
+        let sure = names.sure.iter().enumerate().skip(from);
+        let sure = sure
+            .filter(|(_, certain)| certain.contains(name))
+            .map(|(statement, _)| statement);
+        let stars = later.iter().filter(|other| {
+            other.piece == cell
+                && matches!(exports.get(&other.module), Some(Some(all)) if all.contains(name))
+        });
+        let end = sure.chain(stars.map(|other| other.statement)).min();
+        let to = end.map_or(usize::MAX, |end| end + 1);
+        match (names.first_is_read(name, from, to), end) {
+            (Some(true), _) => return true,
+            (_, Some(_)) => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
 fn replace(
-    piece: &mut Piece,
-    taken: &BTreeMap<&str, BTreeSet<String>>,
+    (index, piece): (usize, &mut Piece),
+    taken: &Taken,
     left: &BTreeSet<String>,
     exports: &Exports,
     issues: &mut Vec<Issue>,
@@ -158,7 +248,7 @@ fn replace(
             .iter()
             .any(|s| matches!(s, Stmt::ImportFrom(top) if top.range == node.range));
         let filler = if at_top { "" } else { "pass  " };
-        let (text, issue) = match taken.get(&*name) {
+        let (text, issue) = match taken.get(&(index, node.range.start())) {
             Some(names) if !names.is_empty() => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let known = matches!(exports.get(&*name), Some(Some(_)));

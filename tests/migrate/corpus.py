@@ -168,6 +168,70 @@ PLAIN: dict[str, list[dict[str, Any]]] = {
     ],
 }
 
+#: The same, of names that mean something else where they stand. They are not mixed with others.
+ALONE: dict[str, list[dict[str, Any]]] = {
+    "maybe": [
+        code("if False:\n    x = 1"),
+        code("if True:\n    x = 2"),
+        code("print(x)"),
+    ],
+    "empty_loop": [
+        code("i = 5"),
+        code("for i in []:\n    print(i)"),
+        code("print(i)"),
+        code("for i, (a, *b) in enumerate([(1, 2, 3)]):\n    print(i, a, b)"),
+        code("while i < 3:\n    i += 1\nelse:\n    k = 'done'\nprint(i, k)"),
+    ],
+    "builtins": [
+        code("print(sum([1, 2]), list('ab'), max(1, 2))"),
+        code("print(list((1, 2)))\nlist = [1]\nprint(list)"),
+        code("list = [2]\nprint(list)"),
+        code("sum = 0\nfor id in range(3):\n    sum += id\nprint(sum, id)"),
+        code("max = lambda *values: 'mine'\nprint(max(1, 2), sum)"),
+    ],
+    "labels": [
+        code("x = 3; width = 10"),
+        code("x = 4\nprint(f'{x=} {x = :>{width}} {x=!s} {(x)=} {{}} { {x: 1}[x]=}')"),
+        code("x = 'a'\nprint(f'{x=}', f'{x + x = }', f'{x=:>4}')"),
+    ],
+    "stars_in_turn": [
+        code("from cmath import *\nfrom math import *\nprint(sqrt(4), pow(2, 3))"),
+        code("pow = 3\nprint(pow)"),
+        code("from math import *\nprint(pow(2, 2), e > 2)"),
+        code("e = 1\nprint(e)"),
+        code("from cmath import *\nprint(sqrt(-4))"),
+    ],
+    "star_below": [
+        code("print(pow(2, 3))"),
+        code("def up(x):\n    return ceil(x)"),
+        code("if True:\n    from math import *\nprint(floor(2.5))"),
+        code("print(up(1.5), pow(2, 3))"),
+    ],
+    "program_names": [
+        code("mo = 5\napp = 'flask'\nmarimo = 'm'\nprint(mo, app, marimo)"),
+        code("mo = 6\napp = mo + 1\nprint(app, mo, marimo)"),
+        code("if __name__ == '__main__':\n    print('main')"),
+    ],
+    "patterns": [
+        code("match {'a': 1, 'b': 2}:\n    case {'a': a, **rest}:\n        print(a, rest)"),
+        code("match [1, 2, 3]:\n    case [a, *rest] if a == 1:\n        print(a, rest)"),
+        code("a = 9; rest = 0\nprint(a, rest)"),
+        code("print([last := i for i in range(4)], last)"),
+        code("last = 1\nprint(last, [(n := y) for y in [1, 2]], n)"),
+    ],
+    "awaited": [
+        code("async def numbers():\n    for i in range(3):\n        yield i"),
+        code("print([i async for i in numbers()])"),
+        code("async for i in numbers():\n    print(i)"),
+        code("i = 4\nprint(i)"),
+    ],
+    "called_later": [
+        code("scale = 2\ndef area(r):\n    return scale * r", need="review"),
+        code("print(area(2))"),
+        code("scale = 3\nprint(scale)"),
+    ],
+}
+
 #: Cells that need more than Python.
 OTHER: dict[str, list[dict[str, Any]]] = {
     "setup": [
@@ -402,12 +466,13 @@ def metadata_of(number: int) -> dict[str, Any]:
         "version": "3.11.4",
         "codemirror_mode": {"name": "ipython", "version": 3},
     }
-    return [
+    shapes: list[dict[str, Any]] = [
         {"kernelspec": kernel, "language_info": info},
         {"kernelspec": kernel},
         {"language_info": info},
         {},
-    ][number % 4]
+    ]
+    return shapes[number % 4]
 
 
 def notebook(
@@ -454,12 +519,12 @@ def notebook(
 
 def written(whole: dict[str, Any], number: int) -> bytes:
     """Its bytes, which differ as editors do."""
-    style: dict[str, Any] = [
+    styles: list[dict[str, Any]] = [
         {"indent": 1},
         {"ensure_ascii": False},
         {"indent": 2, "sort_keys": True},
-    ][number % 3]
-    data = json.dumps(whole, **style).encode()
+    ]
+    data = json.dumps(whole, **styles[number % 3]).encode()
     if number % 7 == 0:
         data = b"\xef\xbb\xbf" + data
     return data.replace(b"\n", b"\r\n") if number % 11 == 0 else data
@@ -541,16 +606,18 @@ def main() -> None:
         }
         put(f"mixed/{number % 6}/{number:03}.ipynb", written(whole, number), truth)
         number += 1
+    for name, cells in ALONE.items():
+        whole, truth = notebook(cells, 5 * number, plain=True)
+        put(f"alone/{name}.ipynb", written(whole, number + 1), truth)
+        number += 1
     for name, (data, word) in invalid().items():
         put(f"invalid/{name}.ipynb", data, {"status": "invalid", "word": word})
     for name, data in odd().items():
         put(f"odd/{name}.ipynb", data, {"status": "converted"})
-    order = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(f"x{n} = {n}", execution_count=9 - n) for n in range(3)]
-    )
-    put(
-        "odd/order.ipynb", nbformat.writes(order).encode(), {"status": "converted", "code": "order"}
-    )
+    order: Any = nbformat.v4  # it is not typed
+    cells = [order.new_code_cell(f"x{n} = {n}", execution_count=9 - n) for n in range(3)]
+    data = order.writes(order.new_notebook(cells=cells)).encode()
+    put("odd/order.ipynb", data, {"status": "converted", "code": "order"})
     # What installed packages ship.
     for path in sys.path:
         for index, file in enumerate(

@@ -1,4 +1,4 @@
-"""Loads notebooks, formats and writes them as marimo's editor does, and checks them as strictly as it can.
+"""Loads notebooks, formats and writes them as marimo's editor does, and checks them strictly.
 
 Ends with 1 if one would be written otherwise than it is, or if the check finds anything.
 """
