@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::steps;
 use super::support::dagster::{Server, free_port};
 use super::support::{Project, Run, browser, eventually, python};
-use super::{headless, steps};
 
-/// The notebooks of the test: template, what they are about, and the target they are paired with.
-const NOTEBOOKS: [(&str, &str, [&str; 2]); 6] = [
+/// A notebook of the tests: its name, its template, and what it is about.
+pub type Made = (&'static str, &'static str, [&'static str; 2]);
+
+/// One of each template, and two whose runs are of interest.
+const NOTEBOOKS: [Made; 6] = [
     ("quick", "default", ["--job", "quick"]),
     ("configured", "default", ["--job", "configured"]),
     ("failing", "default", ["--job", "failing"]),
@@ -86,10 +89,11 @@ impl Drop for Marimo {
     }
 }
 
-fn scaffolded(server: &str) -> Project {
+/// A project with notebooks as `daglab scaffold` makes them.
+pub fn scaffolded(server: &str, notebooks: &[Made]) -> Project {
     let project = Project::copy_of("tests/notebooks/project");
     project.write("daglab.yaml", "notebooks_dir: notebooks\n");
-    for (name, template, about) in NOTEBOOKS {
+    for (name, template, about) in notebooks {
         let filename = format!("notebooks/{name}_explore.py");
         let python = python();
         let mut args = vec!["scaffold", "--dagster-url", server, "--template", template];
@@ -102,28 +106,10 @@ fn scaffolded(server: &str) -> Project {
 }
 
 #[test]
-fn by_a_person_and_by_nobody() {
+fn by_a_person() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notebooks/project");
     let server = Server::of(&fixture, 1);
-    let project = scaffolded(&server.url);
-    let names: Vec<String> = NOTEBOOKS
-        .iter()
-        .map(|(name, ..)| format!("notebooks/{name}_explore.py"))
-        .collect();
-    let paths: Vec<&str> = names.iter().map(String::as_str).collect();
-    // One of each template.
-    headless::without_a_server(&project, &paths[2..]);
-    headless::in_ci(
-        &project,
-        &[
-            (paths[0], json!({ "kind": "job", "name": "quick" })),
-            (
-                paths[3],
-                json!({ "kind": "asset", "key": "orders", "partition": null }),
-            ),
-        ],
-    );
-
+    let project = scaffolded(&server.url, &NOTEBOOKS);
     let editor = Marimo::start("edit", &project, &server.url);
     let app = Marimo::start("run", &project, &server.url);
     let visit = |marimo: &Marimo, way: &str, notebook: &str, dark: bool, steps: Value| {

@@ -5,7 +5,21 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::browser::{Made, scaffolded};
+use super::support::dagster::Server;
 use super::support::{Project, Run, notebook_of, python};
+
+/// One of each template.
+const NOTEBOOKS: [Made; 4] = [
+    ("quick", "default", ["--job", "quick"]),
+    ("orders", "minimal", ["--asset", "orders"]),
+    ("training", "ml", ["--job", "training"]),
+    (
+        "sales",
+        "feature-store",
+        ["--from-selection", "group:sales"],
+    ),
+];
 
 /// Executes in the kernel's main thread, through the helper.
 const BY_THE_HELPER: &str = r#"
@@ -28,11 +42,21 @@ made = dg.materialize([numbers])
 print("made", *made.output_for_node("numbers"))
 "#;
 
+#[test]
+fn by_nobody() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notebooks/project");
+    let server = Server::of(&fixture, 1);
+    let project = scaffolded(&server.url, &NOTEBOOKS);
+    without_a_server(&project);
+    in_ci(&project);
+}
+
 /// Notebooks run green where no server answers, say so, and write nothing. daglab itself would start
 /// a Dagster for them, so that marimo is asked.
-pub fn without_a_server(project: &Project, notebooks: &[&str]) {
-    for notebook in notebooks {
-        let said = exported_by_marimo(project, notebook);
+fn without_a_server(project: &Project) {
+    for (name, ..) in NOTEBOOKS {
+        let notebook = format!("notebooks/{name}_explore.py");
+        let said = exported_by_marimo(project, &notebook);
         for part in ["No Dagster server", "Nothing was launched yet"] {
             assert!(said.contains(part), "{notebook} does not say {part:?}");
         }
@@ -50,27 +74,6 @@ pub fn without_a_server(project: &Project, notebooks: &[&str]) {
             "{:?} was written although nothing changed",
             file.path()
         );
-    }
-}
-
-/// What a notebook executes in its process does not keep marimo from ending: Dagster replaces the
-/// handlers of signals.
-#[test]
-fn executed_in_process() {
-    let project = Project::copy_of("tests/notebooks/project");
-    project
-        .write("daglab.yaml", "notebooks_dir: notebooks\n")
-        .notebook("notebooks/by_the_helper.py", &[BY_THE_HELPER])
-        .notebook("notebooks/by_dagster_itself.py", &[BY_DAGSTER_ITSELF]);
-    let page = exported_by_marimo(&project, "notebooks/by_the_helper.py");
-    assert!(page.contains("made report/revenue"), "{page}");
-
-    let run = project.ci(&["--no-jobs"]);
-    run.expect_code(0);
-    let report = run.report();
-    for path in ["notebooks/by_the_helper.py", "notebooks/by_dagster_itself.py"] {
-        let notebook = notebook_of(&report, path);
-        assert_eq!(notebook["status"], json!("passed"), "{path}: {notebook}");
     }
 }
 
@@ -96,14 +99,37 @@ fn exported_by_marimo(project: &Project, notebook: &str) -> String {
     std::fs::read_to_string(&page).unwrap()
 }
 
-/// `daglab ci` runs them green with the Dagster that it starts, and pairs them.
-pub fn in_ci(project: &Project, notebooks: &[(&str, Value)]) {
-    let run = project.ci(&[]);
+/// `daglab ci` runs them green with the Dagster that it starts, and pairs them. What others execute in
+/// their kernels does not keep those from ending, although Dagster replaces handlers of signals.
+fn in_ci(project: &Project) {
+    project
+        .notebook("notebooks/by_the_helper.py", &[BY_THE_HELPER])
+        .notebook("notebooks/by_dagster_itself.py", &[BY_DAGSTER_ITSELF]);
+    let page = exported_by_marimo(project, "notebooks/by_the_helper.py");
+    assert!(page.contains("made report/revenue"), "{page}");
+
+    let run = project.ci(&["--notebooks", "notebooks/*", "--timeout", "100"]);
     run.expect_code(0);
     let report = run.report();
-    for (path, target) in notebooks {
+    let asset = json!({ "kind": "asset", "key": "orders", "partition": null });
+    for (path, target) in [
+        (
+            "notebooks/quick_explore.py",
+            json!({ "kind": "job", "name": "quick" }),
+        ),
+        ("notebooks/orders_explore.py", asset),
+        (
+            "notebooks/training_explore.py",
+            json!({ "kind": "job", "name": "training" }),
+        ),
+        ("notebooks/sales_explore.py", Value::Null),
+        ("notebooks/by_the_helper.py", Value::Null),
+        ("notebooks/by_dagster_itself.py", Value::Null),
+    ] {
         let notebook = notebook_of(&report, path);
         assert_eq!(notebook["status"], json!("passed"), "{path}: {notebook}");
-        assert_eq!(&notebook["target"], target, "{path}");
+        if !target.is_null() {
+            assert_eq!(notebook["target"], target, "{path}");
+        }
     }
 }

@@ -116,9 +116,9 @@ def run_inprocess(
         if resources is not None:
             given["resources"] = dict(resources)
         settings = {"telemetry": {"enabled": False}}
-        with dagster.DagsterInstance.ephemeral(tempdir=folder, settings=settings) as instance:
-            with _signal_handlers_kept():
-                return _measured(lambda: execute(instance=instance, **given))
+        ephemeral = dagster.DagsterInstance.ephemeral(tempdir=folder, settings=settings)
+        with ephemeral as instance, _signal_handlers_kept():
+            return _measured(lambda: execute(instance=instance, **given))
 
 
 @contextmanager
