@@ -7,6 +7,7 @@ import signal
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -115,9 +116,14 @@ def run_inprocess(
             given["partition_key"] = partition
         if resources is not None:
             given["resources"] = dict(resources)
-        settings = {"telemetry": {"enabled": False}}
+        # Of what Dagster logs, what users say is of interest in a notebook; engine events are not.
+        settings = {"telemetry": {"enabled": False}, "python_logs": {"python_log_level": "INFO"}}
         ephemeral = dagster.DagsterInstance.ephemeral(tempdir=folder, settings=settings)
-        with ephemeral as instance, _signal_handlers_kept():
+        with ephemeral as instance, _signal_handlers_kept(), warnings.catch_warnings():
+            # Where a loop runs already, as in a marimo kernel, Dagster can't end its own so.
+            warnings.filterwarnings(
+                "ignore", ".*shutdown_asyncgens.* never awaited", RuntimeWarning
+            )
             return _measured(lambda: execute(instance=instance, **given))
 
 
