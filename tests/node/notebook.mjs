@@ -30,7 +30,7 @@ const { chromium } = require("playwright-core");
 const limit = setTimeout(() => {
   console.error("the browser takes too long");
   process.exit(1);
-}, 420_000);
+}, 270_000);
 limit.unref();
 
 const chunks = [];

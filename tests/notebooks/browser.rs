@@ -7,25 +7,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::steps;
 use super::support::dagster::{Server, free_port};
 use super::support::{Project, Run, browser, eventually, python};
+use super::{headless, steps};
 
 /// A notebook of the tests: its name, its template, and what it is about.
 pub type Made = (&'static str, &'static str, [&'static str; 2]);
 
-/// One of each template, and two whose runs are of interest.
-const NOTEBOOKS: [Made; 6] = [
+/// The default template, with runs that need something, fail, or just work.
+const OF_DEFAULT: [Made; 3] = [
     ("quick", "default", ["--job", "quick"]),
     ("configured", "default", ["--job", "configured"]),
     ("failing", "default", ["--job", "failing"]),
-    ("orders", "minimal", ["--asset", "orders"]),
-    ("training", "ml", ["--job", "training"]),
-    (
-        "sales",
-        "feature-store",
-        ["--from-selection", "group:sales"],
-    ),
 ];
 
 /// marimo on the notebooks' folder, ended when it goes out of scope.
@@ -106,37 +99,77 @@ pub fn scaffolded(server: &str, notebooks: &[Made]) -> Project {
 }
 
 #[test]
-fn by_a_person() {
+fn default_in_the_editor() {
+    let (project, seen) = visited(
+        "edit",
+        &OF_DEFAULT,
+        &[
+            ("quick", steps::everything()),
+            ("configured", steps::run_config()),
+            ("failing", steps::failure()),
+        ],
+    );
+    let diagnostics = seen["notebook-quick-edit"]["kept"]["Diagnostics"]
+        .as_str()
+        .unwrap();
+    let diagnostics: Value = serde_json::from_str(diagnostics).unwrap();
+    assert!(diagnostics["runs"].is_array(), "{diagnostics:#}");
+    let state = project.root().join(".daglab/state");
+    let kept = std::fs::read_to_string(state.join("failing_explore.json")).unwrap();
+    assert!(kept.contains("the first time never works"), "{kept}");
+}
+
+#[test]
+fn others_in_the_editor() {
+    visited(
+        "edit",
+        &headless::NOTEBOOKS[1..],
+        &[
+            ("orders", steps::minimal(true)),
+            ("training", steps::training(true)),
+            ("sales", steps::features(true)),
+        ],
+    );
+}
+
+#[test]
+fn all_as_apps() {
+    visited(
+        "run",
+        &headless::NOTEBOOKS,
+        &[
+            ("quick", steps::launched_twice()),
+            ("orders", steps::minimal(false)),
+            ("training", steps::training(false)),
+            ("sales", steps::features(false)),
+        ],
+    );
+}
+
+/// Opens notebooks with `marimo edit` or `marimo run`, which is dark then, does the steps, and checks
+/// that nothing went wrong and that there is a link to the run.
+fn visited(mode: &str, made: &[Made], visits: &[(&str, Value)]) -> (Project, Value) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notebooks/project");
     let server = Server::of(&fixture, 1);
-    let project = scaffolded(&server.url, &NOTEBOOKS);
-    let editor = Marimo::start("edit", &project, &server.url);
-    let app = Marimo::start("run", &project, &server.url);
-    let visit = |marimo: &Marimo, way: &str, notebook: &str, dark: bool, steps: Value| {
-        json!({
-            "name": format!("notebook-{notebook}-{way}"),
-            "url": marimo.page(notebook),
-            "dark": dark,
-            "steps": steps,
+    let project = scaffolded(&server.url, made);
+    let marimo = Marimo::start(mode, &project, &server.url);
+    let visits: Vec<Value> = visits
+        .iter()
+        .map(|(notebook, steps)| {
+            json!({
+                "name": format!("notebook-{notebook}-{mode}"),
+                "url": marimo.page(notebook),
+                "dark": mode == "run",
+                "steps": steps,
+            })
         })
-    };
+        .collect();
     let seen = browser::drive(
         "notebook.mjs",
         &json!({
             "browser": browser::program(),
             "screenshots": browser::screenshots(),
-            "visits": [
-                visit(&editor, "edit", "quick", false, steps::everything()),
-                visit(&editor, "edit", "configured", false, steps::run_config()),
-                visit(&editor, "edit", "failing", false, steps::failure()),
-                visit(&editor, "edit", "orders", false, steps::minimal(true)),
-                visit(&editor, "edit", "training", false, steps::training(true)),
-                visit(&editor, "edit", "sales", false, steps::features(true)),
-                visit(&app, "run", "quick", true, steps::launched_twice()),
-                visit(&app, "run", "orders", true, steps::minimal(false)),
-                visit(&app, "run", "training", true, steps::training(false)),
-                visit(&app, "run", "sales", true, steps::features(false)),
-            ],
+            "visits": visits,
         }),
     );
     for (name, page) in seen.as_object().unwrap() {
@@ -161,12 +194,5 @@ fn by_a_person() {
             "{name}: {links:?}"
         );
     }
-    let diagnostics = seen["notebook-quick-edit"]["kept"]["Diagnostics"]
-        .as_str()
-        .unwrap();
-    let diagnostics: Value = serde_json::from_str(diagnostics).unwrap();
-    assert!(diagnostics["runs"].is_array(), "{diagnostics:#}");
-    let state = project.root().join(".daglab/state");
-    let kept = std::fs::read_to_string(state.join("failing_explore.json")).unwrap();
-    assert!(kept.contains("the first time never works"), "{kept}");
+    (project, seen)
 }

@@ -10,7 +10,7 @@ use super::support::dagster::Server;
 use super::support::{Project, Run, notebook_of, python};
 
 /// One of each template.
-const NOTEBOOKS: [Made; 4] = [
+pub const NOTEBOOKS: [Made; 4] = [
     ("quick", "default", ["--job", "quick"]),
     ("orders", "minimal", ["--asset", "orders"]),
     ("training", "ml", ["--job", "training"]),
