@@ -6,6 +6,7 @@
 //   `run`      how long all cells may take: the editor runs none of them by itself
 //   `press`    the name of a button
 //   `twice`    the name of a button that is pressed two times, as fast as it goes
+//   `insist`   [button, text]: presses until the text appears, as one who was told that it was too soon
 //   `see`      a text that appears
 //   `gone`     a text that disappears
 //   `choose`   [label, option] of a dropdown
@@ -58,6 +59,13 @@ function doer(page, name, kept) {
         pressed.click();
         pressed.click();
       });
+    },
+    insist: async ([label, wanted]) => {
+      for (let times = 0; times < 10; times += 1) {
+        await button(label).click();
+        if (await text(wanted).waitFor({ timeout: 5_000 }).then(() => true, () => false)) return;
+      }
+      throw new Error("it was pressed ten times");
     },
     see: (wanted) => text(wanted).waitFor(),
     gone: (wanted) => text(wanted).waitFor({ state: "hidden" }),
