@@ -31,7 +31,7 @@ const { chromium } = require("playwright-core");
 const limit = setTimeout(() => {
   console.error("the browser takes too long");
   process.exit(1);
-}, 270_000);
+}, 420_000);
 limit.unref();
 
 const chunks = [];
