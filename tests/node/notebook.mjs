@@ -43,8 +43,8 @@ const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 function doer(page, name, kept) {
   const button = (label) => page.locator("marimo-button, marimo-form, marimo-download").getByText(label, { exact: true }).first();
-  // What is off the screen is no less there.
-  const text = (wanted) => page.getByText(wanted).filter({ visible: true }).first();
+  // What is off the screen is no less there. A string would match in any case: code, too.
+  const text = (wanted) => page.getByText(new RegExp(escaped(wanted))).filter({ visible: true }).first();
   // marimo writes labels into an attribute: Markdown's HTML, as JSON.
   const field = (label) => page.locator(`[data-label*="\\\\u003e${label}\\\\u003c"] :is(input, select, textarea)`).first();
   return {
