@@ -83,7 +83,7 @@ function doer(page, name, kept) {
       await page.keyboard.press("ControlOrMeta+a");
       await page.keyboard.insertText(value);
     },
-    open: (label) => page.getByText(new RegExp(escaped(label))).first().click(),
+    open: (label) => page.locator("marimo-accordion, marimo-tabs").getByText(label, { exact: true }).first().click(),
     keep: async ([key, wanted]) => { kept[key] = await page.getByText(wanted).filter({ visible: true }).count(); },
     download: async (label) => {
       const started = page.waitForEvent("download");
