@@ -12,6 +12,7 @@ from daglab.helpers import (
     UsageError,
     ValidationFailed,
     apply_retention_policy,
+    experiments,
     export_html,
     export_html_sync,
     generate_compute_helper,
@@ -34,6 +35,21 @@ def _():
 if __name__ == "__main__":
     app.run()
 """
+
+
+class HyperparametersTest(unittest.TestCase):
+    def test_defaults_that_are_comments_can_be_changed(self):
+        skeleton = "# ops:  # Of ops.\n#   model:\n#     config:\n#       epochs: 3  # Int\n"
+        config = experiments.written(skeleton, {"parameter_0": 5})
+        self.assertEqual(experiments.parameters_of(config), {"ops.model.config.epochs": 5})
+        # As long as nothing is sent, it stays as it was.
+        self.assertEqual(experiments.written(skeleton, None), skeleton)
+
+    def test_comments_of_people_are_none(self):
+        config = "ops:\n  load: {config: {limit: 1}}\n# remember: the limit\n# execution: fast\n"
+        changed = experiments.written(config, {"parameter_0": 2})
+        self.assertEqual(experiments.parameters_of(changed), {"ops.load.config.limit": 2})
+        self.assertNotIn("execution", changed)
 
 
 class FilesTest(unittest.TestCase):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-__all__ = ["Bar", "bars", "bytes_text", "seconds_text", "trend"]
+__all__ = ["Bar", "bars", "bytes_text", "seconds_text", "time_text", "trend"]
 
 # Readable on white and on black; the first is for Dagster, the second for this process.
 _COLORS = ("#4f7cff", "#e08a2e", "#2f9e6e", "#a866d9", "#d1556b", "#6b8a99")
@@ -28,6 +28,11 @@ class Bar:
     value: float
     text: str
     series: int = 0
+
+
+def time_text(at: str) -> str:
+    """A time as a person reads it: `2026-11-22 01:22 UTC`."""
+    return f"{at[:10]} {at[11:16]} UTC" if len(at) > 16 else at
 
 
 def seconds_text(seconds: float) -> str:

@@ -274,7 +274,7 @@ def model_card(title: str, state: NotebookState, notes: Mapping[str, str]) -> st
     if not runs:
         return "\n".join([*lines, "_No run of this notebook has told metrics yet._", ""])
     run = runs[-1]
-    lines += [f"Run `{run['run_id']}`, {run['at']}.", ""]
+    lines += [f"Run `{run['run_id']}`, {charts.time_text(run['at'])}.", ""]
     parameters = parameters_of(run.get("run_config") or "")
     for name, table in (("Parameter", parameters), ("Metric", metrics_of(run))):
         if table:
@@ -282,6 +282,13 @@ def model_card(title: str, state: NotebookState, notes: Mapping[str, str]) -> st
             lines += [f"| {_plain(key)} | {_plain(value)} |" for key, value in table.items()]
             lines.append("")
     return "\n".join(lines)
+
+
+def _readable(name: str, value: Any) -> Any:
+    """What stands in a table: a figure as exact as anybody compares it, a time without seconds."""
+    if name == "at":
+        return charts.time_text(value)
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _plain(value: Any) -> str:
@@ -316,5 +323,6 @@ def comparison(state: NotebookState, metric: Any) -> Any:
             "<p><small>Metrics appear when a run materializes an asset with numbers in its "
             "metadata.</small></p>"
         )
-    table = mo.ui.table(rows[::-1], selection=None, page_size=8)
+    readable = [{name: _readable(name, value) for name, value in row.items()} for row in rows]
+    table = mo.ui.table(readable[::-1], selection=None, page_size=8)
     return mo.vstack([metric, mo.Html(chart(state, metric.value)), table])

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 from daglab.helpers import charts
-from daglab.helpers.charts import Bar, bytes_text, seconds_text
+from daglab.helpers.charts import Bar, bytes_text, seconds_text, time_text
 from daglab.helpers.errors import DaglabError
 from daglab.helpers.live import answers
 from daglab.helpers.records import records
@@ -154,7 +154,7 @@ def last_run(state: NotebookState) -> Any:
         about += f" — {_run_link(record.get('url'), record['run_id'])}"
     if record.get("seconds") is not None:
         about += f", {seconds_text(record['seconds'])}"
-    about += f", <small>{escape(_time(record['at']))}</small>"
+    about += f", <small>{escape(time_text(record['at']))}</small>"
     if record.get("retry_of"):
         about += f", a retry of <code>{escape(record['retry_of'][:8])}</code>"
     lines = [*record.get("problems", []), record.get("error"), record.get("hint")]
@@ -347,7 +347,7 @@ def errors(state: NotebookState) -> Any:
         return mo.Html("<p><small>No errors.</small></p>")
     rows = [
         {
-            "at": _time(entry.get("at", "")),
+            "at": time_text(entry.get("at", "")),
             "what": entry.get("what", ""),
             "message": entry.get("message") or "",
             "hint": entry.get("hint") or "",
@@ -387,11 +387,6 @@ def _stack(parts: Sequence[Any]) -> Any:
     import marimo as mo
 
     return mo.vstack([part for part in parts if part is not None])
-
-
-def _time(at: str) -> str:
-    """A time as a person reads it: `2026-11-22 01:22 UTC`."""
-    return f"{at[:10]} {at[11:16]} UTC" if len(at) > 16 else at
 
 
 def _paragraph(text: str) -> str:
