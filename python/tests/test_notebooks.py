@@ -122,6 +122,19 @@ class ConfigTest(unittest.TestCase):
         for value in values:
             self.assertEqual(yaml.safe_load(experiments.to_yaml(value)), value)
 
+    def test_defaults_that_are_comments_can_be_changed(self) -> None:
+        skeleton = "# ops:  # Of ops.\n#   model:\n#     config:\n#       epochs: 3  # Int\n"
+        config = experiments.written(skeleton, {"parameter_0": 5})
+        self.assertEqual(experiments.parameters_of(config), {"ops.model.config.epochs": 5})
+        # As long as nothing is sent, it stays as it was.
+        self.assertEqual(experiments.written(skeleton, None), skeleton)
+
+    def test_comments_of_people_are_none(self) -> None:
+        config = "ops:\n  load: {config: {limit: 1}}\n# remember: the limit\n# execution: fast\n"
+        changed = experiments.written(config, {"parameter_0": 2})
+        self.assertEqual(experiments.parameters_of(changed), {"ops.load.config.limit": 2})
+        self.assertNotIn("execution", changed)
+
 
 class FeatureTest(unittest.TestCase):
     def test_columns_are_described(self) -> None:

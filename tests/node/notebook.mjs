@@ -6,6 +6,7 @@
 //   `run`      how long all cells may take: the editor runs none of them by itself
 //   `press`    the name of a button
 //   `twice`    the name of a button that is pressed two times, as fast as it goes
+//   `insist`   [button, text]: presses until the text appears, as one who was told that it was too soon
 //   `see`      a text that appears
 //   `gone`     a text that disappears
 //   `choose`   [label, option] of a dropdown
@@ -42,8 +43,8 @@ const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 function doer(page, name, kept) {
   const button = (label) => page.locator("marimo-button, marimo-form, marimo-download").getByText(label, { exact: true }).first();
-  // What is off the screen is no less there.
-  const text = (wanted) => page.getByText(wanted).filter({ visible: true }).first();
+  // What is off the screen is no less there. A string would match in any case: code, too.
+  const text = (wanted) => page.getByText(new RegExp(escaped(wanted))).filter({ visible: true }).first();
   // marimo writes labels into an attribute: Markdown's HTML, as JSON.
   const field = (label) => page.locator(`[data-label*="\\\\u003e${label}\\\\u003c"] :is(input, select, textarea)`).first();
   return {
@@ -58,6 +59,13 @@ function doer(page, name, kept) {
         pressed.click();
         pressed.click();
       });
+    },
+    insist: async ([label, wanted]) => {
+      for (let times = 0; times < 10; times += 1) {
+        await button(label).click();
+        if (await text(wanted).waitFor({ timeout: 5_000 }).then(() => true, () => false)) return;
+      }
+      throw new Error("it was pressed ten times");
     },
     see: (wanted) => text(wanted).waitFor(),
     gone: (wanted) => text(wanted).waitFor({ state: "hidden" }),

@@ -11,18 +11,14 @@ use super::support::dagster::{Server, free_port};
 use super::support::{Project, Run, browser, eventually, python};
 use super::{headless, steps};
 
-/// The notebooks of the test: template, what they are about, and the target they are paired with.
-const NOTEBOOKS: [(&str, &str, [&str; 2]); 6] = [
+/// A notebook of the tests: its name, its template, and what it is about.
+pub type Made = (&'static str, &'static str, [&'static str; 2]);
+
+/// The default template, with runs that need something, fail, or just work.
+const OF_DEFAULT: [Made; 3] = [
     ("quick", "default", ["--job", "quick"]),
     ("configured", "default", ["--job", "configured"]),
     ("failing", "default", ["--job", "failing"]),
-    ("orders", "minimal", ["--asset", "orders"]),
-    ("training", "ml", ["--job", "training"]),
-    (
-        "sales",
-        "feature-store",
-        ["--from-selection", "group:sales"],
-    ),
 ];
 
 /// marimo on the notebooks' folder, ended when it goes out of scope.
@@ -86,10 +82,11 @@ impl Drop for Marimo {
     }
 }
 
-fn scaffolded(server: &str) -> Project {
+/// A project with notebooks as `daglab scaffold` makes them.
+pub fn scaffolded(server: &str, notebooks: &[Made]) -> Project {
     let project = Project::copy_of("tests/notebooks/project");
     project.write("daglab.yaml", "notebooks_dir: notebooks\n");
-    for (name, template, about) in NOTEBOOKS {
+    for (name, template, about) in notebooks {
         let filename = format!("notebooks/{name}_explore.py");
         let python = python();
         let mut args = vec!["scaffold", "--dagster-url", server, "--template", template];
@@ -102,55 +99,77 @@ fn scaffolded(server: &str) -> Project {
 }
 
 #[test]
-fn by_a_person_and_by_nobody() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notebooks/project");
-    let server = Server::of(&fixture, 1);
-    let project = scaffolded(&server.url);
-    let names: Vec<String> = NOTEBOOKS
-        .iter()
-        .map(|(name, ..)| format!("notebooks/{name}_explore.py"))
-        .collect();
-    let paths: Vec<&str> = names.iter().map(String::as_str).collect();
-    // One of each template.
-    headless::without_a_server(&project, &paths[2..]);
-    headless::in_ci(
-        &project,
+fn default_in_the_editor() {
+    let (project, seen) = visited(
+        "edit",
+        &OF_DEFAULT,
         &[
-            (paths[0], json!({ "kind": "job", "name": "quick" })),
-            (
-                paths[3],
-                json!({ "kind": "asset", "key": "orders", "partition": null }),
-            ),
+            ("quick", steps::everything()),
+            ("configured", steps::run_config()),
+            ("failing", steps::failure()),
         ],
     );
+    let diagnostics = seen["notebook-quick-edit"]["kept"]["Diagnostics"]
+        .as_str()
+        .unwrap();
+    let diagnostics: Value = serde_json::from_str(diagnostics).unwrap();
+    assert!(diagnostics["runs"].is_array(), "{diagnostics:#}");
+    let state = project.root().join(".daglab/state");
+    let kept = std::fs::read_to_string(state.join("failing_explore.json")).unwrap();
+    assert!(kept.contains("the first time never works"), "{kept}");
+}
 
-    let editor = Marimo::start("edit", &project, &server.url);
-    let app = Marimo::start("run", &project, &server.url);
-    let visit = |marimo: &Marimo, way: &str, notebook: &str, dark: bool, steps: Value| {
-        json!({
-            "name": format!("notebook-{notebook}-{way}"),
-            "url": marimo.page(notebook),
-            "dark": dark,
-            "steps": steps,
+#[test]
+fn others_in_the_editor() {
+    visited(
+        "edit",
+        &headless::NOTEBOOKS[1..],
+        &[
+            ("orders", steps::minimal(true)),
+            ("training", steps::training(true)),
+            ("sales", steps::features(true)),
+        ],
+    );
+}
+
+#[test]
+fn all_as_apps() {
+    visited(
+        "run",
+        &headless::NOTEBOOKS,
+        &[
+            ("quick", steps::launched_twice()),
+            ("orders", steps::minimal(false)),
+            ("training", steps::training(false)),
+            ("sales", steps::features(false)),
+        ],
+    );
+}
+
+/// Opens notebooks with `marimo edit` or `marimo run`, which is dark then, does the steps, and checks
+/// that nothing went wrong and that there is a link to the run.
+fn visited(mode: &str, made: &[Made], visits: &[(&str, Value)]) -> (Project, Value) {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/notebooks/project");
+    let server = Server::of(&fixture, 1);
+    let project = scaffolded(&server.url, made);
+    let marimo = Marimo::start(mode, &project, &server.url);
+    let visits: Vec<Value> = visits
+        .iter()
+        .map(|(notebook, steps)| {
+            json!({
+                "name": format!("notebook-{notebook}-{mode}"),
+                "url": marimo.page(notebook),
+                "dark": mode == "run",
+                "steps": steps,
+            })
         })
-    };
+        .collect();
     let seen = browser::drive(
         "notebook.mjs",
         &json!({
             "browser": browser::program(),
             "screenshots": browser::screenshots(),
-            "visits": [
-                visit(&editor, "edit", "quick", false, steps::everything()),
-                visit(&editor, "edit", "configured", false, steps::run_config()),
-                visit(&editor, "edit", "failing", false, steps::failure()),
-                visit(&editor, "edit", "orders", false, steps::minimal(true)),
-                visit(&editor, "edit", "training", false, steps::training(true)),
-                visit(&editor, "edit", "sales", false, steps::features(true)),
-                visit(&app, "run", "quick", true, steps::launched_twice()),
-                visit(&app, "run", "orders", true, steps::minimal(false)),
-                visit(&app, "run", "training", true, steps::training(false)),
-                visit(&app, "run", "sales", true, steps::features(false)),
-            ],
+            "visits": visits,
         }),
     );
     for (name, page) in seen.as_object().unwrap() {
@@ -175,12 +194,5 @@ fn by_a_person_and_by_nobody() {
             "{name}: {links:?}"
         );
     }
-    let diagnostics = seen["notebook-quick-edit"]["kept"]["Diagnostics"]
-        .as_str()
-        .unwrap();
-    let diagnostics: Value = serde_json::from_str(diagnostics).unwrap();
-    assert!(diagnostics["runs"].is_array(), "{diagnostics:#}");
-    let state = project.root().join(".daglab/state");
-    let kept = std::fs::read_to_string(state.join("failing_explore.json")).unwrap();
-    assert!(kept.contains("the first time never works"), "{kept}");
+    (project, seen)
 }

@@ -10,6 +10,7 @@ and left out.
   line is written when marimo is about to start the kernel: before, a forked process may still hang
   on a lock that it has inherited.
 - A kernel that dies ends this process with exit code 70; marimo alone would wait for ever.
+- A kernel that does not end when the notebook is done is killed; for it too marimo would wait.
 - SIGUSR1 means that the time is over: the running cell is interrupted until the export is done, so
   that the page shows everything up to it.
 """
@@ -41,6 +42,9 @@ _TRACEBACK = "application/vnd.marimo+traceback"
 
 # How long the kernel has between two interrupts; a cell may well catch the first.
 _INTERRUPT_EVERY_S = 0.4
+
+# How long a kernel has to end once marimo has told it to; marimo would wait for it for ever.
+_END_S = 2.0
 
 
 class _Events:
@@ -177,6 +181,32 @@ def _watch_kernel(watch: _Watch, *, fork: bool) -> None:
     kernel.KernelManagerImpl.start_kernel = start_kernel  # type: ignore[method-assign]
 
 
+def _end_kernel() -> None:
+    """Kill a kernel that stays when it is told to end.
+
+    What a cell executes may have replaced the handler of SIGTERM: Dagster does, and leaves it so.
+    """
+    from marimo._session.managers import kernel
+
+    original = kernel.KernelManagerImpl.close_kernel
+
+    @functools.wraps(original)
+    def close_kernel(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        task = self.kernel_task
+        if not isinstance(task, multiprocessing.process.BaseProcess):
+            return
+        task.join(_END_S)
+        if task.is_alive() and task.pid is not None:
+            # It leads a group of its own, unless it has not come that far.
+            with contextlib.suppress(ProcessLookupError):
+                if os.getpgid(task.pid) == task.pid:
+                    os.killpg(task.pid, signal.SIGKILL)
+            task.kill()
+
+    kernel.KernelManagerImpl.close_kernel = close_kernel  # type: ignore[method-assign]
+
+
 def main() -> NoReturn:
     """Export one notebook and exit as marimo does, or with 70 when its kernel died."""
     own, rest = sys.argv[1:], []
@@ -195,6 +225,7 @@ def main() -> NoReturn:
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("cells are not watched", lambda: _watch_cells(watch)),
         ("the kernel is not watched", lambda: _watch_kernel(watch, fork=options.fork_kernel)),
+        ("the kernel may stay", _end_kernel),
     )
     for what, apply in steps:
         try:

@@ -34,6 +34,9 @@ __all__ = [
 # More fields than these are no form.
 _MOST_FIELDS = 40
 _MOST_RUNS = 50
+# What has a default is a comment in the skeleton of a run config.
+_COMMENTED = re.compile(r"# ( *[A-Za-z_]\w*:(?: .*)?)\Z")
+_SECTIONS = {"execution", "inputs", "loggers", "ops", "resources"}
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 # YAML reads these as something else than the text.
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n", "inf", "nan"}
@@ -67,8 +70,27 @@ def _is_single(value: Any) -> bool:
     return isinstance(value, bool | int | float | str)
 
 
+def _with_defaults(config: str) -> str:
+    """A run config in which the defaults count that its skeleton has as comments."""
+    begun = _parsed(config) if config.strip() else None
+    lines = [_COMMENTED.sub(r"\1", line) for line in config.splitlines()]
+    text = "\n".join(lines) + "\n"
+    whole = _parsed(text)
+    if not isinstance(whole, Mapping) or not set(whole) <= _SECTIONS:
+        return config
+    # How a run is executed stays as it is.
+    kept = {
+        key: value
+        for key, value in whole.items()
+        if key in ("ops", "resources", "inputs") or (isinstance(begun, Mapping) and key in begun)
+    }
+    return to_yaml(kept) if kept else config
+
+
 def form(config: str) -> Any:
     """A form with a field for each single value of a run config. It is none until it is sent.
+
+    Defaults that the config has as comments are values, too.
 
     Args:
         config: The run config as YAML.
@@ -83,7 +105,7 @@ def form(config: str) -> Any:
             return mo.ui.number(value=value, step=step, label=label)
         return mo.ui.text(value=value, label=label)
 
-    found = parameters_of(config)
+    found = parameters_of(_with_defaults(config))
     short = _short_names(found)
     fields = {_field(at): field(short[path], found[path]) for at, path in enumerate(found)}
     lines = "\n\n".join(f"{{{name}}}" for name in fields)
@@ -117,6 +139,7 @@ def written(config: str, values: Mapping[str, Any] | None) -> str:
     """
     if not values:
         return config
+    config = _with_defaults(config)
     base = parameters_of(config)
     changed = json.loads(json.dumps(_parsed(config)))
     for at, path in enumerate(base):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import signal
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,9 +116,34 @@ def run_inprocess(
             given["partition_key"] = partition
         if resources is not None:
             given["resources"] = dict(resources)
-        settings = {"telemetry": {"enabled": False}}
-        with dagster.DagsterInstance.ephemeral(tempdir=folder, settings=settings) as instance:
+        # Of what Dagster logs, what users say is of interest in a notebook; engine events are not.
+        settings = {"telemetry": {"enabled": False}, "python_logs": {"python_log_level": "INFO"}}
+        ephemeral = dagster.DagsterInstance.ephemeral(tempdir=folder, settings=settings)
+        with ephemeral as instance, _signal_handlers_kept(), warnings.catch_warnings():
+            # Where a loop runs already, as in a marimo kernel, Dagster can't end its own so.
+            warnings.filterwarnings(
+                "ignore", ".*shutdown_asyncgens.* never awaited", RuntimeWarning
+            )
             return _measured(lambda: execute(instance=instance, **given))
+
+
+@contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    """Put the handlers of signals back as they were.
+
+    Dagster has SIGTERM do what SIGINT does and leaves it so. A marimo kernel interrupts its cell on
+    SIGINT and goes on: it would not end any more when it is told to.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Dagster replaces none in another thread
+        return
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            if handler is not None:  # None: not of Python's, and so can't be put back
+                signal.signal(number, handler)
 
 
 def _measured(execute: Callable[[], Any]) -> InProcessResult:

@@ -69,7 +69,7 @@ def connection(health: Health) -> Any:
     if not answers(health):
         error = health.error
         message = error.message if error else "no Dagster server answers"
-        hint = error.hint if error and error.hint else "start one with `daglab dev`"
+        hint = error.hint if error and error.hint else "start one with `dagster dev`"
         return _callout(
             "neutral",
             "No Dagster server",
@@ -251,7 +251,7 @@ def performance(state: NotebookState) -> Any:
         for where in ("dagster", "in process")
     }
     stats = [
-        mo.stat(str(len(runs)), label="Runs", bordered=True),
+        mo.stat(str(len(runs)), label="Runs", caption="so far", bordered=True),
         mo.stat(
             f"{100 * good / len(ended):.0f}%" if ended else "none",
             label="Success rate",
