@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
 use pretty_assertions::assert_eq;
+use ruff_python_ast::token::TokenKind;
+use ruff_text_size::Ranged as _;
 use serde_json::json;
 
 use super::*;
@@ -124,6 +126,52 @@ fn each_of_ours_makes_a_notebook_whatever_is_wanted() {
             let source = source::parse(&text).unwrap();
             let target = source.target.map(|it| format!("{it:?}"));
             assert_eq!(target.is_some(), wanted & 8 == 0, "{target:?}");
+        }
+    }
+}
+
+#[test]
+fn no_value_gets_out_of_its_literal() {
+    let awkward = "\"; import os; os.abort() #'\\\"\"\"'''";
+    let text = || awkward.to_owned();
+    for name in ["default", "feature-store", "minimal", "ml"] {
+        let mut context = context();
+        context.notebook.title = text();
+        context.notebook.name = text();
+        context.notebook.version = text();
+        context.notebook.author = text();
+        context.notebook.created = text();
+        context.notebook.modified = text();
+        context.notebook.marimo_version = text();
+        context.target.name = text();
+        context.target.job = Some(text());
+        context.target.assets = vec![text()];
+        context.target.location = Some(text());
+        context.target.repository = Some(text());
+        context.target.group = Some(text());
+        context.target.description = Some(text());
+        context.target.module = None;
+        context.target.definitions = Some(text());
+        context.dagster.host = text();
+        context.config.yaml = text();
+        context.export.metadata_key = text();
+        context.seed = Some(Seed {
+            columns: vec![text()],
+            rows: vec![vec![json!(awkward)]],
+            source: text(),
+        });
+        let templates = Templates::of(Path::new("/nowhere"));
+        let made = templates.render(name, &context).unwrap();
+        let parsed = ruff_python_parser::parse_module(&made).unwrap();
+        let tokens = parsed.tokens().iter();
+        let names = tokens.filter(|it| it.kind() == TokenKind::Name);
+        assert!(
+            !names.map(|it| &made[it.range()]).any(|it| it == "abort"),
+            "{made}"
+        );
+        if name == "default" {
+            let own = "app_title=\"'; import os; os.abort() #'\\\\''''''\"";
+            assert!(made.contains(own), "{made}");
         }
     }
 }

@@ -77,7 +77,7 @@ pub struct ScaffoldArgs {
     pub filename: Option<String>,
 
     /// The notebook's title [default: made from the name]
-    #[arg(long, value_name = "TITLE")]
+    #[arg(long, value_name = "TITLE", value_parser = one_line_of_text)]
     pub title: Option<String>,
 
     /// The template: default, minimal, ml, feature-store or one of `.daglab/templates` [default:
@@ -184,6 +184,17 @@ fn template_var(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if is_name(key) => Ok((key.to_owned(), value.to_owned())),
         _ => Err("not `KEY=VALUE` with a KEY of letters, digits and `_`".to_owned()),
+    }
+}
+
+/// Reads a title: it stands on one line of the notebook and of the browser.
+fn one_line_of_text(text: &str) -> Result<String, String> {
+    match text {
+        text if text.chars().any(char::is_control) => {
+            Err("a title is one line, without control characters".to_owned())
+        }
+        text if text.trim().is_empty() => Err("a title has a word at least".to_owned()),
+        text => Ok(text.to_owned()),
     }
 }
 
@@ -391,6 +402,19 @@ impl Setting<'_> {
         match paths.is_empty() {
             true => Ok(()),
             false => Err(changes::Error::Exists { paths }.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_one_line() {
+        assert_eq!(one_line_of_text("say \"é\" \\").unwrap(), "say \"é\" \\");
+        for bad in ["a\nb", "a\u{7}", "a\u{85}b", "", "  "] {
+            assert!(one_line_of_text(bad).is_err(), "{bad:?}");
         }
     }
 }
