@@ -62,7 +62,9 @@ impl crate::error::Diagnose for Error {
         Some(match self {
             Self::NotPython(_) => "give a name such as `orders_explore.py`".to_owned(),
             Self::Hides(name) => format!("give another name, such as `{name}_explore.py`"),
-            Self::Outside(_) | Self::Git(_) => "give a name, or a path below the project's folder".to_owned(),
+            Self::Outside(_) | Self::Git(_) => {
+                "give a name, or a path below the project's folder".to_owned()
+            }
             Self::NoFolder { .. } => {
                 "`daglab init` sets the project up; `--filename PATH.py` writes anywhere in it"
                     .to_owned()

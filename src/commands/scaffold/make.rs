@@ -27,6 +27,7 @@ use crate::scaffold::place::{self, way};
 use crate::scaffold::seed::seed;
 use crate::scaffold::skeleton::skeleton;
 use crate::scaffold::template::Templates;
+use crate::ui::progress::Event;
 use crate::ui::text::one_line;
 
 /// The version that new notebooks begin with.
@@ -313,6 +314,8 @@ async fn code(
         name: Some(target.name.clone()),
     };
     let python = location.and_then(|it| it.executable.as_deref());
+    let phase = format!("importing `{}`", one_line(&module.name));
+    (setting.emit)(Event::Phase(phase));
     let (looked, python) = answer.look_up(python, &request).await?;
     let attribute = module::attribute(&module, kind, &target.name, looked, &setting.root, &python)?;
     code.module = Some(module.name);

@@ -452,7 +452,10 @@ mod tests {
         let file = dir.path().join("x.py");
         let body = "import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    return\n";
         for (comment, expected) in [
-            ("# daglab: asset=a/b\n", Some((Kind::Asset, "a/b".to_owned()))),
+            (
+                "# daglab: asset=a/b\n",
+                Some((Kind::Asset, "a/b".to_owned())),
+            ),
             ("# daglab: job=a\n", Some((Kind::Job, "a".to_owned()))),
             ("", None),
         ] {
