@@ -441,6 +441,12 @@ mod tests {
 
         hint: `/venv/bin/python` has no package with `polars`; add it to the project's dependencies and install it there
         ");
+        let hung = attribute(&module, "asset", "orders", None, &root, python).unwrap_err();
+        assert_eq!(
+            hung.to_string(),
+            "`import assets.orders` takes more than 30 s"
+        );
+        assert_eq!(hung.exit_status(), ExitStatus::Validation);
         let known = |known: &[&str]| {
             let known = known.iter().map(|it| (*it).to_owned()).collect();
             let answer = Answer {
