@@ -150,11 +150,12 @@ fn file_name(file: &str) -> &str {
 }
 
 fn title(target: &Target) -> String {
-    let title = place::title(&target.called);
-    match target.kind {
+    let title = match target.kind {
         Kind::Selection => format!("Assets of the group {}", target.called),
-        _ => title,
-    }
+        Kind::Job | Kind::Asset => place::title(&target.called),
+    };
+    // Keys may have line breaks, which marimo would write as they are.
+    title.replace(char::is_control, " ")
 }
 
 /// The days that a notebook of this name names already.
