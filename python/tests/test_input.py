@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import os
 import pickle
 import unittest
+from typing import Any
 from unittest import mock
 
 from daglab.helpers import (
@@ -42,6 +44,28 @@ class InputTest(unittest.TestCase):
         for wrong in ["", "a//b", "/a", (), ("a", "")]:
             with self.assertRaises(UsageError):
                 AssetKey.of(wrong)
+
+    def test_a_token_comes_out_only_where_it_is_asked_for(self) -> None:
+        auth = AuthConfig("bearer", "hunter2")
+        every: list[Any] = [dataclasses.asdict, vars, pickle.dumps]
+        for hand_out in every:
+            with self.assertRaises(TypeError) as raised:
+                hand_out(auth)
+            self.assertNotIn("hunter2", str(raised.exception))
+        with self.assertRaises(AttributeError):
+            auth.header_name = "X"
+        self.assertIs(copy.deepcopy({"a": auth})["a"], auth)
+        self.assertEqual(auth.token, "hunter2")
+        self.assertNotIn("hunter2", f"{auth!r} {auth}")
+        self.assertNotEqual(auth, AuthConfig("bearer", "hunter3"))
+        self.assertEqual(hash(auth), hash(AuthConfig("bearer", "hunter2")))
+
+    def test_addresses_of_runs_hold_what_ids_hold(self) -> None:
+        client = SyncDagsterClient(url="http://localhost:1")
+        with mock.patch.object(type(client), "url", "http://localhost:1"):
+            self.assertEqual(
+                client.get_run_url("a/../b?c#d"), "http://localhost:1/runs/a%2F..%2Fb%3Fc%23d"
+            )
 
     def test_input_becomes_harmless(self) -> None:
         self.assertEqual(sanitize_input("<b a='x'>&", "html"), "&lt;b a=&#x27;x&#x27;&gt;&amp;")

@@ -13,7 +13,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from daglab.helpers import NotebookState, UsageError, ValidationFailed, manage_state
+from daglab.helpers import Conflict, NotebookState, UsageError, ValidationFailed, manage_state
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -186,6 +186,52 @@ class NotebookStateTest(unittest.TestCase):
         path = manage_state({}).path
         assert path is not None
         self.assertEqual(path.name, "test_state.json")
+
+    def test_links_are_not_followed(self) -> None:
+        root = self.path.parent.parent
+        project, outside = root / "project", root / "outside"
+        (project / ".daglab").mkdir(parents=True)
+        outside.mkdir()
+        (outside / "a.json").write_text('{"version": 1, "state": {"a": "theirs"}}')
+        before = Path.cwd()
+        os.chdir(project)
+        self.addCleanup(os.chdir, before)
+        folder = project / ".daglab" / "state"
+        for target in (outside, folder):
+            folder.symlink_to(target)
+            with self.assertRaises(Conflict) as raised:
+                manage_state({"a": 1}, name="a")
+            self.assertIn("leads out of the project", str(raised.exception))
+            folder.unlink()
+        folder.mkdir()
+        for name, target in [(".a.lock", outside / "new"), ("a.json", outside / "a.json")]:
+            (folder / name).symlink_to(target)
+            with self.assertRaises(Conflict) as raised:
+                manage_state({"a": 1}, name="a")
+            self.assertIn(f"{name}` is a link", str(raised.exception))
+            (folder / name).unlink()
+        self.assertEqual([file.name for file in outside.iterdir()], ["a.json"])
+        os.mkfifo(folder / "a.json")
+        with self.assertRaises(Conflict):
+            manage_state({"a": 1}, name="a")
+
+    def test_values_of_another_shape_give_way(self) -> None:
+        self.path.parent.mkdir()
+        held = {"runs": "x", "by": [], "last": {"a": 1}, "kept": [1]}
+        self.path.write_text(json.dumps({"version": 1, "state": held}))
+        initial: dict[str, Any] = {"runs": [], "by": {"b": 2}, "last": None, "kept": []}
+        state = self.state(initial)
+        expected = {"runs": [], "by": {"b": 2}, "last": {"a": 1}, "kept": [1]}
+        self.assertEqual(state.as_dict(), expected)
+        self.assertEqual(len(state.warnings), 2)
+        self.assertIn("`runs`", state.warnings[0])
+        state.append("runs", "y")
+        again = self.state(initial)
+        self.assertEqual((again["runs"], again.warnings), (["y"], []))
+        # Whoever changes the shape in a session means it.
+        state.update("kept", None)
+        state.update("last", 1)
+        self.assertIsNone(state["kept"])
 
 
 if __name__ == "__main__":

@@ -71,6 +71,8 @@ impl From<AddressError> for Error {
 impl Diagnose for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
+            // Whoever asks for a run by its id may be wrong about the id; no run has failed.
+            Self::Dagster(DagsterError::RunNotFound { .. }) => ExitStatus::Validation,
             Self::Dagster(error) => error.exit_status(),
             Self::Refused(refusal) => refusal.exit_status(),
             Self::Config(error) => error.exit_status(),
@@ -120,5 +122,17 @@ impl Diagnose for Error {
             Self::Store(error) => error.detail(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_run_is_no_run_that_failed() {
+        let run_id = "no-such-run".to_owned();
+        let error = Error::from(DagsterError::RunNotFound { run_id });
+        assert_eq!(error.exit_status(), ExitStatus::Validation);
     }
 }

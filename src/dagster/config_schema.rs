@@ -81,6 +81,7 @@ impl Client {
                 name: selector.job.clone(),
                 location: Some(selector.repository.location.clone()),
                 suggestion: None,
+                known: Vec::new(),
             }),
             SchemaOrError::InvalidSubsetError { message }
             | SchemaOrError::ModeNotFoundError { message } => Err(Error::LaunchRefused {

@@ -378,7 +378,8 @@ impl Workspace {
                 let names = self.locations.iter().map(|other| other.name.as_str());
                 return Err(Error::LocationNotFound {
                     name: name.to_owned(),
-                    suggestion: most_similar(name, names),
+                    suggestion: most_similar(name, names.clone()),
+                    known: names.map(str::to_owned).collect(),
                 });
             }
             self.locations.retain(|other| other.name == name);
@@ -397,6 +398,10 @@ impl Workspace {
             return Err(Error::RepositoryNotFound {
                 name: name.to_owned(),
                 suggestion: most_similar(name, names),
+                known: self
+                    .repositories()
+                    .map(|(_, other)| other.name.clone())
+                    .collect(),
             });
         }
         for location in &mut self.locations {
@@ -425,6 +430,12 @@ impl Workspace {
                         .filter(|job| !job.item.is_implicit())
                         .map(|job| job.item.name.as_str()),
                 ),
+                known: self
+                    .jobs()
+                    .filter(|job| location.is_none_or(|location| job.location == location))
+                    .filter(|job| !job.item.is_implicit())
+                    .map(|job| job.item.name.clone())
+                    .collect(),
             }),
             [first, ..] => {
                 let elsewhere = found.iter().any(|job| job.location != first.location);

@@ -8,6 +8,7 @@ use crate::dagster::python_error::PythonError;
 use crate::dagster::validate::ConfigProblem;
 use crate::dagster::version::Version;
 use crate::error::{Diagnose, ExitStatus};
+use crate::ui::text::one_line;
 
 /// A failure in talking to Dagster, or an answer that says no.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +167,8 @@ pub enum Error {
         name: String,
         /// The name that was perhaps meant.
         suggestion: Option<String>,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// There is no such repository.
     #[error("there is no repository `{name}`")]
@@ -174,6 +177,8 @@ pub enum Error {
         name: String,
         /// The name that was perhaps meant.
         suggestion: Option<String>,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// There is no such job.
     #[error("there is no job `{name}`{}", place(.location))]
@@ -184,6 +189,8 @@ pub enum Error {
         location: Option<String>,
         /// The name that was perhaps meant.
         suggestion: Option<String>,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// Several locations have a job of this name.
     #[error("job `{name}` exists in several places: `{}`", .places.join("`, `"))]
@@ -327,6 +334,24 @@ fn place(location: &Option<String>) -> String {
         .unwrap_or_default()
 }
 
+/// The names of what there is, as a hint.
+fn there_are(known: &[String]) -> Option<String> {
+    const LISTED: usize = 8;
+    let mut names: Vec<&str> = known.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    let listed = names.iter().take(LISTED).map(|name| one_line(name));
+    let listed = listed.collect::<Vec<_>>().join("`, `");
+    match names.len() {
+        0 => None,
+        1 => Some(format!("there is `{listed}`")),
+        count if count > LISTED => {
+            Some(format!("there are `{listed}` and {} more", count - LISTED))
+        }
+        _ => Some(format!("there are `{listed}`")),
+    }
+}
+
 fn first_problem(problems: &[ConfigProblem]) -> String {
     match problems {
         [] => "Dagster does not say why".to_owned(),
@@ -375,9 +400,18 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<String> {
         let meant = |name: &dyn std::fmt::Display| format!("did you mean `{name}`?");
         match self {
-            Self::LocationNotFound { suggestion, .. }
-            | Self::RepositoryNotFound { suggestion, .. }
-            | Self::JobNotFound { suggestion, .. } => suggestion.as_ref().map(|name| meant(name)),
+            Self::LocationNotFound {
+                suggestion, known, ..
+            }
+            | Self::RepositoryNotFound {
+                suggestion, known, ..
+            }
+            | Self::JobNotFound {
+                suggestion, known, ..
+            } => match suggestion {
+                Some(name) => Some(meant(name)),
+                None => there_are(known),
+            },
             Self::AssetNotFound { suggestion, .. } => suggestion.as_ref().map(|key| meant(key)),
             Self::PartitionNotFound { suggestion, .. } => suggestion.as_ref().map(|key| meant(key)),
             Self::JobAmbiguous { flag, .. } => Some(format!("say which, such as `{flag}`")),
@@ -413,5 +447,31 @@ impl Diagnose for Error {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_answered_with_what_is() {
+        let hint = |suggestion: Option<&str>, known: &[&str]| {
+            let error = Error::JobNotFound {
+                name: "x".to_owned(),
+                location: None,
+                suggestion: suggestion.map(str::to_owned),
+                known: known.iter().map(|it| (*it).to_owned()).collect(),
+            };
+            error.hint()
+        };
+        assert_eq!(hint(Some("y"), &["y", "z"]).unwrap(), "did you mean `y`?");
+        assert_eq!(hint(None, &["b", "a", "b"]).unwrap(), "there are `a`, `b`");
+        assert_eq!(hint(None, &["a"]).unwrap(), "there is `a`");
+        assert_eq!(hint(None, &[]), None);
+        let many: Vec<String> = (10..30).map(|n| n.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let said = hint(None, &many).unwrap();
+        assert!(said.ends_with("`17` and 12 more"), "{said}");
     }
 }

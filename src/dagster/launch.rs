@@ -289,6 +289,7 @@ impl Client {
                     name: job.to_owned(),
                     location: Some(location.to_owned()),
                     suggestion: None,
+                    known: Vec::new(),
                 },
                 None => refused(message),
             },

@@ -270,6 +270,7 @@ fn read_verdict(selector: &JobSelector, verdict: Verdict) -> Result<Vec<ConfigPr
             name: selector.job.clone(),
             location: Some(selector.repository.location.clone()),
             suggestion: None,
+            known: Vec::new(),
         }),
         Verdict::InvalidSubsetError { message } => Err(Error::LaunchRefused {
             job: selector.job.clone(),

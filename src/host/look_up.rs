@@ -10,7 +10,7 @@ use super::{Entry, Error, Host, Task, tail};
 use crate::supervise::left;
 
 /// How long an import may take.
-pub const TIME: Duration = Duration::from_secs(60);
+pub const TIME: Duration = Duration::from_secs(30);
 
 /// The largest answer that is read, in bytes.
 const LARGEST: u64 = 1024 * 1024;

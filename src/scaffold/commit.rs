@@ -31,8 +31,23 @@ pub enum Error {
     /// Git would not take a file.
     #[error("git ignores `{0}`")]
     Ignored(String),
+    /// The file is in another repository.
+    #[error("`{file}` is in another repository than the project: `{repository}`")]
+    Nested {
+        /// The file.
+        file: String,
+        /// The other one's folder.
+        repository: String,
+    },
+    /// Git commits only all of what it is about to join.
+    #[error("a {0} is under way, during which git does not commit single files")]
+    UnderWay(&'static str),
     /// Git or a hook said no.
-    #[error("git did not commit")]
+    #[error("{}", if .said.is_empty() {
+        "a hook of git refused the commit, and did not say why"
+    } else {
+        "git did not commit"
+    })]
     Refused {
         /// What was said.
         said: String,
@@ -46,7 +61,7 @@ impl Diagnose for Error {
                 ExitStatus::Environment
             }
             Self::Ignored(_) => ExitStatus::Validation,
-            Self::Refused { .. } => ExitStatus::Conflict,
+            Self::Nested { .. } | Self::UnderWay(_) | Self::Refused { .. } => ExitStatus::Conflict,
         }
     }
 
@@ -63,6 +78,13 @@ impl Diagnose for Error {
             Self::Ignored(_) => {
                 "take it out of `.gitignore`, or leave out `--git-commit`".to_owned()
             }
+            Self::Nested { .. } => {
+                "leave out `--git-commit`, and commit it in that repository".to_owned()
+            }
+            Self::UnderWay(what) => format!(
+                "end it with `git {what} --continue` or `git {what} --abort`, or leave out \
+                 `--git-commit`"
+            ),
             Self::Refused { .. } => {
                 "the notebooks are written; commit them by hand once that is solved".to_owned()
             }
@@ -104,15 +126,63 @@ impl Repository {
                 said: identity.said,
             });
         }
+        for (head, what) in [("MERGE_HEAD", "merge"), ("CHERRY_PICK_HEAD", "cherry-pick")] {
+            let path = repository.git(["rev-parse", "--git-path", head]).await?;
+            let path = path.text.trim_end_matches('\n');
+            if !path.is_empty() && root.join(path).exists() {
+                return Err(Error::UnderWay(what));
+            }
+        }
         Ok(repository)
     }
 
-    /// Refuses a file that git ignores.
+    /// Refuses a file that git ignores, or that another repository has.
     pub async fn must_take(&self, file: &str) -> Result<(), Error> {
+        self.must_be_ours(file).await?;
         let ignored = self.git(["check-ignore", "-q", "--", file]).await?;
         match ignored.ok {
             true => Err(Error::Ignored(file.to_owned())),
             false => Ok(()),
+        }
+    }
+
+    /// Refuses a file in a repository inside of this one, checked out or not: git would pass it over.
+    async fn must_be_ours(&self, file: &str) -> Result<(), Error> {
+        let nested = |repository: &str| Error::Nested {
+            file: file.to_owned(),
+            repository: repository.to_owned(),
+        };
+        let top = ["rev-parse", "--show-toplevel"];
+        let ours = self.git(top).await?;
+        let folders = || Path::new(file).ancestors().skip(1);
+        if let Some(folder) = folders().find(|it| self.root.join(it).is_dir()) {
+            let inside = Self {
+                root: self.root.join(folder),
+            };
+            let theirs = inside.git(top).await?;
+            if theirs.ok && theirs.text != ours.text {
+                return Err(nested(theirs.text.trim_end_matches('\n')));
+            }
+        }
+        // A submodule that is not checked out is an empty folder, known by its mode.
+        let folders: Vec<String> = folders()
+            .filter_map(|it| it.to_str())
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned)
+            .collect();
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let known = self
+            .git(paths(&["ls-files", "--stage", "-z"], &folders))
+            .await?;
+        let mut links = known.text.split('\0').filter_map(|entry| {
+            let (state, path) = entry.split_once('\t')?;
+            state.starts_with("160000 ").then_some(path)
+        });
+        match links.find(|path| folders.iter().any(|it| it == path)) {
+            Some(path) => Err(nested(path)),
+            None => Ok(()),
         }
     }
 
@@ -197,4 +267,81 @@ fn paths(arguments: &[&str], files: &[String]) -> Vec<String> {
         .chain(["--".to_owned()])
         .chain(files.iter().cloned())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn git(root: &Path, args: &[&str]) {
+        let mut command = std::process::Command::new("git");
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+            command.env_remove(name);
+        }
+        let output = command.args(args).current_dir(root).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?}: {said}");
+    }
+
+    fn repository(root: &Path) {
+        std::fs::create_dir_all(root).unwrap();
+        git(root, &["init", "--quiet"]);
+        git(root, &["config", "user.name", "Ada"]);
+        git(root, &["config", "user.email", "ada@example.com"]);
+        git(root, &["config", "core.hooksPath", ".git/hooks"]);
+        git(root, &["commit", "--quiet", "--allow-empty", "-m", "first"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_commit_would_pass_over_is_refused_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        repository(root);
+        let of_root = Repository::of(root).await.unwrap();
+        of_root.must_take("a/b/x.py").await.unwrap();
+        repository(&root.join("nested"));
+        std::fs::create_dir(root.join("nested/deep")).unwrap();
+        for file in ["nested/x.py", "nested/deep/er/x.py"] {
+            let error = of_root.must_take(file).await.unwrap_err();
+            assert!(matches!(&error, Error::Nested { .. }), "{error}");
+            assert_eq!(error.exit_status(), ExitStatus::Conflict);
+        }
+        // Not checked out.
+        let link = "160000,1234567890123456789012345678901234567890,sub";
+        git(root, &["update-index", "--add", "--cacheinfo", link]);
+        std::fs::create_dir(root.join("sub")).unwrap();
+        let error = of_root.must_take("sub/x.py").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`sub/x.py` is in another repository than the project: `sub`"
+        );
+        of_root.must_take("x.py").await.unwrap();
+        for (head, what) in [("MERGE_HEAD", "merge"), ("CHERRY_PICK_HEAD", "cherry-pick")] {
+            let head = root.join(".git").join(head);
+            std::fs::write(&head, "").unwrap();
+            let error = Repository::of(root).await.unwrap_err();
+            assert!(error.to_string().contains(what), "{error}");
+            assert_eq!(error.exit_status(), ExitStatus::Conflict);
+            std::fs::remove_file(head).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_says_nothing_is_named() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        repository(root);
+        let hook = root.join(".git/hooks/pre-commit");
+        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        std::fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(root.join("x.py"), "").unwrap();
+        let repository = Repository::of(root).await.unwrap();
+        let error = repository.commit(&["x.py".to_owned()], "x").await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "a hook of git refused the commit, and did not say why"
+        );
+    }
 }

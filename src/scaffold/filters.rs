@@ -212,11 +212,21 @@ pub(super) fn slug(text: &str) -> String {
     joined(&text.to_lowercase(), '-')
 }
 
+/// Whether a character may be in a Python name: a letter of any script, a digit or `_`. Letters that
+/// can't be seen, or that Python takes for signs, are none.
+fn is_of_names(c: char) -> bool {
+    let is_sign = matches!(
+        u32::from(c),
+        0x115f | 0x1160 | 0x3164 | 0xffa0 | 0x24b6..=0x24e9 | 0x1f130..=0x1f189
+    );
+    c == '_' || c.is_ascii_digit() || (c.is_alphabetic() && !is_sign)
+}
+
 /// What stands for a text where only letters, digits and `_` may; what it has of these is kept.
 pub(super) fn joined_keeping(text: &str, sign: char) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_ascii_alphanumeric() || c == '_' {
+        if is_of_names(c) {
             out.push(c);
         } else if !out.is_empty() && !out.ends_with(sign) {
             out.push(sign);

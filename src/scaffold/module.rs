@@ -73,9 +73,14 @@ impl Diagnose for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NotThere { suggestion, .. } => suggestion
-                .as_ref()
-                .map(|file| format!("did you mean `{file}`?")),
+            Self::NotThere { suggestion, .. } => Some(suggestion.as_ref().map_or_else(
+                || {
+                    "give a module of the project, by its file or its name: `assets/orders.py` or \
+                     `assets.orders`"
+                        .to_owned()
+                },
+                |file| format!("did you mean `{file}`?"),
+            )),
             Self::NotAName { .. } => {
                 Some("give the module of a code location, such as `assets/orders.py`".to_owned())
             }
@@ -145,6 +150,9 @@ pub fn find(given: &str, root: &Path, path: &[PathBuf], dir: &Path) -> Result<Mo
             .next()
     };
     let Some(file) = file else {
+        if is_path && leads_out(&dir.join(given), root) {
+            return Err(Error::Outside(given.to_owned()));
+        }
         return Err(Error::NotThere {
             given: given.to_owned(),
             suggestion: similar_file(given, root),
@@ -181,6 +189,23 @@ pub fn find(given: &str, root: &Path, path: &[PathBuf], dir: &Path) -> Result<Mo
         name: parts.join("."),
         directory: directory.to_string_lossy().into_owned(),
     })
+}
+
+/// Whether a path, which need not be there, leads out of the project.
+fn leads_out(path: &Path, root: &Path) -> bool {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    // A folder may be given by a link to it.
+    let real = clean.parent().and_then(|it| it.canonicalize().ok());
+    !clean.starts_with(root) && real.is_none_or(|it| !it.starts_with(root))
 }
 
 /// The folders of the import path that are in the project, without links.
@@ -379,7 +404,14 @@ mod tests {
             "did you mean `dagster/assets/orders.py`?"
         );
         assert!(matches!(find("bad-name.py"), Err(Error::NotAName { .. })));
-        assert!(matches!(find("/etc/hosts.py"), Err(Error::NotThere { .. })));
+        let outside = tempfile::tempdir().unwrap();
+        let file = outside.path().join("x.py");
+        std::fs::write(&file, "").unwrap();
+        for far in ["/etc/no_such.py", "../no_such.py", file.to_str().unwrap()] {
+            assert!(matches!(find(far), Err(Error::Outside(_))), "{far}");
+        }
+        let unknown = find("zzz.qqq").unwrap_err();
+        assert!(unknown.hint().unwrap().contains("`assets.orders`"));
     }
 
     #[test]
@@ -409,6 +441,12 @@ mod tests {
 
         hint: `/venv/bin/python` has no package with `polars`; add it to the project's dependencies and install it there
         ");
+        let hung = attribute(&module, "asset", "orders", None, &root, python).unwrap_err();
+        assert_eq!(
+            hung.to_string(),
+            "`import assets.orders` takes more than 30 s"
+        );
+        assert_eq!(hung.exit_status(), ExitStatus::Validation);
         let known = |known: &[&str]| {
             let known = known.iter().map(|it| (*it).to_owned()).collect();
             let answer = Answer {

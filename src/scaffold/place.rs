@@ -2,12 +2,24 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use super::context::Kind;
 use super::filters;
 use crate::project::notebooks::Notebook;
 
 /// What a new notebook's name ends in.
 const ENDING: &str = "_explore";
+
+/// How long a part of a path that is made from a name is at most, in bytes: Python, editors and
+/// exports add to it, and file systems end at 255.
+const LONGEST: usize = 100;
+
+/// How much of a digest tells names apart that look alike as files.
+const DIGITS: usize = 8;
+
+/// What a notebook imports: Python finds a file of this name beside it first.
+const IMPORTED: [&str; 3] = ["daglab", "dagster", "marimo"];
 
 /// Why there is no place for a notebook.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +30,12 @@ pub enum Error {
     /// It leads out of the project.
     #[error("`{0}` is not in the project")]
     Outside(String),
+    /// It is git's own.
+    #[error("`{0}` is in a folder of git")]
+    Git(String),
+    /// Python would take it for a package.
+    #[error("a file `{0}.py` hides the package `{0}` from the notebooks beside it")]
+    Hides(String),
     /// Nobody has said where notebooks go.
     #[error("there is no `{notebooks_dir}`, and no `daglab.yaml` that says where notebooks go")]
     NoFolder {
@@ -32,7 +50,9 @@ pub enum Error {
 impl crate::error::Diagnose for Error {
     fn exit_status(&self) -> crate::error::ExitStatus {
         match self {
-            Self::NotPython(_) | Self::Outside(_) => crate::error::ExitStatus::Usage,
+            Self::NotPython(_) | Self::Outside(_) | Self::Git(_) | Self::Hides(_) => {
+                crate::error::ExitStatus::Usage
+            }
             Self::NoFolder { .. } => crate::error::ExitStatus::Environment,
             Self::FolderOutside(_) => crate::error::ExitStatus::Validation,
         }
@@ -41,7 +61,10 @@ impl crate::error::Diagnose for Error {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotPython(_) => "give a name such as `orders_explore.py`".to_owned(),
-            Self::Outside(_) => "give a name, or a path below the project's folder".to_owned(),
+            Self::Hides(name) => format!("give another name, such as `{name}_explore.py`"),
+            Self::Outside(_) | Self::Git(_) => {
+                "give a name, or a path below the project's folder".to_owned()
+            }
             Self::NoFolder { .. } => {
                 "`daglab init` sets the project up; `--filename PATH.py` writes anywhere in it"
                     .to_owned()
@@ -94,10 +117,15 @@ impl Folder {
     pub fn file(&self, kind: Kind, name: &str) -> String {
         let mut parts: Vec<String> = name
             .split('/')
-            .map(|part| filters::joined_keeping(part, '_'))
             .filter(|part| !part.is_empty())
+            .map(part_for)
             .collect();
-        let last = parts.pop().unwrap_or_else(|| "notebook".to_owned());
+        let mut last = parts.pop().unwrap_or_else(|| "notebook".to_owned());
+        if !self.mirrors {
+            parts.push(last);
+            last = shortened(parts.join("_"), name);
+            parts.clear();
+        }
         let last = match kind {
             Kind::Selection => format!("{last}_group{ENDING}.py"),
             Kind::Job | Kind::Asset => format!("{last}{ENDING}.py"),
@@ -108,12 +136,9 @@ impl Folder {
         };
         if self.mirrors {
             parts.insert(0, folder.to_owned());
-            parts.push(last);
-            self.below(&parts.join("/"))
-        } else {
-            parts.push(last);
-            self.below(&parts.join("_"))
         }
+        parts.push(last);
+        self.below(&parts.join("/"))
     }
 
     /// The file that `--filename` names: a name goes where the notebook would go anyway, a path is
@@ -133,6 +158,10 @@ impl Folder {
         {
             return Err(Error::NotPython(given.to_owned()));
         }
+        // Not every file system tells case apart.
+        if let Some(name) = IMPORTED.iter().find(|it| stem.eq_ignore_ascii_case(it)) {
+            return Err(Error::Hides((*name).to_owned()));
+        }
         if !given.contains('/') {
             let folder = by_itself.rsplit_once('/').map(|(folder, _)| folder);
             return Ok(match folder {
@@ -144,6 +173,10 @@ impl Folder {
         let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
         let absolute = clean(&dir.join(path)).ok_or_else(outside)?;
         let inside = absolute.strip_prefix(root).map_err(|_| outside())?;
+        let is_git = |part: Component<'_>| part.as_os_str().eq_ignore_ascii_case(".git");
+        if inside.components().any(is_git) {
+            return Err(Error::Git(given.to_owned()));
+        }
         relative(inside).ok_or_else(outside)
     }
 
@@ -153,6 +186,31 @@ impl Folder {
             false => format!("{}/{rest}", self.path),
         }
     }
+}
+
+/// A part of a name as a part of a path. What has no letter at all is named by its digest, or all
+/// such names would be one.
+fn part_for(part: &str) -> String {
+    let kept = filters::joined_keeping(part, '_');
+    match kept.chars().any(char::is_alphanumeric) {
+        true => shortened(kept, part),
+        false => format!("notebook_{}", digits(part)),
+    }
+}
+
+/// A part that is not too long; what is cut off is told apart by the whole's digest.
+fn shortened(part: String, whole: &str) -> String {
+    if part.len() <= LONGEST {
+        return part;
+    }
+    let end = part.floor_char_boundary(LONGEST - DIGITS - 1);
+    format!("{}_{}", &part[..end], digits(whole))
+}
+
+fn digits(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let digits = digest.iter().take(DIGITS / 2);
+    digits.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A path without `.` and `..`, if it stays where it begins.
@@ -244,9 +302,33 @@ mod tests {
             "dagster/notebooks/assets/marts_group_explore.py"
         );
         assert_eq!(
-            it.file(Kind::Asset, "../é"),
-            "dagster/notebooks/assets/notebook_explore.py"
+            it.file(Kind::Asset, "raw/ördérs-日本 (2)"),
+            "dagster/notebooks/assets/raw/ördérs_日本_2__explore.py"
         );
+    }
+
+    #[test]
+    fn names_without_letters_and_long_ones_stay_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let it = folder(dir.path());
+        let file = |name: &str| it.file(Kind::Asset, name);
+        assert_eq!(
+            file("../🎉"),
+            "dagster/notebooks/assets/notebook_5ec1f7e7/notebook_6146299c_explore.py"
+        );
+        assert_ne!(file("🎉"), file("🎈"));
+        let (one, other) = ("日".repeat(240), "日".repeat(241));
+        assert_ne!(file(&one), file(&other));
+        for name in [one.as_str(), &"a/".repeat(3), &"b".repeat(240)] {
+            let file = file(name);
+            let longest = file.split('/').map(str::len).max();
+            assert!(longest <= Some(LONGEST + "_explore.py".len()), "{file}");
+        }
+        let path = dir.path().join("dagster/notebooks");
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::write(path.join("x.py"), NOTEBOOK).unwrap();
+        let flat = folder(dir.path()).file(Kind::Job, &["c".repeat(90), "d".repeat(90)].join("/"));
+        assert_eq!(flat.rsplit('/').next().unwrap().len(), LONGEST + 11);
     }
 
     #[test]
@@ -298,6 +380,12 @@ mod tests {
         assert_eq!(named("a/../b/y.py").unwrap(), "b/y.py");
         assert!(matches!(named("../y.py"), Err(Error::Outside(_))));
         assert!(matches!(named("/etc/y.py"), Err(Error::Outside(_))));
+        for bad in [".git/hooks/y.py", "a/.GIT/y.py"] {
+            assert!(matches!(named(bad), Err(Error::Git(_))), "{bad}");
+        }
+        for bad in ["marimo.py", "nb/dagster.py", "Daglab.py"] {
+            assert!(matches!(named(bad), Err(Error::Hides(_))), "{bad}");
+        }
         for bad in ["y", "y.txt", ".py", "a/", "a\nb.py"] {
             assert!(matches!(named(bad), Err(Error::NotPython(_))), "{bad}");
         }

@@ -56,6 +56,14 @@ pub enum Error {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// The template, or the folder of templates, is a link that is not followed.
+    #[error("`{FOLDER}/{file}` {why}")]
+    Link {
+        /// The file, relative to the folder of templates.
+        file: String,
+        /// Where it leads.
+        why: &'static str,
+    },
     /// The template can't be rendered.
     #[error("{message}")]
     Broken {
@@ -99,6 +107,7 @@ impl Diagnose for Error {
                 "there are `{}`; one of your own is `{FOLDER}/{name}{ENDING}`",
                 known.join("`, `")
             )),
+            Self::Link { .. } => Some(format!("copy the file to `{FOLDER}`")),
             Self::Broken { hint, .. } => hint.clone(),
             Self::NotPython { .. } => Some(
                 "write values with the filter `py`, as in `name = {{ target.name|py }}`".to_owned(),
@@ -124,6 +133,7 @@ impl Diagnose for Error {
 /// The templates of a project, with those that daglab carries.
 #[derive(Debug, Clone)]
 pub struct Templates {
+    root: PathBuf,
     folder: PathBuf,
 }
 
@@ -131,6 +141,7 @@ impl Templates {
     /// Of the project in this folder.
     pub fn of(root: &Path) -> Self {
         Self {
+            root: root.to_owned(),
             folder: root.join(FOLDER),
         }
     }
@@ -155,11 +166,15 @@ impl Templates {
         names
     }
 
-    /// Refuses a name that no template has.
+    /// Refuses a name that no template has, and one of the project's that leads out of it.
     pub fn find(&self, name: &str) -> Result<(), Error> {
         let known = self.names();
         if known.iter().any(|other| other == name) {
-            return Ok(());
+            let file = format!("{name}{ENDING}");
+            return match own(&self.root, &file) {
+                Err(why) => Err(Error::Link { file, why }),
+                Ok(_) => Ok(()),
+            };
         }
         Err(Error::Unknown {
             name: name.to_owned(),
@@ -172,7 +187,7 @@ impl Templates {
     /// asset or job.
     pub fn render(&self, name: &str, context: &Context) -> Result<String, Error> {
         self.find(name)?;
-        let folder = self.folder.clone();
+        let root = self.root.clone();
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         let syntax = SyntaxConfig::builder()
@@ -184,7 +199,7 @@ impl Templates {
         env.set_debug(true);
         env.set_fuel(Some(STEPS));
         env.set_auto_escape_callback(|_| AutoEscape::None);
-        env.set_loader(move |file| source_of(&folder, file));
+        env.set_loader(move |file| source_of(&root, file));
         filters::add(&mut env);
         let file = format!("{name}{ENDING}");
         let mut text = Bounded(Vec::new());
@@ -213,7 +228,7 @@ impl Templates {
             innermost = inner;
         }
         let named = innermost.name().or(error.name()).unwrap_or(file);
-        let text = source_of(&self.folder, named).ok().flatten();
+        let text = source_of(&self.root, named).ok().flatten();
         let text = text.unwrap_or_default();
         let range = innermost.range().or_else(|| error.range());
         let range = match innermost.kind() {
@@ -244,41 +259,49 @@ impl Templates {
 }
 
 /// The text of a template: of the project's, if it has one of the name, or of daglab's.
-fn source_of(folder: &Path, file: &str) -> Result<Option<String>, minijinja::Error> {
+fn source_of(root: &Path, file: &str) -> Result<Option<String>, minijinja::Error> {
     if let Some(ours) = file.strip_prefix(PREFIX) {
         return Ok(ours_named(ours));
     }
+    let refused = |message: String| minijinja::Error::new(ErrorKind::InvalidOperation, message);
     let parts: Vec<&str> = file.split('/').collect();
     let is_inside = parts
         .iter()
         .all(|part| !part.is_empty() && *part != "." && *part != ".." && !part.contains('\\'));
     if !is_inside {
-        let message = format!("`{file}` is not in `{FOLDER}`");
-        return Err(minijinja::Error::new(ErrorKind::InvalidOperation, message));
+        return Err(refused(format!("`{file}` is not in `{FOLDER}`")));
     }
-    let path = folder.join(file);
-    // Links may lead elsewhere.
-    let inside = || {
-        Some(
-            path.canonicalize()
-                .ok()?
-                .starts_with(folder.canonicalize().ok()?),
-        )
+    let path = own(root, file).map_err(|why| refused(format!("`{FOLDER}/{file}` {why}")))?;
+    let Some(path) = path else {
+        return Ok(ours_named(file));
     };
-    if path.symlink_metadata().is_ok() && inside() == Some(true) {
-        let read = left::read_linked(&path, LARGEST + 1);
-        let failed = |why: String| {
-            let message = format!("`{FOLDER}/{file}` can't be read: {why}");
-            minijinja::Error::new(ErrorKind::InvalidOperation, message)
-        };
-        let bytes = read.map_err(|error| failed(error.to_string()))?;
-        if bytes.len() as u64 > LARGEST {
-            return Err(failed("it is larger than 1 MB".to_owned()));
-        }
-        let text = String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8".to_owned()))?;
-        return Ok(Some(text));
+    let failed = |why: String| refused(format!("`{FOLDER}/{file}` can't be read: {why}"));
+    let bytes = left::read(&path, LARGEST + 1).map_err(|error| failed(error.to_string()))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(failed("it is larger than 1 MB".to_owned()));
     }
-    Ok(ours_named(file))
+    let text = String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8".to_owned()))?;
+    Ok(Some(text))
+}
+
+/// A file of the project's folder of templates, without links, if there is one; or why it is not
+/// read. What a link hides is not taken for absent, or daglab's own would stand in for it unsaid.
+fn own(root: &Path, file: &str) -> Result<Option<PathBuf>, &'static str> {
+    let folder = root.join(FOLDER);
+    let path = folder.join(file);
+    if path.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    let nowhere = |_| "is a link that leads nowhere";
+    let real = path.canonicalize().map_err(nowhere)?;
+    if !real.starts_with(root.canonicalize().map_err(nowhere)?) {
+        return Err("is a link that leads out of the project");
+    }
+    // The project has files that are nobody's template, such as those with secrets.
+    match real.starts_with(folder.canonicalize().map_err(nowhere)?) {
+        true => Ok(Some(real)),
+        false => Err("is a link that leads out of the folder of templates"),
+    }
 }
 
 fn ours_named(file: &str) -> Option<String> {

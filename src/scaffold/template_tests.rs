@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
 use pretty_assertions::assert_eq;
+use ruff_python_ast::token::TokenKind;
+use ruff_text_size::Ranged as _;
 use serde_json::json;
 
 use super::*;
@@ -129,6 +131,52 @@ fn each_of_ours_makes_a_notebook_whatever_is_wanted() {
 }
 
 #[test]
+fn no_value_gets_out_of_its_literal() {
+    let awkward = "\"; import os; os.abort() #'\\\"\"\"'''";
+    let text = || awkward.to_owned();
+    for name in ["default", "feature-store", "minimal", "ml"] {
+        let mut context = context();
+        context.notebook.title = text();
+        context.notebook.name = text();
+        context.notebook.version = text();
+        context.notebook.author = text();
+        context.notebook.created = text();
+        context.notebook.modified = text();
+        context.notebook.marimo_version = text();
+        context.target.name = text();
+        context.target.job = Some(text());
+        context.target.assets = vec![text()];
+        context.target.location = Some(text());
+        context.target.repository = Some(text());
+        context.target.group = Some(text());
+        context.target.description = Some(text());
+        context.target.module = None;
+        context.target.definitions = Some(text());
+        context.dagster.host = text();
+        context.config.yaml = text();
+        context.export.metadata_key = text();
+        context.seed = Some(Seed {
+            columns: vec![text()],
+            rows: vec![vec![json!(awkward)]],
+            source: text(),
+        });
+        let templates = Templates::of(Path::new("/nowhere"));
+        let made = templates.render(name, &context).unwrap();
+        let parsed = ruff_python_parser::parse_module(&made).unwrap();
+        let tokens = parsed.tokens().iter();
+        let names = tokens.filter(|it| it.kind() == TokenKind::Name);
+        assert!(
+            !names.map(|it| &made[it.range()]).any(|it| it == "abort"),
+            "{made}"
+        );
+        if name == "default" {
+            let own = "app_title=\"'; import os; os.abort() #'\\\\''''''\"";
+            assert!(made.contains(own), "{made}");
+        }
+    }
+}
+
+#[test]
 fn a_notebook_is_paired_below_its_mark() {
     let project = Project::with(&[
         ("own.py.j2", &cell("team = {{ vars.team|py }}")),
@@ -208,11 +256,48 @@ fn what_is_wrong_with_a_template_is_said_at_its_line() {
 }
 
 #[test]
-fn a_link_out_of_the_folder_is_not_followed() {
-    let project = Project::with(&[]);
-    let outside = project.0.path().join("outside.j2");
-    std::fs::write(&outside, cell("return")).unwrap();
-    let link = project.0.path().join(FOLDER).join("linked.py.j2");
-    std::os::unix::fs::symlink(&outside, link).unwrap();
-    assert!(project.render("linked").is_err());
+fn links_out_are_neither_followed_nor_passed_over() {
+    use std::os::unix::fs::symlink;
+    let project = Project::with(&[("own.py.j2", &cell("return"))]);
+    let outside = tempfile::tempdir().unwrap();
+    let (root, folder) = (project.0.path(), project.0.path().join(FOLDER));
+    std::fs::write(outside.path().join("far.py.j2"), cell("return")).unwrap();
+    std::fs::write(root.join("near.j2"), cell("return")).unwrap();
+    // One that daglab has, too, would be taken instead without a word.
+    symlink(
+        outside.path().join("far.py.j2"),
+        folder.join("minimal.py.j2"),
+    )
+    .unwrap();
+    symlink(root.join("near.j2"), folder.join("near.py.j2")).unwrap();
+    symlink("nothing", folder.join("gone.py.j2")).unwrap();
+    symlink("own.py.j2", folder.join("alias.py.j2")).unwrap();
+    let includes = "{% include 'near.py.j2' %}";
+    std::fs::write(folder.join("includes.py.j2"), includes).unwrap();
+    for (name, why) in [
+        ("minimal", "a link that leads out of the project"),
+        ("near", "a link that leads out of the folder of templates"),
+        ("gone", "a link that leads nowhere"),
+        (
+            "includes",
+            "a link that leads out of the folder of templates",
+        ),
+    ] {
+        let said = project.error(name);
+        assert!(said.contains(why), "{said}");
+    }
+    assert!(Templates::of(root).find("minimal").is_err());
+    project.render("alias").unwrap();
+
+    let linked = tempfile::tempdir().unwrap();
+    std::fs::create_dir(linked.path().join(".daglab")).unwrap();
+    symlink(outside.path(), linked.path().join(FOLDER)).unwrap();
+    let error = Templates::of(linked.path()).render("far", &context());
+    let said = render_error(&error.unwrap_err(), false);
+    assert!(said.contains("leads out of the project"), "{said}");
+    assert!(
+        Templates::of(linked.path())
+            .render("default", &context())
+            .is_ok()
+    );
 }

@@ -189,7 +189,7 @@ class ServedTest(unittest.TestCase):
             lambda: self.client.cancel_run("no-such-run"),
             lambda: self.client.retry_run("no-such-run"),
         ]:
-            with self.assertRaises(RunFailed) as raised:
+            with self.assertRaises(ValidationFailed) as raised:
                 attempt()
             self.assertIn("does not exist", str(raised.exception))
 

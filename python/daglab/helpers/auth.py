@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NoReturn, SupportsIndex
 
 from daglab.helpers.errors import UsageError
 
@@ -20,9 +19,8 @@ _TOKEN = "DAGLAB_CLIENT_TOKEN"
 _PREFIX = "DAGLAB_DAGSTER__AUTH__"
 
 
-@dataclass(frozen=True)
 class AuthConfig:
-    """How to sign in to a Dagster server. Its token is never shown.
+    """How to sign in to a Dagster server. Its token is never shown or pickled.
 
     Attributes:
         type: `bearer`, `basic`, `custom` (the token as it is), `dagster_plus` or `none`.
@@ -32,17 +30,36 @@ class AuthConfig:
         username: The user, for `basic`.
     """
 
-    type: AuthType = "bearer"
-    token: str | None = field(default=None, repr=False)
-    header_name: str | None = None
-    username: str | None = None
+    # Neither a dataclass nor with a `__dict__`: `asdict` and `vars` would hand out the token.
+    __slots__ = ("_token", "header_name", "type", "username")
 
-    def __post_init__(self) -> None:
+    type: AuthType
+    header_name: str | None
+    username: str | None
+    _token: str | None
+
+    def __init__(
+        self,
+        type: AuthType = "bearer",  # noqa: A002 - it is called so in the settings
+        token: str | None = None,
+        header_name: str | None = None,
+        username: str | None = None,
+    ) -> None:
         """Refuse what can't be sent.
+
+        Args:
+            type: How the token is sent.
+            token: The token.
+            header_name: The header that carries it.
+            username: The user, for `basic`.
 
         Raises:
             UsageError: The type is unknown, or the token is missing.
         """
+        object.__setattr__(self, "type", type)
+        object.__setattr__(self, "_token", token)
+        object.__setattr__(self, "header_name", header_name)
+        object.__setattr__(self, "username", username)
         if self.type not in _TYPES:
             raise UsageError(
                 f"there is no authentication of type `{self.type}`",
@@ -53,6 +70,55 @@ class AuthConfig:
                 f"authentication of type `{self.type}` needs a token",
                 hint="read it from a variable: `token=os.environ['DAGSTER_GRAPHQL_TOKEN']`",
             )
+
+    @property
+    def token(self) -> str | None:
+        """The token."""
+        return self._token
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        """Refuse: clients are told apart by this."""
+        raise AttributeError(f"`{name}` can't be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse: clients are told apart by this."""
+        raise AttributeError(f"`{name}` can't be changed")
+
+    def _parts(self) -> tuple[str | None, ...]:
+        return (self.type, self._token, self.header_name, self.username)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other signs in the same way."""
+        if not isinstance(other, AuthConfig):
+            return NotImplemented
+        return self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        """Return a hash of all of it."""
+        return hash(self._parts())
+
+    def __repr__(self) -> str:
+        """Return it without the token."""
+        return (
+            f"AuthConfig(type={self.type!r}, header_name={self.header_name!r},"
+            f" username={self.username!r})"
+        )
+
+    def __copy__(self) -> AuthConfig:
+        """Return itself: it can't be changed."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AuthConfig:
+        """Return itself: it can't be changed."""
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Refuse to be pickled: the token would be in the pickle.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("AuthConfig can't be pickled, for its token; make it where it is used")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> AuthConfig | None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
+from urllib.parse import quote
 
 from daglab.helpers import runs
 from daglab.helpers.discover import AssetKey, AssetKeyLike, DiscoveryResult, EntityFilters
@@ -318,7 +319,7 @@ class DagsterClient(Endpoint):
             Its address.
         """
         settings = await self._caller.call_async("settings", {})
-        return f"{settings['url']}/runs/{run_id}"
+        return f"{settings['url']}/runs/{quote(run_id, safe='')}"
 
     async def get_concurrent_runs(self, limit: int = 100) -> list[RunInfo]:
         """Return the runs that have not ended, newest first.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import os
 import re
+import stat
 import sys
 import tempfile
 import threading
@@ -68,7 +70,14 @@ class NotebookState:
 
     With a path, each change is written at once, in one piece; several notebooks and processes may
     write to the same file, and each sees what the others have written when it changes something.
-    Secrets are refused. A file that can't be read is moved aside, and `warnings` says so.
+    A file that can't be read is moved aside, and `warnings` says so; a value that is no list or no
+    dictionary, where the initial one is, gives way to the initial one in the same way.
+
+    These texts are refused: any under a name with the word `password`, `passwd`, `passphrase`,
+    `secret`, `token`, `credential` or `authorization` in it, or `api`, `access`, `private`,
+    `secret`, `signing` or `encryption` before `key`; and under any name private keys in PEM, tokens
+    of GitHub and Slack, key ids of AWS, JSON Web Tokens and addresses with a user and a password.
+    Other secrets are not recognized: a password called `note` is written like any other text.
     """
 
     def __init__(self, initial: Mapping[str, Any], *, path: str | Path | None = None) -> None:
@@ -254,12 +263,26 @@ class NotebookState:
     def _load(self) -> None:
         with self._lock, _locked(self._path):
             self._read()
+            wrong = [
+                key
+                for key, value in self._initial.items()
+                if isinstance(value, (list, tuple, Mapping))
+                and _shape(value) is not _shape(self._state[key])
+            ]
+            for key in wrong:
+                self.warnings.append(
+                    f"`{key}` in `{self._path}` is no {_shape(self._initial[key]).__name__}: it"
+                    " begins with its initial value; `undo` brings back what was there"
+                )
+                self._set(key, copy.deepcopy(self._initial[key]))
+            if wrong:
+                self._write()
 
     def _read(self) -> None:
         if self._path is None:
             return
         try:
-            with self._path.open("rb") as file:
+            with os.fdopen(_opened(self._path, os.O_RDONLY), "rb") as file:
                 text = file.read(_LARGEST_FILE + 1)
         except FileNotFoundError:
             return
@@ -318,6 +341,22 @@ class NotebookState:
             raise _unwritable(self._path, error) from error
 
 
+def _opened(path: Path, flags: int) -> int:
+    """Open a regular file; a link may lead to what is not the project's."""
+    always = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    handle = os.open(path, flags | always, 0o600)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file")
+    return handle
+
+
+def _shape(value: Any) -> type:
+    if isinstance(value, (list, tuple)):
+        return list
+    return dict if isinstance(value, Mapping) else object
+
+
 def _understood(text: bytes) -> tuple[dict[str, Any], list[StateChange]]:
     said = json.loads(text.decode("utf-8", "surrogatepass"))
     if not isinstance(said, dict) or said.get("version") != _VERSION:
@@ -359,9 +398,9 @@ def _locked(path: Path | None) -> Iterator[None]:
     lock = path.with_name(f".{path.stem}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        handle = _opened(lock, os.O_CREAT | os.O_RDWR)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(lock if error.errno == errno.ELOOP else path, error) from error
     try:
         until = time.monotonic() + _PATIENCE
         while True:
@@ -383,10 +422,16 @@ def _locked(path: Path | None) -> Iterator[None]:
 
 
 def _unwritable(path: Path, error: OSError) -> Conflict:
-    conflict = Conflict(
-        f"`{path}` can't be read or written: {error.strerror}",
-        hint="give a `path` that you may write to",
-    )
+    if error.errno == errno.ELOOP:
+        conflict = Conflict(
+            f"`{path}` is a link, which is not followed",
+            hint="remove it, or give the `path` that it leads to",
+        )
+    else:
+        conflict = Conflict(
+            f"`{path}` can't be read or written: {error.strerror}",
+            hint="give a `path` that you may write to",
+        )
     remember(conflict)
     return conflict
 
@@ -440,7 +485,8 @@ def manage_state(
 
     Raises:
         ValidationFailed: A value can't be kept: it is a secret, or nothing that JSON has.
-        Conflict: The file can't be read or moved aside.
+        Conflict: The file can't be read or moved aside, or `.daglab/state` leads out of
+            the project.
     """
     from daglab.helpers.validation import sanitize_input
 
@@ -450,8 +496,27 @@ def manage_state(
         if not isinstance(file, str):
             return NotebookState(initial)
         name = Path(file).stem
-    folder = project_root() / ".daglab" / "state" if directory is None else Path(directory)
+    folder = _state_folder() if directory is None else Path(directory)
     return NotebookState(initial, path=folder / f"{sanitize_input(name, 'name')}.json")
+
+
+def _state_folder() -> Path:
+    """Return the project's `.daglab/state`, unless a link leads it out of the project."""
+    root = project_root()
+    folder = root / ".daglab" / "state"
+    try:
+        is_inside = folder.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):
+        # Links that lead round in circles.
+        is_inside = False
+    if not is_inside:
+        raise remember(
+            Conflict(
+                f"`{folder}` is a link that leads out of the project",
+                hint="remove it, or give the `directory` that it leads to",
+            )
+        )
+    return folder
 
 
 def project_root() -> Path:

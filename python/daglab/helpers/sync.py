@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
+from urllib.parse import quote
 
 from daglab.helpers import runs
 from daglab.helpers.discover import AssetKey, AssetKeyLike, DiscoveryResult, EntityFilters
@@ -164,7 +165,7 @@ class SyncDagsterClient(Endpoint):
 
     def get_run_url(self, run_id: str) -> str:
         """Return the page of a run in Dagster's UI, as `DagsterClient.get_run_url` does."""
-        return f"{self.url}/runs/{run_id}"
+        return f"{self.url}/runs/{quote(run_id, safe='')}"
 
     def get_concurrent_runs(self, limit: int = 100) -> list[RunInfo]:
         """Return the runs that have not ended, as `DagsterClient.get_concurrent_runs` does."""

@@ -23,6 +23,16 @@ pub(super) enum Error {
     /// Two notebooks would be the same file.
     #[error("two notebooks would be `{0}`")]
     SameFile(String),
+    /// The file is about something else.
+    #[error("`{file}` belongs to {kind} `{name}`")]
+    Belongs {
+        /// The file.
+        file: String,
+        /// `asset` or `job`.
+        kind: &'static str,
+        /// What it is about.
+        name: String,
+    },
     /// More than anybody reads.
     #[error("the selection makes {0} notebooks")]
     TooMany(usize),
@@ -36,7 +46,7 @@ impl Diagnose for Error {
         match self {
             Self::NoProject(error) => error.exit_status(),
             Self::NotAKey(_) | Self::Several { .. } | Self::TooMany(_) => ExitStatus::Usage,
-            Self::SameFile(_) => ExitStatus::Conflict,
+            Self::SameFile(_) | Self::Belongs { .. } => ExitStatus::Conflict,
             Self::NoPython(_) => ExitStatus::Environment,
         }
     }
@@ -53,6 +63,9 @@ impl Diagnose for Error {
             Self::Several { .. } => Some("leave it out, or select less".to_owned()),
             Self::SameFile(_) => {
                 Some("make them one by one, with `--asset` and `--filename`".to_owned())
+            }
+            Self::Belongs { .. } => {
+                Some("name another file with `--filename NAME.py`, or remove this one".to_owned())
             }
             Self::TooMany(_) => Some("select less, or give `--per group`".to_owned()),
             Self::NoPython(_) => Some("leave out `--module`, or name the project".to_owned()),

@@ -27,6 +27,7 @@ use crate::scaffold::place::{self, way};
 use crate::scaffold::seed::seed;
 use crate::scaffold::skeleton::skeleton;
 use crate::scaffold::template::Templates;
+use crate::ui::progress::Event;
 use crate::ui::text::one_line;
 
 /// The version that new notebooks begin with.
@@ -149,11 +150,12 @@ fn file_name(file: &str) -> &str {
 }
 
 fn title(target: &Target) -> String {
-    let title = place::title(&target.called);
-    match target.kind {
+    let title = match target.kind {
         Kind::Selection => format!("Assets of the group {}", target.called),
-        _ => title,
-    }
+        Kind::Job | Kind::Asset => place::title(&target.called),
+    };
+    // Keys may have line breaks, which marimo would write as they are.
+    title.replace(char::is_control, " ")
 }
 
 /// The days that a notebook of this name names already.
@@ -313,6 +315,8 @@ async fn code(
         name: Some(target.name.clone()),
     };
     let python = location.and_then(|it| it.executable.as_deref());
+    let phase = format!("importing `{}`", one_line(&module.name));
+    (setting.emit)(Event::Phase(phase));
     let (looked, python) = answer.look_up(python, &request).await?;
     let attribute = module::attribute(&module, kind, &target.name, looked, &setting.root, &python)?;
     code.module = Some(module.name);
@@ -379,25 +383,48 @@ async fn server(setting: &Setting<'_>, answering: Option<&Answering>) -> Server 
 
 /// The marimo of the project's Python; where that was not asked, the one of its `.venv`.
 fn marimo_version(setting: &Setting<'_>, answer: &Answer<'_>) -> String {
-    if let Some(version) = answer.marimo_version() {
+    if let Some(version) = answer.marimo_version().filter(|it| is_version(it)) {
         return version.to_owned();
     }
-    let lib = setting.root.join(".venv/lib");
+    installed_marimo(&setting.root).unwrap_or_else(|| MARIMO.to_owned())
+}
+
+/// What is in a version; names of folders, and what a Python says, may be anything.
+fn is_version(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ".+!-".contains(c);
+    (1..=64).contains(&text.len()) && text.chars().all(is_part)
+}
+
+/// The marimo of a project's `.venv`, as its folders tell.
+fn installed_marimo(root: &Path) -> Option<String> {
+    let lib = root.join(".venv/lib");
     let pythons = std::fs::read_dir(lib).into_iter().flatten().flatten();
-    let installed = pythons
+    pythons
         .filter_map(|python| std::fs::read_dir(python.path().join("site-packages")).ok())
         .flat_map(|entries| entries.flatten())
         .find_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let version = name.strip_prefix("marimo-")?.strip_suffix(".dist-info")?;
-            Some(version.to_owned())
-        });
-    installed.unwrap_or_else(|| MARIMO.to_owned())
+            is_version(version).then(|| version.to_owned())
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_read_from_folders_that_may_be_called_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let packages = dir.path().join(".venv/lib/python3.11/site-packages");
+        let install = |name: &str| std::fs::create_dir_all(packages.join(name)).unwrap();
+        install("marimo-0.1\"; import os; os.abort(); \".dist-info");
+        install("marimo-.dist-info");
+        assert_eq!(installed_marimo(dir.path()), None);
+        install("marimo-1!0.25.2rc1+local.dist-info");
+        let found = installed_marimo(dir.path());
+        assert_eq!(found.as_deref(), Some("1!0.25.2rc1+local"));
+    }
 
     #[test]
     fn days_are_read_from_notebooks() {

@@ -18,8 +18,11 @@ use super::connect::ConnectArgs;
 use super::{Context, Failure};
 use crate::completion;
 use crate::config::{FlagValue, Loaded, Origin};
+use crate::dagster::AssetKey;
 use crate::error::ExitStatus;
+use crate::marimo::source;
 use crate::project::{self, DetectRequest, Project, TargetFlags};
+use crate::report::model::Target as About;
 use crate::run::Emit;
 use crate::scaffold::changes::{self, Changes, Overwrite};
 use crate::scaffold::commit::Repository;
@@ -27,9 +30,14 @@ use crate::scaffold::context::Kind;
 use crate::scaffold::place::Folder;
 use crate::scaffold::template::Templates;
 use crate::supervise::cancel::Cancel;
+use crate::supervise::left;
 use crate::ui::progress::{Event, Progress};
+use crate::ui::text::one_line;
 
 pub use self::targets::ask;
+
+/// The largest notebook that is read, in bytes.
+const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// Make notebooks for a job, an asset or a selection of assets.
 ///
@@ -77,7 +85,7 @@ pub struct ScaffoldArgs {
     pub filename: Option<String>,
 
     /// The notebook's title [default: made from the name]
-    #[arg(long, value_name = "TITLE")]
+    #[arg(long, value_name = "TITLE", value_parser = one_line_of_text)]
     pub title: Option<String>,
 
     /// The template: default, minimal, ml, feature-store or one of `.daglab/templates` [default:
@@ -184,6 +192,17 @@ fn template_var(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if is_name(key) => Ok((key.to_owned(), value.to_owned())),
         _ => Err("not `KEY=VALUE` with a KEY of letters, digits and `_`".to_owned()),
+    }
+}
+
+/// Reads a title: it stands on one line of the notebook and of the browser.
+fn one_line_of_text(text: &str) -> Result<String, String> {
+    match text {
+        text if text.chars().any(char::is_control) => {
+            Err("a title is one line, without control characters".to_owned())
+        }
+        text if text.trim().is_empty() => Err("a title has a word at least".to_owned()),
+        text => Ok(text.to_owned()),
     }
 }
 
@@ -309,11 +328,14 @@ async fn scaffold(setting: Setting<'_>) -> Result<ExitStatus, Failure> {
     };
     if let Some((kind, name)) = args.single() {
         let file = setting.file(&folder, kind, name)?;
-        setting.refuse_existing([file.as_str()].into_iter())?;
+        let key = AssetKey::parse(name).filter(|_| kind == Kind::Asset);
+        let name = key.map_or_else(|| name.to_owned(), |key| key.to_string());
+        setting.refuse_existing([(file.as_str(), kind, name.as_str())].into_iter())?;
     }
     let answer = answer::ask(&setting).await?;
     let targets = targets::find(&setting, &answer, &folder).await?;
-    setting.refuse_existing(targets.iter().map(|target| target.file.as_str()))?;
+    let files = targets.iter();
+    setting.refuse_existing(files.map(|it| (it.file.as_str(), it.kind, it.name.as_str())))?;
     if let Some(repository) = &repository {
         for target in &targets {
             repository.must_take(&target.file).await?;
@@ -379,18 +401,75 @@ impl Setting<'_> {
         })
     }
 
-    /// Refuses to overwrite what is there, even if it is the same.
-    fn refuse_existing<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
-        if self.args.force {
-            return Ok(());
+    /// Refuses to overwrite what is there, even if it is the same; and with `--force`, what is about
+    /// another asset or job: two names may be one as a file.
+    fn refuse_existing<'a>(
+        &self,
+        files: impl Iterator<Item = (&'a str, Kind, &'a str)>,
+    ) -> Result<(), Failure> {
+        let mut paths = Vec::new();
+        for (file, kind, name) in files {
+            let path = self.root.join(file);
+            if path.symlink_metadata().is_err() {
+                continue;
+            }
+            if let Some((theirs, other)) = paired(&path)
+                && (theirs, other.as_str()) != (kind, name)
+            {
+                return Err(Error::Belongs {
+                    file: one_line(file),
+                    kind: theirs.as_str(),
+                    name: one_line(&other),
+                }
+                .into());
+            }
+            paths.push(Path::new(file).to_owned());
         }
-        let paths: Vec<PathBuf> = files
-            .filter(|file| self.root.join(file).symlink_metadata().is_ok())
-            .map(|file| Path::new(file).to_owned())
-            .collect();
-        match paths.is_empty() {
+        match paths.is_empty() || self.args.force {
             true => Ok(()),
             false => Err(changes::Error::Exists { paths }.into()),
+        }
+    }
+}
+
+/// What a notebook says it is about.
+fn paired(path: &Path) -> Option<(Kind, String)> {
+    let bytes = left::read(path, LARGEST).ok()?;
+    let source = source::parse(&String::from_utf8_lossy(&bytes)).ok()?;
+    Some(match source.target? {
+        About::Asset { key, .. } => (Kind::Asset, key),
+        About::Job { name } => (Kind::Job, name),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_is_about_is_read_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.py");
+        let body = "import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    return\n";
+        for (comment, expected) in [
+            (
+                "# daglab: asset=a/b\n",
+                Some((Kind::Asset, "a/b".to_owned())),
+            ),
+            ("# daglab: job=a\n", Some((Kind::Job, "a".to_owned()))),
+            ("", None),
+        ] {
+            std::fs::write(&file, format!("{comment}{body}")).unwrap();
+            assert_eq!(paired(&file), expected);
+        }
+        assert_eq!(paired(dir.path()), None);
+    }
+
+    #[test]
+    fn titles_are_one_line() {
+        assert_eq!(one_line_of_text("say \"é\" \\").unwrap(), "say \"é\" \\");
+        for bad in ["a\nb", "a\u{7}", "a\u{85}b", "", "  "] {
+            assert!(one_line_of_text(bad).is_err(), "{bad:?}");
         }
     }
 }
