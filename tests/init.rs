@@ -126,7 +126,12 @@ fn minimal_works_at_once() {
 
 #[test]
 fn standard_works_at_once() {
-    works_at_once("standard", "weekly_report_job", "weekly_report", "feature-store");
+    works_at_once(
+        "standard",
+        "weekly_report_job",
+        "weekly_report",
+        "feature-store",
+    );
 }
 
 #[test]
