@@ -18,7 +18,7 @@ use super::error::Fault;
 use super::place::{self, Inode, Root};
 
 /// daglab's own folder in a project.
-pub(super) const HOME: &str = ".daglab";
+pub const HOME: &str = ".daglab";
 /// The journal.
 const JOURNAL: &str = ".daglab/changes.json";
 /// The journal while it is written.
@@ -285,6 +285,11 @@ fn unreadable(fault: Fault) -> Error {
 }
 
 fn is_unfinished(root: &Root) -> Result<bool, Error> {
+    // Where the folder is a link, it is the one to name.
+    let home = Path::new(HOME);
+    if !root.is_directory(home).map_err(|error| error.at(home))? {
+        return Ok(false);
+    }
     let held = root.read(Path::new(JOURNAL)).map_err(unreadable)?;
     Ok(held.is_some())
 }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::ui::Paint;
 
 pub use error::Error;
-pub use journal::{Recovered, recover};
+pub use journal::{HOME, Recovered, recover};
 pub use region::Region;
 
 use place::{Held, Root};

@@ -361,6 +361,12 @@ fn links_do_not_lead_out() {
     assert_eq!(now["in.md"], "to README.md");
     assert_eq!(now["real/x"], "644 ours");
 
+    symlink(outside.path(), at(".daglab")).unwrap();
+    for error in [plan("x").unwrap_err(), recover(dir.path()).unwrap_err()] {
+        assert!(matches!(error, Error::Link { path } if path == Path::new(".daglab")));
+    }
+    std::fs::remove_file(at(".daglab")).unwrap();
+
     // A folder that becomes a link after the plan.
     let late = plan("real/y").unwrap();
     std::fs::rename(at("real"), at("moved")).unwrap();
