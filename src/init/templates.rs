@@ -69,7 +69,38 @@ fn fill(text: &str, context: &Value) -> String {
         .build()
         .expect("the delimiters are the usual ones");
     environment.set_syntax(syntax);
+    // A string of JSON is one of TOML.
+    environment.add_filter("quoted", |text: &str| {
+        serde_json::Value::from(text).to_string()
+    });
     environment
         .render_str(text, context)
         .expect("a test renders every template")
+}
+
+#[cfg(test)]
+mod tests {
+    use minijinja::context;
+
+    #[test]
+    fn a_folder_of_any_name_is_quoted_for_toml() {
+        let context = context! {
+            project => context! {
+                name => "x", distribution => "x", package => "x", description => "x",
+                dependencies => Vec::<&str>::new(),
+            },
+            notebooks_dir => "a\"b\\c",
+            examples => false,
+            ports => context! { dagster => 1, marimo => 2 },
+        };
+        let files = super::render("base", &context);
+        let (_, text) = files
+            .iter()
+            .find(|(path, _)| path == "pyproject.toml")
+            .unwrap();
+        let table: toml::Table = text.parse().unwrap();
+        let ruff = &table["tool"]["ruff"];
+        assert_eq!(ruff["format"]["exclude"][0].as_str(), Some("a\"b\\c/**"));
+        assert!(ruff["lint"]["per-file-ignores"].get("a\"b\\c/**").is_some());
+    }
 }
