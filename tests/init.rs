@@ -9,8 +9,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use rustix::process::{Pid, Signal, kill_process};
@@ -498,6 +498,15 @@ fn force_keeps_settings_and_mends_what_cannot_be_read() {
     assert!(read("../new/README.md").contains("\nuv run dg dev --port 4010  # "));
 }
 
+/// Waits until there is a journal, or the process has ended. Looks without a pause: writing takes a
+/// few milliseconds, and is over after any.
+fn has_begun(journal: &Path, child: &mut Child) {
+    let begun = Instant::now();
+    while !journal.exists() && child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing happens");
+    }
+}
+
 #[test]
 fn whoever_is_killed_leaves_nothing_half() {
     let reference = Project::empty();
@@ -520,9 +529,7 @@ fn whoever_is_killed_leaves_nothing_half() {
             .unwrap();
         let journal = project.root().join(".daglab/changes.json");
         // As soon as it has begun to write, and a little later each time.
-        support::eventually(Duration::from_secs(20), || {
-            journal.exists() || child.try_wait().unwrap().is_some()
-        });
+        has_begun(&journal, &mut child);
         std::thread::sleep(Duration::from_micros(round * 150));
         let _ = child.kill();
         child.wait().unwrap();
@@ -549,9 +556,7 @@ fn whoever_is_interrupted_is_undone_at_once() {
             .spawn()
             .unwrap();
         let journal = project.root().join(".daglab/changes.json");
-        support::eventually(Duration::from_secs(20), || {
-            journal.exists() || child.try_wait().unwrap().is_some()
-        });
+        has_begun(&journal, &mut child);
         std::thread::sleep(Duration::from_micros(round * 100));
         let _ = kill_process(Pid::from_child(&child), Signal::INT);
         match child.wait().unwrap().code() {
