@@ -462,7 +462,7 @@ fn a_foreign_journal_reaches_nothing() {
         let said = refused(&foreign);
         assert!(said.contains("not written by you in this folder"), "{said}");
     }
-    let mut nowhere = foreign.clone();
+    let mut nowhere = foreign;
     nowhere.as_object_mut().unwrap().remove("checkout");
     refused(&nowhere);
     let mut newer = journal.clone();
