@@ -9,8 +9,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use rustix::process::{Pid, Signal, kill_process};
@@ -128,7 +128,7 @@ fn minimal_works_at_once() {
 fn standard_works_at_once() {
     works_at_once(
         "standard",
-        "weekly_report_job",
+        "weekly_summary",
         "weekly_report",
         "feature-store",
     );
@@ -359,7 +359,10 @@ fn projects_keep_to_their_conventions() {
         let named = settings["dagster"]["repository_location_name"]
             .as_str()
             .unwrap_or("");
-        assert_eq!(named, *location, "{files:?}");
+        // `dg dev` and `dagster dev` call the same location by different names.
+        assert_eq!(named, "", "{files:?}");
+        let locations = said["project"]["locations"].to_string();
+        assert!(locations.contains(*location), "{locations}");
         let again = init(&project, &[]);
         again.expect_code(0);
         assert!(
@@ -400,6 +403,18 @@ fn what_cannot_be_is_refused_and_nothing_is_written() {
             "the same port",
         ),
         (&["--bootstrap", "--template", "huge"], 2, "huge"),
+        (&["--bootstrap", "--name", ""], 2, "a letter or a digit"),
+        (
+            &["--bootstrap", "--notebooks-dir", "dagster/assets"],
+            2,
+            "no folder for notebooks",
+        ),
+        (
+            &["--bootstrap", "--notebooks-dir", "dagster.yaml"],
+            2,
+            "no folder for notebooks",
+        ),
+        (&["--bootstrap", "--notebooks-dir", "a\"b"], 2, "character"),
         (&["--bootstrap", "sub/keep"], 8, "is not a directory"),
     ] {
         init(&project, args)
@@ -428,9 +443,68 @@ fn what_cannot_be_is_refused_and_nothing_is_written() {
     assert_eq!(tree(&project.root()), before);
     std::fs::remove_file(project.root().join(".daglab")).unwrap();
     project.write("daglab.yaml", "notebook: x\n");
-    init(&project, &[])
-        .expect_code(7)
-        .expect_stderr("daglab.yaml:1:1");
+    for args in [&[][..], &["--force"]] {
+        init(&project, args)
+            .expect_code(7)
+            .expect_stderr("daglab.yaml:1:1");
+    }
+    project.write("daglab.yaml", "notebooks_dir: ../..\n");
+    for args in [&[][..], &["--force"]] {
+        init(&project, args)
+            .expect_code(7)
+            .expect_stderr("`notebooks_dir` is `../..`: it has to be a folder below the project")
+            .expect_stderr("daglab.yaml:1");
+    }
+}
+
+#[test]
+fn force_keeps_settings_and_mends_what_cannot_be_read() {
+    let project = Project::empty();
+    let mine =
+        "dagster: {port: 4000, repository_location_name: shop}\nexport: {retention_days: 3}\n";
+    project
+        .write(
+            "definitions.py",
+            "import dagster as dg\ndefs = dg.Definitions()\n",
+        )
+        .write(".git/HEAD", "")
+        .write("daglab.yaml", mine);
+    let read = |path: &str| std::fs::read_to_string(project.root().join(path)).unwrap();
+    init(&project, &["--force", "--no-examples"]).expect_code(0);
+    assert_eq!(read("daglab.yaml"), mine);
+    assert!(!read("dagster/notebooks/README.md").contains("examples/"));
+    init(&project, &["--force", "--ports", "dagster=5000"])
+        .expect_code(8)
+        .expect_stderr("leave out the flag");
+
+    project.write("daglab.yaml", "dagster: {port: [4000\n");
+    init(&project, &[]).expect_code(7);
+    init(&project, &["--force"])
+        .expect_code(0)
+        .expect_stderr("-dagster: {port: [4000\n")
+        .expect_stderr("+  port: 3000\n");
+    init(&project, &[]).expect_code(0);
+    // A new project elsewhere says how its port is asked for.
+    let new = init(
+        &project,
+        &["--bootstrap", "--ports", "dagster=4010", "../new"],
+    );
+    new.expect_code(0);
+    assert!(
+        new.stdout().contains("uv run dg dev --port 4010 "),
+        "{}",
+        new.stdout()
+    );
+    assert!(read("../new/README.md").contains("\nuv run dg dev --port 4010  # "));
+}
+
+/// Waits until there is a journal, or the process has ended. Looks without a pause: writing takes a
+/// few milliseconds, and is over after any.
+fn has_begun(journal: &Path, child: &mut Child) {
+    let begun = Instant::now();
+    while !journal.exists() && child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nothing happens");
+    }
 }
 
 #[test]
@@ -455,9 +529,7 @@ fn whoever_is_killed_leaves_nothing_half() {
             .unwrap();
         let journal = project.root().join(".daglab/changes.json");
         // As soon as it has begun to write, and a little later each time.
-        support::eventually(Duration::from_secs(20), || {
-            journal.exists() || child.try_wait().unwrap().is_some()
-        });
+        has_begun(&journal, &mut child);
         std::thread::sleep(Duration::from_micros(round * 150));
         let _ = child.kill();
         child.wait().unwrap();
@@ -484,9 +556,7 @@ fn whoever_is_interrupted_is_undone_at_once() {
             .spawn()
             .unwrap();
         let journal = project.root().join(".daglab/changes.json");
-        support::eventually(Duration::from_secs(20), || {
-            journal.exists() || child.try_wait().unwrap().is_some()
-        });
+        has_begun(&journal, &mut child);
         std::thread::sleep(Duration::from_micros(round * 100));
         let _ = kill_process(Pid::from_child(&child), Signal::INT);
         match child.wait().unwrap().code() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::{Context, Failure};
+use crate::config::{self, Loaded};
 use crate::error::ExitStatus;
 use crate::init::summary::{self, Shown};
 use crate::init::{
@@ -40,7 +41,7 @@ pub struct InitArgs {
     pub template: Option<Template>,
 
     /// The new project's name [default: that of its folder]
-    #[arg(long, requires = "bootstrap")]
+    #[arg(long, requires = "bootstrap", value_parser = init::name)]
     pub name: Option<String>,
 
     /// Where notebooks go, relative to the project [default: `dagster/notebooks`, or `notebooks` in
@@ -200,7 +201,7 @@ fn initialise(
     context: &Context,
 ) -> Result<Prepared, Failure> {
     init::refuse_wrong(root, home(context).as_deref())?;
-    let loaded = context.settings(root, Vec::new())?;
+    let loaded = settings(args, root, context)?;
     existing::prepare(&existing::Request {
         root,
         git_root: git_root(root),
@@ -209,6 +210,23 @@ fn initialise(
         force: args.force,
         wishes,
     })
+}
+
+/// What is configured. Forced, a `daglab.yaml` of the project that is no YAML counts as none, and is
+/// overwritten; one that can be read has settings that are worth an edit.
+fn settings(args: &InitArgs, root: &Path, context: &Context) -> Result<Loaded, config::Error> {
+    match context.settings(root, Vec::new()) {
+        Err(config::Error::Syntax { place, .. })
+            if args.force && place.file == root.join(config::layers::FILE) =>
+        {
+            Ok(Loaded {
+                settings: config::Settings::default(),
+                origins: config::Origins::default(),
+                files: Vec::new(),
+            })
+        }
+        loaded => loaded,
+    }
 }
 
 /// Asks, where somebody can be asked, whether there is to be a new project.

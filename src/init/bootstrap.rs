@@ -66,6 +66,7 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, crate::commands::Failu
         },
     );
     let notebooks = request.wishes.notebooks_dir.as_deref().unwrap_or(NOTEBOOKS);
+    refuse_taken(notebooks, request.template)?;
     let plan = wanted(request, &names, notebooks, &mut notes).plan(overwrite)?;
     if !request.force {
         if let Some(project) = request.inside
@@ -84,10 +85,39 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, crate::commands::Failu
     let template = request.template;
     Ok(Prepared {
         plan,
-        kind: Kind::New { template, names },
+        kind: Kind::New {
+            template,
+            names,
+            port: request.wishes.ports.dagster.unwrap_or(DAGSTER_PORT),
+        },
         notebooks_dir: notebooks.to_owned(),
         notes,
     })
+}
+
+/// Refuses a folder for notebooks that the project has for something else.
+fn refuse_taken(notebooks: &str, template: Template) -> Result<(), Error> {
+    let folders = ["base", template.name()];
+    let files = folders.iter().flat_map(|folder| templates::paths(folder));
+    let others = files.filter(|path| !Path::new(path).starts_with(NOTEBOOKS));
+    let generated = [
+        "daglab.yaml",
+        ".gitignore",
+        "justfile",
+        "Makefile",
+        WORKFLOW,
+    ];
+    let notebooks = Path::new(notebooks);
+    let mut all = others
+        .chain(generated.map(str::to_owned))
+        .map(PathBuf::from);
+    match all.find(|other| other.starts_with(notebooks) || notebooks.starts_with(other)) {
+        Some(other) => Err(Error::Taken {
+            folder: notebooks.display().to_string(),
+            other,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// What a folder may well have before there is a project in it.
@@ -122,6 +152,7 @@ fn wanted(
             dependencies => dependencies(template),
         },
         notebooks_dir => notebooks,
+        examples => wishes.examples,
         ports => context! { dagster, marimo },
     };
     let mut changes = Changes::new(request.root);
@@ -171,4 +202,34 @@ fn dependencies(template: Template) -> Vec<&'static str> {
     }
     all.sort_unstable();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notebooks_have_a_folder_of_their_own() {
+        let all = [Template::Minimal, Template::Standard, Template::Ml];
+        for template in all {
+            for free in [NOTEBOOKS, "notebooks", "dagster/assets/notebooks", "src"] {
+                assert!(refuse_taken(free, template).is_ok(), "{free}");
+            }
+            for taken in [
+                "dagster",
+                "dagster/assets",
+                "dagster/definitions.py",
+                "dagster.yaml",
+                "dagster.yaml/x",
+                "daglab.yaml",
+                "tests",
+                ".github",
+                ".github/workflows",
+                "justfile",
+            ] {
+                let refused = refuse_taken(taken, template);
+                assert!(matches!(refused, Err(Error::Taken { .. })), "{taken}");
+            }
+        }
+    }
 }

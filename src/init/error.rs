@@ -27,6 +27,24 @@ pub enum Error {
         /// What it is.
         what: &'static str,
     },
+    /// A folder for notebooks that is something else already.
+    #[error("`{folder}` is no folder for notebooks: the new project has `{}` there", other.display())]
+    Taken {
+        /// The folder.
+        folder: String,
+        /// What else is there.
+        other: PathBuf,
+    },
+    /// What is configured is no folder for notebooks.
+    #[error("`notebooks_dir` is `{configured}`: {problem}")]
+    Folder {
+        /// The setting's value.
+        configured: String,
+        /// What is wrong with it.
+        problem: String,
+        /// Where it is set.
+        origin: String,
+    },
     /// What a flag says and what is configured differ.
     #[error("`{key}` is `{configured}` in `{}`, and not `{wanted}`", file.display())]
     Configured {
@@ -46,12 +64,17 @@ impl Diagnose for Error {
         match self {
             Self::NoProject(error) => error.exit_status(),
             Self::Refused { .. } => ExitStatus::Environment,
+            Self::Taken { .. } => ExitStatus::Usage,
+            Self::Folder { .. } => ExitStatus::Validation,
             Self::AlreadyThere { .. } | Self::Configured { .. } => ExitStatus::Conflict,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::NoProject(project::Error::NotAProject { candidates, .. }) => {
+                Some(no_project(candidates))
+            }
             Self::NoProject(error) => {
                 let new = "make a new project with `daglab init --bootstrap`";
                 Some(match error.hint() {
@@ -64,9 +87,11 @@ impl Diagnose for Error {
                     .to_owned(),
             ),
             Self::Refused { .. } => Some("name a folder for the project".to_owned()),
-            Self::Configured { .. } => {
-                Some("change it there, or write the file anew with `--force`".to_owned())
-            }
+            Self::Taken { .. } => Some("name another with `--notebooks-dir`".to_owned()),
+            Self::Folder { origin, .. } => Some(format!(
+                "name a folder of the project in `{origin}`, as in `dagster/notebooks`"
+            )),
+            Self::Configured { .. } => Some("change it there, or leave out the flag".to_owned()),
         }
     }
 
@@ -74,6 +99,38 @@ impl Diagnose for Error {
         match self {
             Self::NoProject(error) => error.detail(),
             _ => None,
+        }
+    }
+}
+
+/// What to do in a folder that has no project: this command takes no flag that names definitions.
+fn no_project(candidates: &[PathBuf]) -> String {
+    let new = "make a new project with `daglab init --bootstrap`";
+    let known = "in `workspace.yaml`, or in `[tool.dagster]` of `pyproject.toml`";
+    match candidates {
+        [] => format!("{new}, or name the folder of one; what it loads stands {known}"),
+        [one, ..] => format!("{new}; if `{}` is yours, name it {known}", one.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_name_no_flag_that_init_has_not() {
+        for candidates in [Vec::new(), vec![PathBuf::from("shop/defs.py")]] {
+            let error = Error::NoProject(project::Error::NotAProject {
+                start: "/a".into(),
+                top: "/a".into(),
+                candidates,
+            });
+            let hint = error.hint().unwrap();
+            assert!(
+                hint.contains("--bootstrap") && !hint.contains("-f "),
+                "{hint}"
+            );
+            assert!(!hint.contains("-m "), "{hint}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct Request<'a> {
     pub git_root: Option<&'a Path>,
     /// What Dagster loads; none where it is not said yet.
     pub locations: &'a [CodeLocation],
-    /// What is configured.
+    /// What is configured; a `daglab.yaml` that can't be read is not among its files.
     pub loaded: &'a Loaded,
     /// Whether files may be overwritten.
     pub force: bool,
@@ -40,39 +40,32 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, crate::commands::Failu
         .iter()
         .find(|file| file.parent() == Some(request.root));
     let is_table = own.is_some_and(|file| file.file_name() != Some(FILE.as_ref()));
-    if let Some(file) = own
-        && (is_table || !request.force)
-    {
+    if let Some(file) = own {
         refuse_other_settings(request.loaded, wishes, file)?;
     }
+    let configured = &request.loaded.settings.notebooks_dir;
     let notebooks = match &wishes.notebooks_dir {
         Some(dir) => dir.clone(),
-        None if own.is_some() && !request.force || is_configured(request.loaded) => {
-            super::notebooks_dir(&request.loaded.settings.notebooks_dir).map_err(|problem| {
-                Error::Configured {
-                    key: "notebooks_dir",
-                    configured: request.loaded.settings.notebooks_dir.clone(),
-                    wanted: problem,
-                    file: own.cloned().unwrap_or_default(),
-                }
-            })?
-        }
+        None if own.is_some() || is_configured(request.loaded) => super::notebooks_dir(configured)
+            .map_err(|problem| Error::Folder {
+                configured: configured.clone(),
+                problem,
+                origin: request.loaded.origins.of("notebooks_dir").to_string(),
+            })?,
         None => conventional(request.root, request.locations),
     };
     let mut changes = Changes::new(request.root);
     if is_table {
         notes.push("`[tool.daglab]` in `pyproject.toml` holds the settings, so no `daglab.yaml` is written".to_owned());
-    } else if own.is_none() || request.force {
-        let location = match request.locations {
-            [only] => Some(only.name.as_str()),
-            _ => None,
-        };
+    } else if own.is_none() {
+        // What was read stays, whoever forces what: it holds what only its author knows.
         changes.file(
             FILE,
             settings::render(&Values {
                 notebooks_dir: &notebooks,
                 ports: wishes.ports,
-                location,
+                // Dagster's tools name the same location in different ways.
+                location: None,
                 template: None,
             }),
         );
@@ -194,6 +187,7 @@ fn notebook_files(changes: &mut Changes, request: &Request<'_>, notebooks: &str)
     let context = context! {
         project => context! { name => super::Names::of(&folder).name },
         notebooks_dir => notebooks,
+        examples => request.wishes.examples,
         // A list of JSON is one of Python.
         locations => serde_json::to_string(&names).expect("names are plain data"),
     };

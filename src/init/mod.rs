@@ -20,7 +20,7 @@ use clap::ValueEnum;
 use crate::scaffold::changes::{self, Changes, Plan, Region};
 
 pub use error::Error;
-pub use names::Names;
+pub use names::{Names, name};
 pub use tasks::TaskRunner;
 
 /// The name of the regions that are ours in files of the user's.
@@ -90,6 +90,9 @@ impl Ports {
     }
 }
 
+/// What a folder of notebooks can't be called with, beside control characters.
+const NO_PLACE: &str = "\"\\`*?[]{}";
+
 const DAGSTER_PORT: u16 = 3000;
 const MARIMO_PORT: u16 = 3010;
 
@@ -114,6 +117,7 @@ pub fn notebooks_dir(text: &str) -> Result<String, String> {
     for part in Path::new(text).components() {
         match part {
             Component::Normal(name) => parts.push(name.to_str().unwrap_or_default()),
+            // `./x` is `x`.
             Component::CurDir => {}
             _ => return Err("it has to be a folder below the project".to_owned()),
         }
@@ -121,8 +125,19 @@ pub fn notebooks_dir(text: &str) -> Result<String, String> {
     if parts.is_empty() {
         return Err("it has to be a folder of its own".to_owned());
     }
-    if parts.iter().any(|part| part.chars().any(char::is_control)) {
-        return Err("it can't hold control characters".to_owned());
+    // It is written into TOML, Markdown and patterns, and matched by tools that each have their own
+    // way of quoting.
+    let odd = |c: &char| c.is_control() || NO_PLACE.contains(*c);
+    if let Some(c) = text.chars().find(odd) {
+        return Err(format!("it can't hold the character {c:?}"));
+    }
+    let is_tool_s = |part: &&str| {
+        [".git", changes::HOME]
+            .iter()
+            .any(|it| part.eq_ignore_ascii_case(it))
+    };
+    if let Some(part) = parts.iter().find(|part| is_tool_s(part)) {
+        return Err(format!("`{part}` is no folder for notebooks"));
     }
     Ok(parts.join("/"))
 }
@@ -217,6 +232,8 @@ pub enum Kind {
         template: Template,
         /// Its names.
         names: Names,
+        /// The port of Dagster's web server.
+        port: u16,
     },
 }
 
@@ -256,7 +273,27 @@ mod tests {
     #[test]
     fn notebooks_are_below_the_project() {
         assert_eq!(notebooks_dir("./a//b/").as_deref(), Ok("a/b"));
-        for wrong in ["", ".", "..", "a/../..", "/etc", "a\nb"] {
+        assert_eq!(notebooks_dir("a b/ü#c").as_deref(), Ok("a b/ü#c"));
+        assert_eq!(notebooks_dir(".github/nb").as_deref(), Ok(".github/nb"));
+        for wrong in [
+            "",
+            ".",
+            "..",
+            "a/../..",
+            "/etc",
+            "a\nb",
+            ".git/hooks",
+            "a/.GIT",
+            ".daglab/x",
+            "a\"b",
+            "a\\b",
+            "a`b",
+            "a*",
+            "a?",
+            "[a]",
+            "{a,b}",
+            "a\u{7f}",
+        ] {
             assert!(notebooks_dir(wrong).is_err(), "{wrong}");
         }
     }

@@ -29,6 +29,14 @@ pub struct Names {
     pub package: String,
 }
 
+/// Checks a name that somebody gives: something has to remain of it.
+pub fn name(text: &str) -> Result<String, String> {
+    match text.chars().take(LONGEST).any(char::is_alphanumeric) {
+        true => Ok(text.to_owned()),
+        false => Err("it has to have a letter or a digit".to_owned()),
+    }
+}
+
 impl Names {
     /// Made of any text.
     pub fn of(text: &str) -> Self {
@@ -71,6 +79,14 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn something_remains_of_a_name() {
+        assert_eq!(name("日本").as_deref(), Ok("日本"));
+        for wrong in ["", " ", "--", "\"`", "._."] {
+            assert!(name(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn any_folder_gives_valid_names() {

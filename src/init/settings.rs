@@ -41,7 +41,7 @@ fn jobs(template: Option<Template>) -> &'static str {
         Some(Template::Minimal) => "  jobs: [refresh]\n",
         Some(Template::Standard) => {
             "  jobs:\n    - name: daily_shop\n      partition: \"2026-01-05\"\n    \
-             - weekly_report_job\n"
+             - weekly_summary\n"
         }
         Some(Template::Ml) => "  jobs: [train]\n",
     }

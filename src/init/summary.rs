@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{Kind, Prepared, Template};
+use super::{DAGSTER_PORT, Kind, Prepared, Template};
 use crate::scaffold::changes::{Action, Step};
 use crate::ui::Paint;
 use crate::ui::style::Role;
@@ -93,15 +93,18 @@ pub fn next_steps(prepared: &Prepared, from: &Path) -> Vec<(String, &'static str
         steps.push((format!("cd {}", quoted(name)), "the project's folder"));
     }
     match &prepared.kind {
-        Kind::New { template, .. } => {
+        Kind::New { template, port, .. } => {
             let job = match template {
                 Template::Minimal => "refresh",
-                Template::Standard => "weekly_report_job",
+                Template::Standard => "weekly_summary",
                 Template::Ml => "train",
             };
             steps.push(("uv sync".to_owned(), "makes the project's environment"));
             steps.push((
-                "uv run dg dev".to_owned(),
+                match *port {
+                    DAGSTER_PORT => "uv run dg dev".to_owned(),
+                    port => format!("uv run dg dev --port {port}"),
+                },
                 "starts Dagster with the project",
             ));
             steps.push((
@@ -179,7 +182,9 @@ pub fn json(prepared: &Prepared, shown: &Shown<'_>) -> Value {
     });
     value["project"] = match &prepared.kind {
         Kind::Existing { locations } => json!({ "kind": "existing", "locations": locations }),
-        Kind::New { template, names } => json!({
+        Kind::New {
+            template, names, ..
+        } => json!({
             "kind": "new",
             "template": template.name(),
             "name": names.name,

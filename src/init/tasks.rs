@@ -114,12 +114,16 @@ impl Tasks {
         let mut text = String::new();
         for recipe in self.free(taken) {
             let args = recipe.command.contains("{args}");
-            let parameters = if args { " *args" } else { "" };
-            let command = recipe.command.replace("{args}", "{{ args }}");
+            // As the shell got them: put into the text, what is quoted would be so no more.
+            let (attribute, parameters) = match args {
+                true => ("[positional-arguments]\n", " *args"),
+                false => ("", ""),
+            };
+            let command = recipe.command.replace("{args}", "\"$@\"");
             let (about, name) = (recipe.about, recipe.name);
             let gap = if text.is_empty() { "" } else { "\n" };
             text.push_str(&format!(
-                "{gap}# {about}\n{name}{parameters}:\n    {command}\n"
+                "{gap}# {about}\n{attribute}{name}{parameters}:\n    {command}\n"
             ));
         }
         text
@@ -213,7 +217,7 @@ mod tests {
         assert!(!taken.contains(&"clean".to_owned()) && !taken.contains(&"version".to_owned()));
         let just = TASKS.just(&taken);
         assert!(
-            just.contains("clean *args:\n    daglab clean {{ args }}\n"),
+            just.contains("\n[positional-arguments]\nclean *args:\n    daglab clean \"$@\"\n"),
             "{just}"
         );
         assert!(!just.contains("\ndev") && !just.contains("ci"), "{just}");

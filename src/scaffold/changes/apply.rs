@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
 
 use super::error::Fault;
-use super::journal::{Before, Entry, HOME, Journal, digest};
+use super::journal::{Before, Entry, HOME, Journal, STAGED, digest};
 use super::place::{Held, Root};
 use super::{Action, Error, Plan, Step};
 use crate::supervise::cancel::{Cancel, Reason};
@@ -91,7 +91,7 @@ fn below_root(plan: &Plan, look: Look<'_>) -> Result<(), Error> {
         directories.insert(0, home.to_owned());
     }
     let steps: Vec<&Step> = plan.steps.iter().filter(|s| s.action.writes()).collect();
-    let (journal, held) = journal(&steps, directories, &root)?;
+    let (mut journal, held) = journal(&steps, directories, &root)?;
     if made_home {
         root.make_directory(home).map_err(|e| e.writing(home))?;
     }
@@ -139,8 +139,7 @@ fn journal(
             let path = step.path.clone();
             return Err(Error::Changed { path });
         }
-        // Named as all temporary files of daglab are, so that `clean` knows one that is left.
-        let name = format!(".daglab-{:06x}", (salt + index as u64) % 0x0100_0000);
+        let name = format!("{STAGED}{:06x}", (salt + index as u64) % 0x0100_0000);
         files.push(Entry {
             path: step.place.clone(),
             staged: step.place.with_file_name(name),

@@ -33,6 +33,14 @@ pub enum Error {
         /// The second of them.
         path: PathBuf,
     },
+    /// A wanted file is where a directory has to be for another wanted one.
+    #[error("`{}` would be a file, and `{}` something in it", file.display(), inner.display())]
+    Within {
+        /// The file.
+        file: PathBuf,
+        /// What would be in it, or the directory that has its place.
+        inner: PathBuf,
+    },
     /// Something else is where a file or a directory has to be.
     #[error("`{}` is not a {what}", path.display())]
     Not {
@@ -140,6 +148,7 @@ impl Diagnose for Error {
             Self::Exists { .. }
             | Self::Link { .. }
             | Self::Twice { .. }
+            | Self::Within { .. }
             | Self::Not { .. }
             | Self::Changed { .. }
             | Self::Write { .. }
@@ -183,7 +192,7 @@ impl Diagnose for Error {
                 journal.display()
             )),
             Self::Journal { journal, .. } => Some(format!(
-                "look at the files that `{}` names, and then remove it",
+                "look at `{}` and the files that it names, and then remove it",
                 journal.display()
             )),
             Self::Undo { .. } => {
@@ -198,6 +207,7 @@ impl Diagnose for Error {
             },
             Self::Outside { .. }
             | Self::Twice { .. }
+            | Self::Within { .. }
             | Self::Not { .. }
             | Self::Read { .. }
             | Self::NoComments { .. }
@@ -220,6 +230,18 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// Whether something else is there than a file that daglab writes: a directory, a link, bytes, or
+    /// more than daglab reads.
+    pub(super) fn is_something_else(&self) -> bool {
+        match self {
+            Self::System(error) => matches!(
+                error.kind(),
+                std::io::ErrorKind::IsADirectory | std::io::ErrorKind::FileTooLarge
+            ),
+            Self::Not(_) | Self::NotText | Self::Link => true,
+        }
+    }
+
     /// As an error of reading this path.
     pub(super) fn at(self, path: &Path) -> Error {
         let path = path.to_owned();

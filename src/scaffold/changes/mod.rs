@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::ui::Paint;
 
 pub use error::Error;
-pub use journal::{Recovered, recover};
+pub use journal::{HOME, Recovered, recover};
 pub use region::Region;
 
 use place::{Held, Root};
@@ -168,6 +168,7 @@ impl Changes {
                 Wanted::Directory => {}
             }
         }
+        refuse_within(&files, &directories)?;
         let mut steps = Vec::new();
         let mut conflicts = Vec::new();
         for wish in files {
@@ -239,6 +240,27 @@ impl Wish {
             region.put(&text, &self.path)
         })
     }
+}
+
+/// Refuses what can't be written as a whole: a file that is to be a directory, too.
+fn refuse_within(files: &[Wish], directories: &[PathBuf]) -> Result<(), Error> {
+    let is_file = |place: &Path| files.iter().find(|wish| wish.place == place);
+    let others = files.iter().filter_map(|wish| {
+        let parent = wish.place.parent()?;
+        Some((parent, wish.path.as_path()))
+    });
+    let directories = directories
+        .iter()
+        .map(|place| (place.as_path(), place.as_path()));
+    for (folder, inner) in others.chain(directories) {
+        if let Some(wish) = folder.ancestors().find_map(is_file) {
+            return Err(Error::Within {
+                file: wish.path.clone(),
+                inner: inner.to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn is_directory(disk: Option<&Root>, place: &Path, path: &Path) -> Result<bool, Error> {

@@ -3,12 +3,15 @@
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{
     self, AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid,
 };
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::error::Fault;
@@ -84,11 +87,30 @@ pub(super) fn resolve(root: &Path, path: &Path) -> Result<PathBuf, Error> {
             }
         }
     }
-    if place.as_os_str().is_empty() {
+    // Neither as it was asked for nor where links lead.
+    if !is_below(path) || !is_below(&place) {
         let path = path.to_owned();
         return Err(Error::Outside { path });
     }
     Ok(place)
+}
+
+/// Whether a path, without following links, is of something below the root that is not git's own:
+/// hooks and configuration in there are commands.
+pub(super) fn is_below(path: &Path) -> bool {
+    let mut parts = path.components().peekable();
+    parts.peek().is_some()
+        && parts.all(
+            |part| matches!(part, Component::Normal(name) if !name.eq_ignore_ascii_case(".git")),
+        )
+}
+
+/// What the file system calls a directory, and when it was made, in nanoseconds, where that is known:
+/// nobody can tell for a directory that is not there yet.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Inode {
+    number: u64,
+    made: Option<u64>,
 }
 
 /// A file that is there.
@@ -122,6 +144,24 @@ impl Root {
             // A file system without locks: nobody else can be asked.
             Ok(()) | Err(_) => Ok(Some(dir)),
         }
+    }
+
+    /// What the file system calls this folder, or one in it.
+    pub(super) fn inode(&self, place: Option<&Path>) -> Result<Inode, Fault> {
+        let dir = match place {
+            None => fs::openat(&self.dir, c".", folder(OFlags::RDONLY), Mode::empty())?,
+            Some(place) => {
+                let (dir, name) = self.parent(place)?;
+                fs::openat(&dir, name, folder(OFlags::RDONLY), Mode::empty())?
+            }
+        };
+        let meta = std::fs::File::from(dir).metadata()?;
+        let made = meta.created().ok();
+        let made = made.and_then(|made| made.duration_since(SystemTime::UNIX_EPOCH).ok());
+        Ok(Inode {
+            number: meta.ino(),
+            made: made.and_then(|made| u64::try_from(made.as_nanos()).ok()),
+        })
     }
 
     /// Whether a directory is there.

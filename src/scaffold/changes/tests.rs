@@ -345,7 +345,10 @@ fn links_do_not_lead_out() {
     for path in ["out", "out/x", "dangling", "dangling/x"] {
         assert!(matches!(plan(path), Err(Error::Link { .. })), "{path}");
     }
-    for path in ["../x", "/etc/x", "", "a/../../x"] {
+    symlink(".git", at("hidden")).unwrap();
+    std::fs::create_dir(at(".git")).unwrap();
+    let git = [".git/x", ".GIT", "a/.Git/x", "hidden/x"];
+    for path in ["../x", "/etc/x", "", "a/../../x"].into_iter().chain(git) {
         assert!(matches!(plan(path), Err(Error::Outside { .. })), "{path}");
     }
     for path in ["README.md/x", "real"] {
@@ -357,6 +360,12 @@ fn links_do_not_lead_out() {
     assert_eq!(now["README.md"], "640 ours");
     assert_eq!(now["in.md"], "to README.md");
     assert_eq!(now["real/x"], "644 ours");
+
+    symlink(outside.path(), at(".daglab")).unwrap();
+    for error in [plan("x").unwrap_err(), recover(dir.path()).unwrap_err()] {
+        assert!(matches!(error, Error::Link { path } if path == Path::new(".daglab")));
+    }
+    std::fs::remove_file(at(".daglab")).unwrap();
 
     // A folder that becomes a link after the plan.
     let late = plan("real/y").unwrap();
@@ -390,28 +399,167 @@ fn what_is_no_text_is_named() {
     }
 }
 
+/// A folder with the journal of a daglab that was killed.
+fn killed() -> (tempfile::TempDir, serde_json::Value) {
+    let dir = user();
+    let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+    apply_with(&plan, &mut || ControlFlow::Break(Halt::Killed)).unwrap();
+    let journal = std::fs::read(dir.path().join(".daglab/changes.json")).unwrap();
+    (dir, serde_json::from_slice(&journal).unwrap())
+}
+
 #[test]
-fn a_foreign_journal_reaches_nothing_outside() {
+fn a_foreign_journal_reaches_nothing() {
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("x"), "theirs").unwrap();
-    let dir = user();
+    let (dir, journal) = killed();
     let at = |name: &str| dir.path().join(name);
-    std::fs::create_dir(at(".daglab")).unwrap();
-    symlink(outside.path(), at("out")).unwrap();
-    let digest = journal::digest("theirs");
-    let absolute = outside.path().join("x").display().to_string();
-    for path in ["out/x", "../x", &absolute] {
-        let journal = format!(
-            r#"{{"version":1,"directories":[],"files":[{{"path":{path:?},"staged":{path:?},"before":null,"after":"{digest}"}}]}}"#
-        );
-        std::fs::write(at(".daglab/changes.json"), journal).unwrap();
-        assert!(recover(dir.path()).is_err(), "{path}");
-    }
-    assert_eq!(tree(outside.path()).len(), 1);
-    for text in ["", "{}", r#"{"version":2,"directories":[],"files":[]}"#] {
-        std::fs::write(at(".daglab/changes.json"), text).unwrap();
+    let refused = |journal: &serde_json::Value| {
+        std::fs::write(at(".daglab/changes.json"), journal.to_string()).unwrap();
         let error = recover(dir.path()).unwrap_err();
-        assert!(matches!(error, Error::Journal { .. }), "{text}");
+        assert!(matches!(error, Error::Journal { .. }), "{error:?}");
+        assert_eq!(error.exit_status(), ExitStatus::Conflict);
+        error.to_string()
+    };
+    std::fs::create_dir_all(at(".git/hooks")).unwrap();
+    std::fs::write(at("notes.txt"), "theirs").unwrap();
+    symlink(outside.path(), at("out")).unwrap();
+    let before = tree(dir.path());
+    let digest = journal::digest("theirs");
+    let with = |path: &str, staged: &str| {
+        let mut journal = journal.clone();
+        journal["files"] = serde_json::json!([{
+            "path": path, "staged": staged, "before": null, "after": digest,
+        }]);
+        journal
+    };
+    // Even if it is known where it will be: only what a plan can have is named.
+    let absolute = outside.path().join("x").display().to_string();
+    for (path, staged) in [
+        ("../x", "../.daglab-000000"),
+        (&absolute, "/tmp/.daglab-000000"),
+        ("notes.txt", "notes.txt"),
+        ("notes.txt", ".daglab-xyzxyz"),
+        ("notes.txt", "src/.daglab-000000"),
+        ("x", ".daglab-0000"),
+        (".git/hooks/pre-commit", ".git/hooks/.daglab-000000"),
+        ("a/.GIT/config", "a/.GIT/.daglab-000000"),
+        ("..", ".daglab-000000"),
+    ] {
+        refused(&with(path, staged));
+    }
+    let mut folders = journal.clone();
+    folders["directories"] = serde_json::json!([".git/hooks"]);
+    refused(&folders);
+    // From elsewhere, or from somebody else.
+    let foreign = with("notes.txt", ".daglab-000000");
+    for key in ["root", "home", "user"] {
+        let mut foreign = foreign.clone();
+        match key {
+            "user" => foreign["checkout"][key] = 4_294_967_294_u32.into(),
+            _ => foreign["checkout"][key]["number"] = 1.into(),
+        }
+        let said = refused(&foreign);
+        assert!(said.contains("not written by you in this folder"), "{said}");
+    }
+    let mut nowhere = foreign;
+    nowhere.as_object_mut().unwrap().remove("checkout");
+    refused(&nowhere);
+    let mut newer = journal.clone();
+    newer["version"] = 2.into();
+    for wrong in [newer, serde_json::json!({})] {
+        refused(&wrong);
+    }
+    let mut now = tree(dir.path());
+    now.remove(".daglab/changes.json");
+    let mut before = before;
+    before.remove(".daglab/changes.json");
+    assert_eq!(now, before);
+
+    // A place that is below a link is not reached, and left.
+    let linked = with("out/x", "out/.daglab-000000").to_string();
+    std::fs::write(at(".daglab/changes.json"), linked).unwrap();
+    let recovered = recover(dir.path()).unwrap().unwrap();
+    assert_eq!(recovered.left, [PathBuf::from("out/x")]);
+    assert_eq!(tree(outside.path()).len(), 1);
+}
+
+#[test]
+fn a_copy_of_a_half_written_folder_is_not_touched() {
+    let (dir, _) = killed();
+    let copy = tempfile::tempdir().unwrap();
+    let copied = std::process::Command::new("cp")
+        .args(["-a", "--"])
+        .arg(dir.path().join("."))
+        .arg(copy.path())
+        .status();
+    assert!(copied.unwrap().success());
+    let before = tree(copy.path());
+    assert!(matches!(recover(copy.path()), Err(Error::Journal { .. })));
+    assert_eq!(tree(copy.path()), before);
+}
+
+#[test]
+fn what_became_something_else_does_not_keep_the_rest_from_being_undone() {
+    type Spoil = fn(&Path);
+    let spoils: [Spoil; 4] = [
+        |path| std::fs::create_dir(path).unwrap(),
+        |path| symlink("nowhere", path).unwrap(),
+        |path| std::fs::write(path, [0xff]).unwrap(),
+        |path| std::fs::create_dir_all(path.join("x")).unwrap(),
+    ];
+    for spoil in spoils {
+        let dir = user();
+        let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+        let mut points = 0;
+        // All renamed, and not yet forgotten.
+        apply_with(&plan, &mut || {
+            points += 1;
+            match points {
+                12 => ControlFlow::Break(Halt::Killed),
+                _ => ControlFlow::Continue(()),
+            }
+        })
+        .unwrap();
+        let path = dir.path().join("README.md");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "ours\n");
+        std::fs::remove_file(&path).unwrap();
+        spoil(&path);
+        let recovered = recover(dir.path()).unwrap().unwrap();
+        assert_eq!(recovered.left, [PathBuf::from("README.md")]);
+        assert_eq!(recovered.restored.len(), 3);
+        assert!(!dir.path().join("src").exists());
+        assert!(!dir.path().join(".daglab").exists());
+        assert!(tree(dir.path())[".gitignore"].ends_with("last"));
+    }
+}
+
+#[test]
+fn a_file_is_no_directory_of_the_same_plan() {
+    let dir = user();
+    for (file, other) in [("a", "a/b"), ("a", "a/b/c"), ("x/y", "x/y/z")] {
+        for is_first in [true, false] {
+            let mut changes = Changes::new(dir.path());
+            let (one, two) = if is_first {
+                (file, other)
+            } else {
+                (other, file)
+            };
+            changes.file(one, "1");
+            changes.file(two, "2");
+            let error = changes.plan(Overwrite::Force).unwrap_err();
+            assert!(matches!(error, Error::Within { .. }), "{error:?}");
+        }
+    }
+    for folder in ["a", "a/b"] {
+        let mut changes = Changes::new(dir.path());
+        changes.directory(folder);
+        changes.region("a", Region::new("daglab", "x"));
+        let error = changes.plan(Overwrite::Force).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("`a` would be a file, and `{folder}` something in it")
+        );
     }
 }
 

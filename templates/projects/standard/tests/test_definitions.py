@@ -20,7 +20,7 @@ def test_a_day_is_made_and_its_checks_pass() -> None:
 
 
 def test_the_report_takes_its_days_from_the_config() -> None:
-    job = defs.resolve_job_def("weekly_report_job")
+    job = defs.resolve_job_def("weekly_summary")
     config = {"ops": {"weekly_report": {"config": {"first_day": "2026-02-02", "days": 2}}}}
     result = job.execute_in_process(run_config=config)
 

@@ -42,7 +42,7 @@ def assets(defs, mo):
 @app.cell
 def next_steps(mo):
     mo.md("""
-    - `daglab run --ephemeral --job weekly_report_job` runs a job without a server.
+    - `daglab run --ephemeral --job weekly_summary` runs a job without a server.
     - `daglab scaffold` writes a notebook for an asset or a job.
     - `daglab ci` runs everything that a pull request is checked for.
     """)

@@ -4,8 +4,8 @@ import dagster as dg
 
 from assets.report import ReportConfig
 
-weekly_report_job = dg.define_asset_job(
-    "weekly_report_job",
+weekly_summary = dg.define_asset_job(
+    "weekly_summary",
     selection=dg.AssetSelection.groups("reports"),
     config=dg.RunConfig(ops={"weekly_report": ReportConfig(first_day="2026-01-05", days=7)}),
 )
