@@ -514,7 +514,7 @@ impl<'a> Visitor<'a> for Walk {
                 // It is evaluated when it is asked for.
                 self.late += 1;
                 self.typed(node.type_params.as_deref(), |walk| {
-                    walk.visit_expr(&node.value)
+                    walk.visit_expr(&node.value);
                 });
                 self.late -= 1;
             }
