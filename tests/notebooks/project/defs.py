@@ -76,5 +76,8 @@ def model(config: Training) -> dg.MaterializeResult:
 training = dg.define_asset_job("training", [model], description="Trains the model.")
 
 defs = dg.Definitions(
-    assets=[orders, revenue, model], jobs=[quick, configured, failing, slow, training]
+    assets=[orders, revenue, model],
+    jobs=[quick, configured, failing, slow, training],
+    # A process for each step would be half of the time that the tests take.
+    executor=dg.in_process_executor,
 )
