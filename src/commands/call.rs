@@ -1,6 +1,7 @@
 //! `daglab call`: what the Python helpers ask, for which there is no public command.
 
 use std::io::Read as _;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 use rustix::process::Signal;
@@ -117,11 +118,17 @@ fn asked() -> Result<String, Error> {
     Ok(text)
 }
 
-async fn of_server(method: Method, text: &str, context: &Context) -> Result<Value, Failure> {
+/// The settings' server, with the settings and the project's folder.
+fn server(context: &Context) -> Result<(Client, Loaded, PathBuf), Failure> {
     let root = super::config::root(context.dir.clone(), context)?;
     let loaded = context.settings(&root, Vec::new())?;
-    let settings = &loaded.settings;
     let client = ConnectArgs::default().client(context, &loaded, &root)?;
+    Ok((client, loaded, root))
+}
+
+async fn of_server(method: Method, text: &str, context: &Context) -> Result<Value, Failure> {
+    let (client, loaded, root) = server(context)?;
+    let settings = &loaded.settings;
     Ok(match method {
         Method::Settings => {
             let request::Nothing {} = request::read(text)?;
@@ -181,6 +188,12 @@ fn told(loaded: &Loaded, client: &Client, root: &std::path::Path) -> Value {
 /// Follows a run until it ends, or until nobody listens any more.
 async fn follow(text: &str, context: &Context) -> Result<ExitStatus, Failure> {
     let asked: request::Follow = request::read(text)?;
+    // Whoever is wrong about an id learns that, and not that a run has failed.
+    let (client, ..) = server(context)?;
+    client
+        .run_record(&asked.run_id)
+        .await
+        .map_err(Error::from)?;
     let seconds = asked.timeout.unwrap_or(FOLLOWED);
     let line = [
         "call".to_owned(),
