@@ -51,6 +51,15 @@ impl Template {
             Self::Ml => "ml",
         }
     }
+
+    /// The job that the project is shown with.
+    fn job(self) -> &'static str {
+        match self {
+            Self::Minimal => "refresh",
+            Self::Standard => "weekly_summary",
+            Self::Ml => "train",
+        }
+    }
 }
 
 /// The ports of the servers.

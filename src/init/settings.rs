@@ -35,15 +35,16 @@ pub(super) fn render(values: &Values<'_>) -> String {
     )
 }
 
-fn jobs(template: Option<Template>) -> &'static str {
+fn jobs(template: Option<Template>) -> String {
+    let Some(template) = template else {
+        return "  validate: true\n  # jobs: [NAME]\n".to_owned();
+    };
+    let job = template.job();
     match template {
-        None => "  validate: true\n  # jobs: [NAME]\n",
-        Some(Template::Minimal) => "  jobs: [refresh]\n",
-        Some(Template::Standard) => {
-            "  jobs:\n    - name: daily_shop\n      partition: \"2026-01-05\"\n    \
-             - weekly_summary\n"
-        }
-        Some(Template::Ml) => "  jobs: [train]\n",
+        Template::Minimal | Template::Ml => format!("  jobs: [{job}]\n"),
+        Template::Standard => format!(
+            "  jobs:\n    - name: daily_shop\n      partition: \"2026-01-05\"\n    - {job}\n"
+        ),
     }
 }
 

@@ -94,11 +94,7 @@ pub fn next_steps(prepared: &Prepared, from: &Path) -> Vec<(String, &'static str
     }
     match &prepared.kind {
         Kind::New { template, port, .. } => {
-            let job = match template {
-                Template::Minimal => "refresh",
-                Template::Standard => "weekly_summary",
-                Template::Ml => "train",
-            };
+            let job = template.job();
             steps.push(("uv sync".to_owned(), "makes the project's environment"));
             steps.push((
                 match *port {

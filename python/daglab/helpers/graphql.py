@@ -190,7 +190,7 @@ class DagsterClient(Endpoint):
             Each event: `launched` first, `ended` last.
 
         Raises:
-            RunFailed: There is no such run.
+            ValidationFailed: There is no such run.
             ConnectionFailed: The server is gone.
         """
         end = End()
@@ -217,7 +217,7 @@ class DagsterClient(Endpoint):
             The run as it stands then. After the timeout, it has not ended.
 
         Raises:
-            RunFailed: There is no such run. One that fails is no error here.
+            ValidationFailed: There is no such run. One that fails is no error here.
             ConnectionFailed: The server is gone.
         """
         async with aclosing(self.follow(run_id, timeout)) as events:
@@ -289,7 +289,7 @@ class DagsterClient(Endpoint):
             Where it stands in the queue, how long it took, and why it failed.
 
         Raises:
-            RunFailed: There is no such run.
+            ValidationFailed: There is no such run.
             ConnectionFailed: The server can't be asked.
         """
         return runs.read_info(await self._caller.call_async("run", {"run_id": run_id}))
@@ -304,7 +304,7 @@ class DagsterClient(Endpoint):
             Its status.
 
         Raises:
-            RunFailed: There is no such run.
+            ValidationFailed: There is no such run.
             ConnectionFailed: The server can't be asked.
         """
         return (await self.get_run(run_id)).status
@@ -347,8 +347,8 @@ class DagsterClient(Endpoint):
             Whether it was asked; not if it had ended already.
 
         Raises:
-            RunFailed: There is no such run, or Dagster can't end it.
-            ValidationFailed: The sandbox does not allow it.
+            RunFailed: Dagster can't end it.
+            ValidationFailed: There is no such run, or the sandbox does not allow it.
             ConnectionFailed: The server can't be asked.
         """
         answer = await self._caller.call_async("cancel", {"run_id": run_id, "force": force})
@@ -365,7 +365,8 @@ class DagsterClient(Endpoint):
             The new run.
 
         Raises:
-            RunFailed: There is no such run, or nothing of it failed.
+            ValidationFailed: There is no such run.
+            RunFailed: Nothing of it failed.
             ConnectionFailed: The server can't be asked.
         """
         request = {"run_id": run_id, "from_failure": from_failure}
