@@ -1,5 +1,5 @@
-//! Shell completion: of subcommands and flags by clap, and of names by what the last
-//! `daglab discover` has found.
+//! Shell completion: of subcommands and flags by clap, of names by what the last `daglab discover` has
+//! found, and of templates by what is there.
 //!
 //! ```text
 //! #[arg(long, add = completion::jobs())]
@@ -12,7 +12,8 @@ use std::ffi::OsStr;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 
 use crate::dagster::selection::ATTRIBUTES;
-use crate::discover::names::Names;
+use crate::discover::names::{HIGHEST, Names, is_plain};
+use crate::scaffold::template::{self, Templates};
 
 /// The variable by which a shell asks for candidates. It does not begin like those of settings, and
 /// nobody sets it by accident.
@@ -56,6 +57,18 @@ pub fn locations() -> ArgValueCandidates {
 /// Names of repositories.
 pub fn repositories() -> ArgValueCandidates {
     ArgValueCandidates::new(|| offered(|names| names.repositories))
+}
+
+/// Names of templates of notebooks: daglab's, and those of the project that is near.
+pub fn templates() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let here = std::env::current_dir().unwrap_or_default();
+        let mut above = here.ancestors().take(HIGHEST);
+        let root = above.find(|dir| dir.join(template::FOLDER).is_dir());
+        let names = Templates::of(root.unwrap_or(&here)).names();
+        let names = names.into_iter().filter(|name| is_plain(name));
+        names.map(CompletionCandidate::new).collect()
+    })
 }
 
 /// Asset selections: the last `ATTRIBUTE:VALUE` of one.

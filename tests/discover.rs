@@ -192,7 +192,12 @@ fn a_shell_completes_with_the_script_that_is_printed() {
         ".daglab/cache/discovery.json",
         r#"{"jobs": ["nightly", "marts"], "assets": ["core/orders", "core/items", "raw"]}"#,
     );
+    project.write(".daglab/templates/team.py.j2", "");
     let bash = |words: &[&str], line: &str| bash_offers(&project, words, line);
+    let line = "daglab scaffold --template ";
+    let words = ["daglab", "scaffold", "--template", ""];
+    let names = ["default", "feature-store", "minimal", "ml", "team"];
+    assert_eq!(bash(&words, line), names);
     let line = "daglab ci --jobs n";
     assert_eq!(bash(&["daglab", "ci", "--jobs", "n"], line), ["nightly"]);
     // Bash takes words apart at colons, and replaces only what follows.

@@ -13,12 +13,13 @@ use std::process::{Command, Output};
 
 use support::Project;
 use support::dagster::Server;
+use support::object_servers::{self, CLOUDS, Cloud, ObjectServer};
 use support::versions::python_with_dagster;
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 
 /// A Python program of the repository in a project, with the package and the binary at hand.
-fn python(python: &Path, project: &Project, args: &[&str], server: Option<&Server>) -> Output {
+fn command(python: &Path, project: &Project, args: &[&str]) -> Command {
     let mut command = Command::new("timeout");
     command
         .arg("900")
@@ -30,6 +31,11 @@ fn python(python: &Path, project: &Project, args: &[&str], server: Option<&Serve
         .env("TMPDIR", project.tmp())
         .env_remove("PYTHONDONTWRITEBYTECODE")
         .env_remove("DAGSTER_HOME");
+    command
+}
+
+fn python(python: &Path, project: &Project, args: &[&str], server: Option<&Server>) -> Output {
+    let mut command = command(python, project, args);
     if let Some(server) = server {
         command.env("DAGLAB_DAGSTER_URL", &server.url);
     }
@@ -68,6 +74,42 @@ fn notebooks_export_upload_and_clean() {
     let project = Project::copy_of("tests/helpers");
     let file = test_file("files.py");
     expect_success(&python(&support::python(), &project, &[&file], None));
+}
+
+#[test]
+fn notebooks_upload_to_every_cloud() {
+    for cloud in CLOUDS {
+        let store = ObjectServer::start(cloud);
+        store.create_bucket("pages");
+        let project = Project::copy_of("tests/helpers");
+        let settings = format!("export:\n  cloud_storage: {}\n", store.settings());
+        project.write("daglab.yaml", &settings);
+        let uploads = |variables: Vec<(String, String)>| {
+            project.write("page.html", "<p>Written first</p>");
+            let provider = match cloud {
+                Cloud::S3 => "s3",
+                Cloud::Gcs => "gcs",
+                Cloud::Azure => "azure",
+            };
+            let file = test_file("clouds.py");
+            let args = [file.as_str(), provider, "pages"];
+            let mut command = command(&support::python(), &project, &args);
+            let output = command.envs(variables).output().unwrap();
+            expect_success(&output);
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            for secret in store.secrets() {
+                assert!(!said.contains(&secret), "{said}");
+            }
+            serde_json::from_str::<serde_json::Value>(&said).unwrap()
+        };
+        let said = uploads(store.variables());
+        let reply = object_servers::open(said["url"].as_str().unwrap());
+        assert_eq!(reply.unpacked(), b"<p>Written later</p>", "{cloud:?}");
+        assert_eq!(store.keys("pages"), ["a b/é.html"]);
+        assert_eq!(said["missing"], 7, "{cloud:?}");
+        let said = uploads(store.wrong_variables());
+        assert_eq!(said["code"], 6, "{cloud:?}: {said}");
+    }
 }
 
 #[test]

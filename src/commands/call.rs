@@ -120,7 +120,7 @@ fn asked() -> Result<String, Error> {
 
 /// The settings' server, with the settings and the project's folder.
 fn server(context: &Context) -> Result<(Client, Loaded, PathBuf), Failure> {
-    let root = super::config::root(context.dir.clone(), context)?;
+    let root = super::config::root(&context.dir, context)?;
     let loaded = context.settings(&root, Vec::new())?;
     let client = ConnectArgs::default().client(context, &loaded, &root)?;
     Ok((client, loaded, root))
@@ -236,7 +236,7 @@ async fn discover(text: &str, context: &Context) -> Result<ExitStatus, Failure> 
 /// Uploads a file, as long as somebody wants to know what became of it.
 async fn upload(text: &str, context: &Context) -> Result<Value, Failure> {
     let asked: request::Upload = request::read(text)?;
-    let root = super::config::root(context.dir.clone(), context)?;
+    let root = super::config::root(&context.dir, context)?;
     let loaded = context.settings(&root, Vec::new())?;
     super::upload::refuse_foreign_places(context, &loaded)?;
     let cancel = Cancel::on_signals()?;

@@ -25,7 +25,7 @@ use crate::error::ExitStatus;
 use crate::github::delivery::Delivery;
 use crate::host;
 use crate::host::instance::Kind;
-use crate::project::{self, DetectRequest, Project, TargetFlags, notebooks};
+use crate::project::{Project, notebooks};
 use crate::publish::Publisher;
 use crate::publish::local::{self, LocalStore};
 use crate::publish::remote::Publication;
@@ -229,12 +229,7 @@ struct Planned {
 }
 
 fn plan(args: &CiArgs, context: &Context) -> Result<Planned, Failure> {
-    let variable = |name: &str| context.variable(name).map(str::to_owned);
-    let project = project::detect(&DetectRequest {
-        start: context.dir.join(&args.project),
-        flags: TargetFlags::default(),
-        variable: &variable,
-    })?;
+    let project = context.project(&args.project)?;
     let loaded = context.settings(&project.root, args.flags())?;
     let found = notebooks::find(&project.root);
     let filters = Filters {

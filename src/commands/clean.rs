@@ -13,7 +13,7 @@ use crate::clean::table::{self, RenderOptions};
 use crate::clean::{Error, refuse_wrong, remote};
 use crate::config::{FlagValue, Origin};
 use crate::error::ExitStatus;
-use crate::project::{self, DetectRequest, TargetFlags};
+use crate::project;
 use crate::publish::remote::RemoteStore;
 use crate::publish::retention::Policy;
 use crate::supervise::cancel::Cancel;
@@ -161,12 +161,7 @@ fn root(start: &Path, context: &Context, home: Option<&Path>) -> Result<PathBuf,
     if let Ok(start) = start.canonicalize() {
         refuse_wrong(&start, home)?;
     }
-    let detected = project::detect(&DetectRequest {
-        start: start.to_owned(),
-        flags: TargetFlags::default(),
-        variable: &|name| context.variable(name).map(str::to_owned),
-    });
-    let (error, start) = match detected {
+    let (error, start) = match context.project(start) {
         Ok(project) => return Ok(project.root),
         Err(error) => match &error {
             project::Error::NotAProject { start, .. } => {

@@ -1,6 +1,6 @@
 //! `daglab config`: what is configured, and where each value comes from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use super::{Context, Failure};
 use crate::config::{self, Loaded, Origins, Settings};
 use crate::dagster::address;
 use crate::error::ExitStatus;
-use crate::project::{self, DetectRequest, TargetFlags};
+use crate::project;
 use crate::ui::text::harmless_json;
 
 /// Show what is configured, and where each value comes from.
@@ -58,7 +58,7 @@ pub fn run(args: &ConfigArgs, context: &Context) -> Result<ExitStatus, Failure> 
             origin,
             output,
         } => {
-            let root = root(context.dir.join(project), context)?;
+            let root = root(project, context)?;
             let loaded = context.settings(&root, Vec::new())?;
             show(&loaded, *origin, *output)
         }
@@ -69,13 +69,8 @@ pub fn run(args: &ConfigArgs, context: &Context) -> Result<ExitStatus, Failure> 
 
 /// The folder whose settings other commands would read: that of the project, or the folder itself
 /// where there is no project.
-pub(super) fn root(start: PathBuf, context: &Context) -> Result<PathBuf, project::Error> {
-    let detected = project::detect(&DetectRequest {
-        start,
-        flags: TargetFlags::default(),
-        variable: &|name| context.variable(name).map(str::to_owned),
-    });
-    match detected {
+pub(super) fn root(start: &Path, context: &Context) -> Result<PathBuf, project::Error> {
+    match context.project(start) {
         Ok(project) => Ok(project.root),
         Err(project::Error::NotAProject { start, .. }) => Ok(start),
         Err(error) => Err(error),

@@ -170,7 +170,7 @@ impl DiscoverArgs {
 /// Carries out the command.
 pub async fn run(args: &DiscoverArgs, context: &Context) -> Result<ExitStatus, Failure> {
     let filter = Filter::new(&args.wishes())?;
-    let root = super::config::root(context.dir.clone(), context)?;
+    let root = super::config::root(&context.dir, context)?;
     let loaded = context.settings(&root, args.connect.flags().collect())?;
     let client = args.connect.client(context, &loaded, &root)?;
     let limit = loaded.settings.performance.max_wait_time.duration();

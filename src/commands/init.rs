@@ -13,7 +13,7 @@ use crate::init::{
     self, Error, Ports, Prepared, TaskRunner, Template, Wishes, bootstrap, existing, notebooks_dir,
 };
 use crate::project::detect::git_root;
-use crate::project::{self, DetectRequest, Project, TargetFlags};
+use crate::project::{self, Project};
 use crate::scaffold::changes::{self, Action};
 use crate::ui::Paint;
 use crate::ui::runner::Stderr;
@@ -138,7 +138,7 @@ fn prepare(args: &InitArgs, start: &Path, context: &Context) -> Result<Prepared,
     if args.bootstrap {
         return new_project(args, start, &wishes, context);
     }
-    match find(start, context) {
+    match context.project(start) {
         Ok(project) => initialise(args, &project.root, Some(&project), &wishes, context),
         Err(error @ project::Error::NotAProject { .. }) => {
             let root = start.canonicalize().unwrap_or_else(|_| start.to_owned());
@@ -155,14 +155,6 @@ fn prepare(args: &InitArgs, start: &Path, context: &Context) -> Result<Prepared,
     }
 }
 
-fn find(start: &Path, context: &Context) -> Result<Project, project::Error> {
-    project::detect(&DetectRequest {
-        start: start.to_owned(),
-        flags: TargetFlags::default(),
-        variable: &|name| context.variable(name).map(str::to_owned),
-    })
-}
-
 fn home(context: &Context) -> Option<PathBuf> {
     context.variable("HOME").map(PathBuf::from)
 }
@@ -177,7 +169,7 @@ fn new_project(
     init::refuse_wrong(&root, home(context).as_deref())?;
     // The nearest folder that is there, where the project's own is not.
     let there = root.ancestors().find(|folder| folder.is_dir());
-    let inside = match find(there.unwrap_or(&root), context) {
+    let inside = match context.project(there.unwrap_or(&root)) {
         Ok(project) => Some(project),
         Err(project::Error::NotAProject { .. }) => None,
         Err(error) => return Err(error.into()),

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{FlagValue, Loaded, Origin, Request};
 use crate::error::{Diagnose, ExitStatus};
 use crate::log::Log;
+use crate::project::{self, DetectRequest, Project, TargetFlags};
 use crate::redact::secrets;
 use crate::scaffold::changes;
 use crate::supervise::workdir::Workdir;
@@ -61,6 +62,20 @@ impl Context {
         found
             .map(|(_, value)| value.as_str())
             .filter(|value| !value.is_empty())
+    }
+
+    /// The project of a folder, which may be relative to the current directory.
+    pub fn project(&self, folder: &Path) -> Result<Project, project::Error> {
+        project::detect(&DetectRequest {
+            start: self.folder(folder),
+            flags: TargetFlags::default(),
+            variable: &|name| self.variable(name).map(str::to_owned),
+        })
+    }
+
+    /// A folder, without the `.` that stands for the folder itself: errors would name it.
+    fn folder(&self, folder: &Path) -> PathBuf {
+        self.dir.join(folder).components().collect()
     }
 
     /// The settings of a project; the log follows them.

@@ -24,7 +24,7 @@ use crate::dagster::operations::{
     Operation as _, TerminateRun,
 };
 use crate::error::{Diagnose, ExitStatus};
-use crate::project::{self, DetectRequest, TargetFlags};
+use crate::project;
 use crate::run::Emit;
 use crate::run::ndjson::Lines;
 use crate::run::plan::Executor;
@@ -218,14 +218,8 @@ impl Diagnose for Error {
 
 /// Carries out the command.
 pub async fn run(args: &RunArgs, context: &Context) -> Result<ExitStatus, Failure> {
-    let variable = |name: &str| context.variable(name).map(str::to_owned);
-    // Without the `.` that stands for the directory itself, which would be in all places.
-    let start: PathBuf = context.dir.join(&args.project).components().collect();
-    let found = project::detect(&DetectRequest {
-        start: start.clone(),
-        flags: TargetFlags::default(),
-        variable: &variable,
-    });
+    let start = context.folder(&args.project);
+    let found = context.project(&start);
     let root = found.as_ref().map_or(start, |project| project.root.clone());
     let loaded = context.settings(&root, args.flags())?;
     if !args.ephemeral && args.children.is_given() {

@@ -17,8 +17,8 @@ const MOST: usize = 20_000;
 const MOST_BYTES: usize = 1024 * 1024;
 /// A file that is longer is none of ours.
 const LIMIT: u64 = 16 * 1024 * 1024;
-/// In how many folders above the current one the file is looked for.
-const HIGHEST: usize = 32;
+/// In how many folders above the current one names are looked for.
+pub const HIGHEST: usize = 32;
 
 /// The names that were found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ fn kept(names: impl Iterator<Item = String>) -> BTreeSet<String> {
 
 /// Whether a shell takes a name as it stands: what completion puts into the command line is
 /// carried out with it.
-fn is_plain(name: &str) -> bool {
+pub fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('-')
         && name

@@ -1,5 +1,6 @@
 //! A new project.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use minijinja::context;
@@ -95,10 +96,14 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, crate::commands::Failu
     })
 }
 
+/// The folders of templates that a new project is made of.
+fn folders(template: Template) -> [&'static str; 3] {
+    ["base", template.name(), "new"]
+}
+
 /// Refuses a folder for notebooks that the project has for something else.
 fn refuse_taken(notebooks: &str, template: Template) -> Result<(), Error> {
-    let folders = ["base", template.name()];
-    let files = folders.iter().flat_map(|folder| templates::paths(folder));
+    let files = folders(template).into_iter().flat_map(templates::paths);
     let others = files.filter(|path| !Path::new(path).starts_with(NOTEBOOKS));
     let generated = [
         "daglab.yaml",
@@ -153,11 +158,15 @@ fn wanted(
         },
         notebooks_dir => notebooks,
         examples => wishes.examples,
+        job => template.job(),
         ports => context! { dagster, marimo },
     };
     let mut changes = Changes::new(request.root);
-    let files = ["base", template.name()].map(|folder| templates::render(folder, &context));
-    for (path, text) in files.into_iter().flatten() {
+    let files: BTreeMap<String, String> = folders(template)
+        .into_iter()
+        .flat_map(|folder| templates::render(folder, &context))
+        .collect();
+    for (path, text) in files {
         let path = match path.strip_prefix(NOTEBOOKS) {
             Some(rest) if !wishes.examples && rest.starts_with("/examples/") => continue,
             Some(rest) => PathBuf::from(format!("{notebooks}{rest}")),

@@ -1,3 +1,4 @@
+import asyncio
 import time
 
 import dagster as dg
@@ -59,9 +60,20 @@ def good():
     fine()
 
 
+@dg.op
+async def fetch():
+    await asyncio.sleep(0)
+    return 5
+
+
+@dg.job
+def fetched():
+    fetch()
+
+
 defs = dg.Definitions(
     assets=[orders, totals],
-    jobs=[configured, slow, bad, good],
+    jobs=[configured, slow, bad, good, fetched],
     # A process for each step would take most of the time.
     executor=dg.in_process_executor,
 )

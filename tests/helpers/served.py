@@ -14,6 +14,7 @@ import time
 import unittest
 import urllib.error
 import urllib.request
+import warnings
 from contextlib import aclosing
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class ServedTest(unittest.TestCase):
         self.assertEqual(health.url, SERVER)
         self.assertEqual([one.name for one in health.locations], ["main"])
         found = discover()
-        self.assertEqual(found.job_names("main"), ["bad", "configured", "good", "slow"])
+        self.assertEqual(found.job_names("main"), ["bad", "configured", "fetched", "good", "slow"])
         self.assertEqual([str(key) for key in found.asset_keys()], ["orders", "totals"])
         self.assertEqual((found.server_version, found.warnings), (health.version, ()))
         self.assertEqual(found.groups(), ["core"])
@@ -326,6 +327,21 @@ class InProcessTest(unittest.TestCase):
         self.assertIn("defs.py", bad.traceback)
         yaml = "ops: {count: {config: {name: me}}}"
         self.assertTrue(run_inprocess("configured", definitions="defs.py", run_config=yaml).success)
+
+    def test_async_ops_run_where_a_loop_runs(self):
+        """As in a cell: marimo runs an event loop there, and so does Dagster, for `async def`."""
+
+        async def cell():
+            before = asyncio.current_task()
+            done = run_inprocess("fetched", definitions="defs.py")
+            self.assertEqual((done.error, dict(done.outputs)), (None, {"fetch": 5}))
+            self.assertIs(asyncio.current_task(), before)
+            await asyncio.sleep(0)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            asyncio.run(cell())
+        self.assertTrue(run_inprocess("fetched", definitions="defs.py").success)
 
     def test_what_can_not_be_executed_says_why(self):
         for target, given, said in [

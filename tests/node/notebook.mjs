@@ -4,6 +4,7 @@
 // `visits`, each with a `name`, its `url`, whether it is `dark`, and `steps`, done one after the
 // other. A step is an object with one of these:
 //   `run`      how long all cells may take: the editor runs none of them by itself
+//   `stop`     ends the cell that is running, in the editor
 //   `press`    the name of a button
 //   `twice`    the name of a button that is pressed two times, as fast as it goes
 //   `insist`   [button, text]: presses until the text appears, as one who was told that it was too soon
@@ -52,6 +53,7 @@ function doer(page, name, kept) {
       // A cell's button has the same name: the last is that of all.
       await page.locator("#run-button, [data-testid=run-button]").last().click();
     },
+    stop: () => page.locator("[data-testid=interrupt-button]").click(),
     press: (label) => button(label).click(),
     twice: async (label) => {
       await button(label).evaluate((element) => {

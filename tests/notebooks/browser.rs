@@ -15,8 +15,9 @@ use super::{headless, steps};
 pub type Made = (&'static str, &'static str, [&'static str; 2]);
 
 /// The default template, with runs that need something, fail, or just work.
-const OF_DEFAULT: [Made; 3] = [
+const OF_DEFAULT: [Made; 4] = [
     ("quick", "default", ["--job", "quick"]),
+    ("slow", "default", ["--job", "slow"]),
     ("configured", "default", ["--job", "configured"]),
     ("failing", "default", ["--job", "failing"]),
 ];
@@ -107,6 +108,7 @@ fn default_in_the_editor() {
             ("quick", steps::everything()),
             ("configured", steps::run_config()),
             ("failing", steps::failure()),
+            ("slow", steps::stopped()),
         ],
     );
     let diagnostics = seen["notebook-quick-edit"]["kept"]["Diagnostics"]

@@ -90,6 +90,25 @@ pub fn failure() -> Value {
     )
 }
 
+/// Cells that are stopped: one that follows a run, which goes on, and one that runs it here.
+pub fn stopped() -> Value {
+    begun(
+        true,
+        json!([
+            {"see": "The run config is valid"},
+            {"press": "Launch in Dagster"},
+            {"see": "Stopping this cell does not cancel the run"},
+            {"stop": true},
+            {"see": "No longer followed: the run goes on in Dagster"},
+            {"press": "Run in this process"},
+            {"see": "Running in this process"},
+            {"stop": true},
+            {"see": "Stopped"},
+            {"picture": "stopped"},
+        ]),
+    )
+}
+
 /// A press that comes while the run of another one goes on launches nothing.
 pub fn launched_twice() -> Value {
     begun(
@@ -157,6 +176,8 @@ pub fn features(in_editor: bool) -> Value {
             {"see": "Materialized: 1"},
             {"press": "Run in this process"},
             {"see": "In process and in Dagster"},
+            {"press": "Export"},
+            {"see": "attached to"},
             {"picture": "materialized"},
         ]),
     )

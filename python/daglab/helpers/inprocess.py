@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import signal
 import tempfile
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -119,12 +119,33 @@ def run_inprocess(
         # Of what Dagster logs, what users say is of interest in a notebook; engine events are not.
         settings = {"telemetry": {"enabled": False}, "python_logs": {"python_log_level": "INFO"}}
         ephemeral = dagster.DagsterInstance.ephemeral(tempdir=folder, settings=settings)
-        with ephemeral as instance, _signal_handlers_kept(), warnings.catch_warnings():
-            # Where a loop runs already, as in a marimo kernel, Dagster can't end its own so.
-            warnings.filterwarnings(
-                "ignore", ".*shutdown_asyncgens.* never awaited", RuntimeWarning
-            )
+        with ephemeral as instance, _signal_handlers_kept(), _no_running_loop():
             return _measured(lambda: execute(instance=instance, **given))
+
+
+@contextmanager
+def _no_running_loop() -> Iterator[None]:
+    """Let Dagster run an event loop of its own for `async def`, as a marimo kernel runs one, too.
+
+    The thread stays the same: what it prints is that of the cell, and an interrupt reaches it. The
+    outer loop waits, as it does for any cell that does not await.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        yield
+        return
+    # What asyncio's documentation has for those who write loops.
+    task = asyncio.current_task(loop)
+    if task is not None:
+        asyncio.tasks._leave_task(loop, task)
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
+        if task is not None:
+            asyncio.tasks._enter_task(loop, task)
 
 
 @contextmanager

@@ -8,8 +8,8 @@ use ignore::WalkBuilder;
 
 use super::Error;
 use crate::commands::{Context, Failure};
+use crate::project::Project;
 use crate::project::notebooks::{self, Notebook};
-use crate::project::{DetectRequest, Project, TargetFlags, detect};
 
 /// Names that are patterns have one of these.
 const WILD: &[char] = &['*', '?', '[', '{'];
@@ -136,15 +136,7 @@ fn split(dir: &Path, pattern: &str) -> Result<(PathBuf, GlobMatcher), Error> {
 /// The project of the notebooks: that of the current directory, or else of their folders. One that
 /// is not required need not be one: any folder will do.
 fn project_of(context: &Context, files: &[PathBuf], required: bool) -> Result<Project, Failure> {
-    let variable = |name: &str| context.variable(name).map(str::to_owned);
-    let find = |start: &Path| {
-        detect(&DetectRequest {
-            start: start.to_owned(),
-            flags: TargetFlags::default(),
-            variable: &variable,
-        })
-    };
-    if let Ok(project) = find(&context.dir)
+    if let Ok(project) = context.project(&context.dir)
         && files.iter().all(|file| file.starts_with(&project.root))
     {
         return Ok(project);
@@ -153,7 +145,7 @@ fn project_of(context: &Context, files: &[PathBuf], required: bool) -> Result<Pr
     let mut projects: Vec<Project> = Vec::new();
     let mut problem = None;
     for folder in &folders {
-        match find(folder) {
+        match context.project(folder) {
             Ok(found) if projects.iter().any(|other| other.root == found.root) => {}
             Ok(found) => projects.push(found),
             Err(error) => problem = Some(error),

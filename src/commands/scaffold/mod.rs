@@ -21,7 +21,7 @@ use crate::config::{FlagValue, Loaded, Origin};
 use crate::dagster::AssetKey;
 use crate::error::ExitStatus;
 use crate::marimo::source;
-use crate::project::{self, DetectRequest, Project, TargetFlags};
+use crate::project::Project;
 use crate::report::model::Target as About;
 use crate::run::Emit;
 use crate::scaffold::changes::{self, Changes, Overwrite};
@@ -90,7 +90,7 @@ pub struct ScaffoldArgs {
 
     /// The template: default, minimal, ml, feature-store or one of `.daglab/templates` [default:
     /// `defaults.notebook_template`]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::templates())]
     pub template: Option<String>,
 
     /// Values for the template, which names them `vars.KEY`
@@ -274,15 +274,8 @@ impl Setting<'_> {
 
 /// Carries out the command.
 pub async fn run(args: &ScaffoldArgs, context: &Context) -> Result<ExitStatus, Failure> {
-    let variable = |name: &str| context.variable(name).map(str::to_owned);
-    // Without the `.` that stands for the directory itself, which would be in all places.
-    let start: PathBuf = context.dir.join(&args.project).components().collect();
-    let found = project::detect(&DetectRequest {
-        start: start.clone(),
-        flags: TargetFlags::default(),
-        variable: &variable,
-    });
-    let project = match found {
+    let start = context.folder(&args.project);
+    let project = match context.project(&start) {
         Ok(project) => Some(project),
         // A server may be all that is needed; but then somebody has named it.
         Err(error) if args.connect.is_given() || args.offline => {
