@@ -12,7 +12,9 @@ provider, bucket = sys.argv[1:]
 page = Path("page.html")
 told = []
 try:
-    done = asyncio.run(upload_to_cloud(page, provider, bucket, "a b/é.html", on_progress=told.append))
+    done = asyncio.run(
+        upload_to_cloud(page, provider, bucket, "a b/é.html", on_progress=told.append)
+    )
 except AuthenticationFailed as error:
     print(json.dumps({"refused": str(error), "code": error.exit_code}))
     sys.exit()
