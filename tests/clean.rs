@@ -20,6 +20,7 @@ use daglab::publish::retention::{self, Policy};
 use daglab::scaffold::mark;
 use pretty_assertions::assert_eq;
 use serde_json::Value;
+use support::terminal::on_a_terminal;
 use support::{Project, Run, eventually, notebook, python};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -167,45 +168,18 @@ fn with_yes_it_deletes_that_and_nothing_else() {
     assert_eq!(tree(&project.root()), after);
 }
 
-/// The command on a terminal on which somebody types; what is on the terminal in the end.
-fn on_a_terminal(project: &Project, args: &[&str], typed: &str) -> (i32, String) {
-    let program = "import os, pty, sys\n\
-                   sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-    let plain = command(project, args);
-    let mut terminal = Command::new(python());
-    terminal.args(["-c", program]).arg(plain.get_program());
-    terminal.args(plain.get_args()).current_dir(project.root());
-    for (name, value) in plain.get_envs() {
-        match value {
-            Some(value) => terminal.env(name, value),
-            None => terminal.env_remove(name),
-        };
-    }
-    terminal.env("NO_COLOR", "1").stdin(Stdio::piped());
-    terminal.stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let mut child = terminal.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::io::Write::write_all(&mut stdin, typed.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    drop(stdin);
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(output.stdout).unwrap().replace('\r', ""),
-    )
-}
-
 #[test]
 fn on_a_terminal_it_asks() {
     let project = full();
     let before = tree(&project.root());
     for no in ["n\n", "\n", "later\n"] {
-        let (code, screen) = on_a_terminal(&project, &[], no);
+        let (code, screen) = on_a_terminal(&command(&project, &[]), no);
         assert_eq!(code, 0, "{screen}");
         assert!(screen.contains("Delete 7 files (67 B)? [y/N] "), "{screen}");
         assert!(screen.ends_with("nothing was deleted\n"), "{screen}");
         assert_eq!(tree(&project.root()), before, "{no:?}");
     }
-    let (code, screen) = on_a_terminal(&project, &[], "y\n");
+    let (code, screen) = on_a_terminal(&command(&project, &[]), "y\n");
     assert_eq!(code, 0, "{screen}");
     assert!(screen.ends_with("7 files (67 B) deleted\n"), "{screen}");
     assert_eq!(screen.matches("notebooks/a.html.gz").count(), 1, "{screen}");

@@ -5,17 +5,24 @@
     reason = "a test that can't be set up has failed"
 )]
 
+#[path = "init/at_once.rs"]
+mod at_once;
+#[path = "init/conventions.rs"]
+mod conventions;
+#[path = "init/ignored.rs"]
+mod ignored;
+#[path = "init/interrupted.rs"]
+mod interrupted;
 mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use pretty_assertions::assert_eq;
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{Project, Run, python};
+use support::terminal::on_a_terminal;
+use support::{Project, Run};
 
 fn init(project: &Project, args: &[&str]) -> Run {
     let mut all = vec!["init"];
@@ -40,103 +47,6 @@ fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     visit(root, root, &mut found);
     found
-}
-
-/// Runs a tool of the test environment in a folder; it has to succeed.
-fn tool(folder: &Path, name: &str, args: &[&str]) -> String {
-    let bin = python().parent().unwrap().to_owned();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let output = Command::new("timeout")
-        .arg("120")
-        .arg(bin.join(name))
-        .args(args)
-        .current_dir(folder)
-        .env("PATH", path)
-        .env_remove("DAGSTER_HOME")
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert!(
-        output.status.success(),
-        "{name} {args:?}\n{stdout}\n{stderr}"
-    );
-    stdout
-}
-
-/// From an empty folder to everything green, without an edit.
-fn works_at_once(template: &str, job: &str, asset: &str, notebook: &str) {
-    let project = Project::empty();
-    let root = project.root().join("my project-2");
-    let at = root.to_str().unwrap();
-    init(&project, &["--bootstrap", "--template", template, at]).expect_code(0);
-    let written = tree(&root);
-    init(&project, &["--bootstrap", "--template", template, at]).expect_code(0);
-    init(&project, &[at]).expect_code(0);
-    assert_eq!(tree(&root), written, "the second run changes no byte");
-
-    let python = python();
-    let python = python.to_str().unwrap();
-    let there = |args: &[&str]| {
-        let mut command = project.daglab(&[args, &["--python", python]].concat());
-        command.current_dir(&root);
-        let run = Run::of(command);
-        run.expect_code(0);
-        run
-    };
-    there(&["scaffold", "--asset", asset]);
-    there(&["scaffold", "--job", job, "--template", notebook]);
-    there(&["run", "--ephemeral", "--job", job]);
-    let report = there(&["ci", "--output", "json"]).report();
-    // The two examples, and what was made here.
-    assert_eq!(report["notebooks"].as_array().unwrap().len(), 4);
-    assert!(!report["runs"].as_array().unwrap().is_empty());
-
-    tool(&root, "dg", &["check", "defs"]);
-    let defs = tool(&root, "dg", &["list", "defs", "--json"]);
-    let defs: Value = serde_json::from_str(&defs).unwrap();
-    let keys: Vec<&str> = defs["assets"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["asset_key"].as_str().unwrap())
-        .collect();
-    assert!(keys.contains(&asset), "{keys:?}");
-    tool(&root, "dagster", &["definitions", "validate"]);
-    tool(
-        &root,
-        "dagster",
-        &["definitions", "validate", "-f", "dagster/definitions.py"],
-    );
-    tool(&root, "pytest", &["-q", "-p", "no:cacheprovider"]);
-    tool(&root, "ruff", &["check", "--no-cache", "."]);
-    tool(&root, "ruff", &["format", "--no-cache", "--check", "."]);
-    for (path, _) in tree(&root)
-        .iter()
-        .filter(|(path, _)| path.ends_with("_explore.py"))
-    {
-        tool(&root, "marimo", &["check", "--strict", path]);
-    }
-}
-
-#[test]
-fn minimal_works_at_once() {
-    works_at_once("minimal", "refresh", "daily_revenue", "minimal");
-}
-
-#[test]
-fn standard_works_at_once() {
-    works_at_once(
-        "standard",
-        "weekly_summary",
-        "weekly_report",
-        "feature-store",
-    );
-}
-
-#[test]
-fn ml_works_at_once() {
-    works_at_once("ml", "train", "evaluation", "ml");
 }
 
 #[test]
@@ -225,161 +135,6 @@ fn force_overwrites_and_shows_what() {
         .expect_code(8)
         .expect_stderr("2 files exist and differ");
     assert_eq!(tree(&other.root()), before);
-}
-
-#[test]
-fn projects_keep_to_their_conventions() {
-    const DEFS: &str = "import dagster as dg\ndefs = dg.Definitions()\n";
-    type Files = &'static [(&'static str, &'static str)];
-    let cases: &[(Files, &str, &str)] = &[
-        (
-            &[("definitions.py", DEFS)],
-            "dagster/notebooks",
-            "definitions.py",
-        ),
-        (
-            &[
-                (
-                    "pyproject.toml",
-                    "[tool.dagster]\nmodule_name = 'shop.definitions'\n",
-                ),
-                ("shop/definitions.py", DEFS),
-            ],
-            "shop/notebooks",
-            "shop.definitions",
-        ),
-        (
-            &[
-                (
-                    "pyproject.toml",
-                    "[tool.dg]\ndirectory_type = 'project'\n[tool.dg.project]\nroot_module = 'shop'\n",
-                ),
-                ("src/shop/definitions.py", DEFS),
-            ],
-            "src/shop/notebooks",
-            "shop.definitions",
-        ),
-        (
-            &[
-                (
-                    "dg.toml",
-                    "directory_type = 'project'\n[project]\nroot_module = 'shop'\ncode_location_name = 'on'\n",
-                ),
-                ("shop/definitions.py", DEFS),
-            ],
-            "shop/notebooks",
-            "on",
-        ),
-        (
-            &[
-                (
-                    "workspace.yaml",
-                    "load_from:\n  - python_file: code/repo.py\n",
-                ),
-                ("code/repo.py", DEFS),
-            ],
-            "code/notebooks",
-            "repo.py",
-        ),
-        (
-            &[
-                (
-                    "workspace.yaml",
-                    "load_from:\n  - python_file: a/a.py\n  - python_file: b/b.py\n",
-                ),
-                ("a/a.py", DEFS),
-                ("b/b.py", DEFS),
-            ],
-            "dagster/notebooks",
-            "",
-        ),
-        (
-            &[
-                (
-                    "dg.toml",
-                    "directory_type = 'workspace'\n[[workspace.projects]]\npath = 'one'\n",
-                ),
-                (
-                    "one/pyproject.toml",
-                    "[tool.dg]\ndirectory_type = 'project'\n[tool.dg.project]\nroot_module = 'one'\n",
-                ),
-                ("one/src/one/definitions.py", DEFS),
-            ],
-            "one/src/one/notebooks",
-            "one",
-        ),
-        (
-            &[(
-                "pyproject.toml",
-                "[project]\nname = 'x'\ndependencies = ['dagster>=1.9']\n",
-            )],
-            "dagster/notebooks",
-            "",
-        ),
-        (&[("dagster.yaml", "")], "dagster/notebooks", ""),
-        (
-            &[
-                ("definitions.py", DEFS),
-                ("daglab.yaml", "notebooks_dir: nb # mine\r\n"),
-            ],
-            "nb",
-            "",
-        ),
-        (
-            &[
-                ("definitions.py", DEFS),
-                (
-                    "pyproject.toml",
-                    "[tool.daglab]\nnotebooks_dir = 'explore'\n",
-                ),
-            ],
-            "explore",
-            "",
-        ),
-    ];
-    for (files, notebooks, location) in cases {
-        let project = Project::empty();
-        for (path, text) in *files {
-            project.write(path, text);
-        }
-        let run = init(&project, &["--output", "json"]);
-        run.expect_code(0);
-        let said: Value = serde_json::from_str(&run.stdout()).unwrap();
-        assert_eq!(said["notebooks_dir"], *notebooks, "{files:?}");
-        let after = tree(&project.root());
-        for (path, text) in *files {
-            assert_eq!(after[*path].as_deref(), Some(text.as_bytes()), "{path}");
-        }
-        assert!(after.contains_key(&format!("{notebooks}/examples/quickstart_explore.py")));
-        assert!(!after.contains_key("dagster/__init__.py"));
-        let show = Run::of(project.daglab(&["config", "show", "--output", "json"]));
-        show.expect_code(0);
-        let settings: Value = serde_json::from_str(&show.stdout()).unwrap();
-        assert_eq!(settings["notebooks_dir"], *notebooks);
-        let named = settings["dagster"]["repository_location_name"]
-            .as_str()
-            .unwrap_or("");
-        // `dg dev` and `dagster dev` call the same location by different names.
-        assert_eq!(named, "", "{files:?}");
-        let locations = said["project"]["locations"].to_string();
-        assert!(locations.contains(*location), "{locations}");
-        let again = init(&project, &[]);
-        again.expect_code(0);
-        assert!(
-            again.stdout().starts_with("nothing to change"),
-            "{}",
-            again.stdout()
-        );
-        assert_eq!(tree(&project.root()), after);
-        let bootstrap = init(&project, &["--bootstrap", "--force"]);
-        bootstrap.expect_code(
-            if location.is_empty() && files.len() == 1 && !files[0].0.contains("space") {
-                0
-            } else {
-                8
-            },
-        );
-    }
 }
 
 #[test]
@@ -498,79 +253,6 @@ fn force_keeps_settings_and_mends_what_cannot_be_read() {
     assert!(read("../new/README.md").contains("\nuv run dg dev --port 4010  # "));
 }
 
-/// Waits until there is a journal, or the process has ended. Looks without a pause: writing takes a
-/// few milliseconds, and is over after any.
-fn has_begun(journal: &Path, child: &mut Child) {
-    let begun = Instant::now();
-    while !journal.exists() && child.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "nothing happens");
-    }
-}
-
-#[test]
-fn whoever_is_killed_leaves_nothing_half() {
-    let reference = Project::empty();
-    reference
-        .write("README.md", "mine")
-        .write(".gitignore", "*.log\r\n");
-    init(&reference, &["--bootstrap", "--name", "shop"]).expect_code(0);
-    let whole = tree(&reference.root());
-    let mut half = 0;
-    for round in 0..24 {
-        let project = Project::empty();
-        project
-            .write("README.md", "mine")
-            .write(".gitignore", "*.log\r\n");
-        let mut command = project.daglab(&["init", "--bootstrap", "--name", "shop"]);
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let journal = project.root().join(".daglab/changes.json");
-        // As soon as it has begun to write, and a little later each time.
-        has_begun(&journal, &mut child);
-        std::thread::sleep(Duration::from_micros(round * 150));
-        let _ = child.kill();
-        child.wait().unwrap();
-        half += usize::from(journal.exists());
-        init(&project, &["--bootstrap", "--name", "shop"]).expect_code(0);
-        assert_eq!(tree(&project.root()), whole, "in round {round}");
-    }
-    assert!(half > 0, "none was killed while it wrote");
-}
-
-#[test]
-fn whoever_is_interrupted_is_undone_at_once() {
-    let mut undone = 0;
-    for round in 0..12 {
-        let project = Project::empty();
-        project
-            .write("README.md", "mine")
-            .write(".gitignore", "*.log\r\n");
-        let old = tree(&project.root());
-        let mut command = project.daglab(&["init", "--bootstrap", "--name", "shop"]);
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let journal = project.root().join(".daglab/changes.json");
-        has_begun(&journal, &mut child);
-        std::thread::sleep(Duration::from_micros(round * 100));
-        let _ = kill_process(Pid::from_child(&child), Signal::INT);
-        match child.wait().unwrap().code() {
-            Some(130) => {
-                undone += 1;
-                assert_eq!(tree(&project.root()), old, "in round {round}");
-            }
-            // It had written everything already.
-            code => assert!(code == Some(0) || !journal.exists(), "{code:?}"),
-        }
-    }
-    assert!(undone > 0, "none was interrupted while it wrote");
-}
-
 #[test]
 fn the_workflow_is_that_of_the_documentation_and_where_github_reads_it() {
     let project = Project::empty();
@@ -607,4 +289,69 @@ fn the_workflow_is_that_of_the_documentation_and_where_github_reads_it() {
             .keys()
             .any(|path| path.contains(".github"))
     );
+}
+
+#[test]
+fn on_a_terminal_a_new_project_is_offered() {
+    let project = Project::empty();
+    for no in ["\n", "n\n"] {
+        let (code, screen) = on_a_terminal(&project.daglab(&["init"]), no);
+        assert_eq!(code, 3, "{screen}");
+        assert!(
+            screen.contains("There is no Dagster project in "),
+            "{screen}"
+        );
+        assert!(screen.contains("template `standard`? [y/N] "), "{screen}");
+        assert!(tree(&project.root()).is_empty());
+    }
+    let (code, screen) = on_a_terminal(&project.daglab(&["init", "--dry-run"]), "y\n");
+    assert_eq!(code, 3, "{screen}");
+    let (code, screen) = on_a_terminal(&project.daglab(&["init"]), "y\n");
+    assert_eq!(code, 0, "{screen}");
+    assert!(project.root().join("dagster/definitions.py").is_file());
+}
+
+#[test]
+fn a_workspace_of_dg_takes_new_projects() {
+    let project = Project::empty();
+    project
+        .write(
+            "dg.toml",
+            "directory_type = \"workspace\"\n[[workspace.projects]]\npath = \"projects/one\"\n",
+        )
+        .write(
+            "projects/one/dg.toml",
+            "directory_type = \"project\"\n[project]\nroot_module = \"one\"\n",
+        )
+        .write("projects/one/one/__init__.py", "");
+    init(&project, &["--bootstrap", "projects/two"]).expect_code(0);
+    for enclosed in ["projects/one/more", "projects/one"] {
+        init(&project, &["--bootstrap", enclosed])
+            .expect_code(8)
+            .expect_stderr("is part of a Dagster project");
+    }
+}
+
+#[test]
+fn examples_that_were_deleted_stay_away() {
+    let project = Project::small();
+    init(&project, &[]).expect_code(0);
+    let examples = project.root().join("dagster/notebooks/examples");
+    assert!(examples.is_dir());
+    std::fs::remove_dir_all(&examples).unwrap();
+    init(&project, &["--workflow"]).expect_code(0);
+    assert!(!examples.exists());
+}
+
+#[test]
+fn a_folder_that_ruff_mistakes_is_told() {
+    let project = Project::small();
+    project.write("ruff.toml", "");
+    let told = "as your own code: set `src`";
+    init(&project, &["--dry-run"])
+        .expect_code(0)
+        .expect_stderr(told);
+    let run = init(&project, &["--dry-run", "--notebooks-dir", "notebooks"]);
+    run.expect_code(0);
+    assert!(!run.stderr().contains(told), "{}", run.stderr());
 }

@@ -181,6 +181,7 @@ fn new_project(
         template: args.template.unwrap_or_default(),
         name: args.name.as_deref(),
         force: args.force,
+        around: &settings(args, &root, context)?,
         wishes,
     })
 }

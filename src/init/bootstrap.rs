@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use minijinja::context;
 
-use super::settings::{self, Values};
+use super::settings::{self, Above, Values};
 use super::tasks::{TaskRunner, Tasks};
 use super::{DAGSTER_PORT, Error, Kind, MARIMO_PORT, Names, Prepared, Template, Wishes};
-use super::{WORKFLOW, common, in_the_way, templates, workflow};
+use super::{REGION, WORKFLOW, common, in_the_way, templates, workflow};
+use crate::config::Loaded;
 use crate::project::Project;
-use crate::scaffold::changes::{self, Changes, Overwrite};
+use crate::scaffold::changes::{self, Changes, Overwrite, Region};
 
 /// Where notebooks are, unless somebody says otherwise; as the templates have it.
 const NOTEBOOKS: &str = "dagster/notebooks";
@@ -42,6 +43,8 @@ pub struct Request<'a> {
     pub name: Option<&'a str>,
     /// Whether files may be overwritten.
     pub force: bool,
+    /// What is configured around it.
+    pub around: &'a Loaded,
     /// The rest.
     pub wishes: &'a Wishes,
 }
@@ -54,30 +57,26 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, crate::commands::Failu
         root: project.root.clone(),
         marker: project.marker.clone(),
     };
-    if let Some(project) = request.inside
+    let inside = request.inside.filter(|it| encloses(it, request.root));
+    if let Some(project) = inside
         && (project.root != request.root || (request.force && !is_ours(project)))
     {
         return Err(refused(project).into());
     }
-    let (mut notes, overwrite) = (
-        Vec::new(),
-        match request.force {
-            true => Overwrite::Force,
-            false => Overwrite::Keep,
-        },
-    );
+    let mut notes = Vec::new();
     let notebooks = request.wishes.notebooks_dir.as_deref().unwrap_or(NOTEBOOKS);
     refuse_taken(notebooks, request.template)?;
-    let plan = wanted(request, &names, notebooks, &mut notes).plan(overwrite)?;
+    let plan = wanted(request, &names, notebooks, &mut notes)
+        .plan(Overwrite::keeping_unless(request.force))?;
     if !request.force {
-        if let Some(project) = request.inside
+        if let Some(project) = inside
             && !plan.changes_nothing()
         {
             return Err(refused(project).into());
         }
         let paths = in_the_way(&plan, may_stay);
         if !paths.is_empty() {
-            return match request.inside {
+            return match inside {
                 Some(project) => Err(refused(project).into()),
                 None => Err(changes::Error::Exists { paths }.into()),
             };
@@ -94,6 +93,16 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, crate::commands::Failu
         notebooks_dir: notebooks.to_owned(),
         notes,
     })
+}
+
+/// Whether a folder is a project's own, or among the code that it loads. A workspace of `dg` has
+/// projects below it; another one is no part of these.
+fn encloses(project: &Project, root: &Path) -> bool {
+    project.root == root
+        || project.locations.iter().any(|location| {
+            let folder = location.target.working_directory();
+            folder.is_none_or(|folder| root.starts_with(folder))
+        })
 }
 
 /// The folders of templates that a new project is made of.
@@ -179,10 +188,13 @@ fn wanted(
         ports: wishes.ports,
         location: Some(&names.package),
         template: Some(template),
+        above: Above::of(request.around, request.root),
     };
     changes.file("daglab.yaml", settings::render(&values));
-    changes.file(".gitignore", IGNORED);
     common(&mut changes, notebooks);
+    // A region, too: a `.gitignore` that is there may keep secrets out of git.
+    let python = Region::new(format!("{REGION} python"), IGNORED);
+    changes.region(".gitignore", python);
     let tasks = Tasks {
         port: dagster,
         uv: true,

@@ -46,7 +46,7 @@ pub enum Error {
         origin: String,
     },
     /// What a flag says and what is configured differ.
-    #[error("`{key}` is `{configured}` in `{}`, and not `{wanted}`", file.display())]
+    #[error("`{key}` is `{configured}` ({origin}), and not `{wanted}`")]
     Configured {
         /// The setting.
         key: &'static str,
@@ -55,6 +55,8 @@ pub enum Error {
         /// The flag's.
         wanted: String,
         /// Where it is set.
+        origin: String,
+        /// The project's own settings.
         file: PathBuf,
     },
 }
@@ -91,7 +93,12 @@ impl Diagnose for Error {
             Self::Folder { origin, .. } => Some(format!(
                 "name a folder of the project in `{origin}`, as in `dagster/notebooks`"
             )),
-            Self::Configured { .. } => Some("change it there, or leave out the flag".to_owned()),
+            Self::Configured {
+                key, wanted, file, ..
+            } => Some(format!(
+                "set `{key}` to `{wanted}` in `{}`, or leave out the flag",
+                file.display()
+            )),
         }
     }
 

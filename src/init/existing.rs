@@ -4,9 +4,9 @@ use std::path::Path;
 
 use minijinja::context;
 
-use super::settings::{self, Values};
+use super::settings::{self, Above, Values};
 use super::tasks::Tasks;
-use super::{DAGSTER_PORT, Error, Kind, Prepared, Wishes, common, templates, workflow};
+use super::{Error, Kind, Prepared, Wishes, common, templates, workflow};
 use crate::config::layers::FILE;
 use crate::config::{Loaded, Origin};
 use crate::project::{CodeLocation, Project, Target};
@@ -67,16 +67,20 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, crate::commands::Failu
                 // Dagster's tools name the same location in different ways.
                 location: None,
                 template: None,
+                above: Above::of(request.loaded, request.root),
             }),
         );
+    }
+    if hides_dagster(request.root, &notebooks) {
+        notes.push(format!(
+            "`{notebooks}` makes a folder `dagster`, and ruff then sorts `import dagster` as your own \
+             code: set `src` in its settings, or name another folder with `--notebooks-dir`"
+        ));
     }
     notebook_files(&mut changes, request, &notebooks);
     common(&mut changes, &notebooks);
     let tasks = Tasks {
-        port: wishes.ports.dagster.unwrap_or(match own {
-            Some(_) => request.loaded.settings.dagster.port,
-            None => DAGSTER_PORT,
-        }),
+        port: (wishes.ports.dagster).unwrap_or(request.loaded.settings.dagster.port),
         uv: uses_uv(request.root),
         checks: is_bootstrapped(request.root),
     };
@@ -84,11 +88,7 @@ pub fn prepare(request: &Request<'_>) -> Result<Prepared, crate::commands::Failu
     if wishes.workflow == Some(true) {
         notes.extend(workflow(&mut changes, request.root, request.git_root));
     }
-    let overwrite = match request.force {
-        true => Overwrite::Force,
-        false => Overwrite::Keep,
-    };
-    let plan = changes.plan(overwrite)?;
+    let plan = changes.plan(Overwrite::keeping_unless(request.force))?;
     let names = request
         .locations
         .iter()
@@ -115,15 +115,17 @@ fn refuse_other_settings(loaded: &Loaded, wishes: &Wishes, file: &Path) -> Resul
         .map(|(key, wanted, is)| (key, wanted.map(|port| port.to_string()), is.to_string()))
         .collect();
     let dir = wishes.notebooks_dir.clone();
-    all.push(("notebooks_dir", dir, settings.notebooks_dir.clone()));
+    let configured = super::notebooks_dir(&settings.notebooks_dir);
+    let configured = configured.unwrap_or(settings.notebooks_dir.clone());
+    all.push(("notebooks_dir", dir, configured));
     for (key, wanted, configured) in all {
         if let Some(wanted) = wanted.filter(|wanted| *wanted != configured) {
-            let file = file.to_owned();
             return Err(Error::Configured {
                 key,
                 configured,
                 wanted,
-                file,
+                origin: loaded.origins.of(key).to_string(),
+                file: file.to_owned(),
             });
         }
     }
@@ -195,11 +197,26 @@ fn notebook_files(changes: &mut Changes, request: &Request<'_>, notebooks: &str)
     for (name, text) in readme.into_iter().filter(|(name, _)| name == "README.md") {
         changes.file(format!("{notebooks}/{name}"), text);
     }
-    if request.wishes.examples {
+    // Given once: who has deleted them does not want them back.
+    let is_new = !request.root.join(notebooks).join("README.md").exists();
+    if request.wishes.examples && is_new {
         for (name, text) in templates::render("existing", &context) {
             changes.file(format!("{notebooks}/examples/{name}"), text);
         }
     }
+}
+
+/// Whether a folder `dagster` will be new in a project that ruff checks.
+fn hides_dagster(root: &Path, notebooks: &str) -> bool {
+    let folder = root.join("dagster");
+    let ruff = ["ruff.toml", ".ruff.toml"];
+    Path::new(notebooks).starts_with("dagster")
+        && !folder.exists()
+        && (ruff.iter().any(|file| root.join(file).is_file())
+            || pyproject(root).is_some_and(|it| {
+                let ruff = it.get("tool").and_then(|tool| tool.get("ruff"));
+                ruff.is_some_and(|ruff| ruff.get("src").is_none())
+            }))
 }
 
 fn uses_uv(root: &Path) -> bool {

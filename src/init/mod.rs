@@ -154,14 +154,14 @@ pub fn notebooks_dir(text: &str) -> Result<String, String> {
 /// What is not to get into git.
 fn ignored(notebooks: &str) -> Region {
     let folder = escaped(notebooks);
+    // All of ours but the user's own templates; exports, wherever below the folder.
     let lines = [
-        ".daglab/artifacts/",
-        ".daglab/cache/",
-        ".daglab/changes.json",
-        ".daglab/state/",
-        ".daglab/*.log*",
-        &format!("{folder}/*.html"),
-        &format!("{folder}/.ipynb_checkpoints/"),
+        ".daglab/*",
+        "!.daglab/templates/",
+        &format!("{folder}/**/*.html"),
+        &format!("{folder}/**/*.html.gz"),
+        &format!("{folder}/**/.daglab-files.json"),
+        &format!("{folder}/**/.ipynb_checkpoints/"),
         "__marimo__/",
     ];
     Region::new(REGION, lines.join("\n"))

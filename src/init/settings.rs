@@ -1,6 +1,9 @@
 //! `daglab.yaml`, as it is written once and then belongs to the user.
 
+use std::path::Path;
+
 use super::{DAGSTER_PORT, MARIMO_PORT, Ports, Template};
+use crate::config::{Loaded, Origin};
 
 /// What is in it.
 pub(super) struct Values<'a> {
@@ -10,6 +13,38 @@ pub(super) struct Values<'a> {
     pub location: Option<&'a str>,
     /// Of a new project.
     pub template: Option<Template>,
+    /// What counts already.
+    pub above: Above<'a>,
+}
+
+/// The settings that other files have for the project: those of folders above it, and the user's own.
+/// What the new file said of them would hide them.
+pub(super) struct Above<'a> {
+    loaded: &'a Loaded,
+    root: &'a Path,
+}
+
+impl<'a> Above<'a> {
+    /// As they were loaded for a project in this folder.
+    pub(super) fn of(loaded: &'a Loaded, root: &'a Path) -> Self {
+        Self { loaded, root }
+    }
+
+    /// The file that has a setting, as the project's would name it; none if there is none but its own.
+    fn file(&self, key: &str) -> Option<String> {
+        let Origin::File(place) = self.loaded.origins.of(key) else {
+            return None;
+        };
+        let mut folders = self.root.ancestors();
+        match folders.position(|folder| place.file.parent() == Some(folder)) {
+            Some(0) => None,
+            Some(up) => {
+                let name = place.file.file_name().unwrap_or_default();
+                Some(format!("{}{}", "../".repeat(up), name.to_string_lossy()))
+            }
+            None => Some("~/.daglab/config.yaml".to_owned()),
+        }
+    }
 }
 
 /// The file's text.
@@ -18,21 +53,71 @@ pub(super) fn render(values: &Values<'_>) -> String {
         Some(name) => format!("  repository_location_name: {}\n", scalar(name)),
         None => "  # repository_location_name: NAME  # where there are several\n".to_owned(),
     };
-    format!(
+    let line = |key: &str, value: &str, wanted: bool| {
+        let (indent, name) = match key.rsplit_once('.') {
+            Some((_, name)) => ("  ", name),
+            None => ("", key),
+        };
+        match values.above.file(key).filter(|_| !wanted) {
+            None => format!("{indent}{name}: {value}\n"),
+            Some(file) => format!("{indent}# {name}: {value}  # `{file}` has it\n"),
+        }
+    };
+    let port = |key: &str, wanted: Option<u16>, default: u16| {
+        line(
+            key,
+            &wanted.unwrap_or(default).to_string(),
+            wanted.is_some(),
+        )
+    };
+    let of_dagster = [
+        line("dagster.host", "localhost", false),
+        port("dagster.port", values.ports.dagster, DAGSTER_PORT),
+        location,
+    ];
+    let of_marimo = [port("marimo.port", values.ports.marimo, MARIMO_PORT)];
+    let defaults = [
+        line("defaults.notebook_template", "default", false).replace(
+            ": default\n",
+            ": default  # or minimal, ml, feature-store\n",
+        ),
+        line("defaults.attach_metadata_key", "exploration", false),
+    ];
+    let export = [line("export.retention_days", "30", false)];
+    [
         "# Settings of daglab. `daglab config show --origin` prints all of them and where each comes \
          from,\n# `daglab config schema` their schema.\nversion: 1.0\n\n\
-         # Where paired notebooks live.\nnotebooks_dir: {notebooks}\n\n\
-         # The Dagster that `run`, `discover` and notebooks talk to.\ndagster:\n  host: localhost\n  \
-         port: {dagster}\n{location}\nmarimo:\n  port: {marimo}\n\n\
-         defaults:\n  notebook_template: default  # or minimal, ml, feature-store\n  \
-         attach_metadata_key: exploration\n\n\
-         export:\n  retention_days: 30\n\n\
-         # What `daglab ci` runs beside all notebooks.\nci:\n{jobs}",
-        notebooks = scalar(values.notebooks_dir),
-        dagster = values.ports.dagster.unwrap_or(DAGSTER_PORT),
-        marimo = values.ports.marimo.unwrap_or(MARIMO_PORT),
-        jobs = jobs(values.template),
-    )
+         # Where paired notebooks live.\n"
+            .to_owned(),
+        // Its folders are made, whatever other projects have.
+        format!("notebooks_dir: {}\n", scalar(values.notebooks_dir)),
+        "\n# The Dagster that `run`, `discover` and notebooks talk to.\n".to_owned(),
+        section("dagster", &of_dagster),
+        "\n".to_owned(),
+        section("marimo", &of_marimo),
+        "\n".to_owned(),
+        section("defaults", &defaults),
+        "\n".to_owned(),
+        section("export", &export),
+        format!(
+            "\n# What `daglab ci` runs beside all notebooks.\nci:\n{}",
+            jobs(values.template)
+        ),
+    ]
+    .concat()
+}
+
+/// A mapping; a comment where all of it is one.
+fn section(name: &str, lines: &[String]) -> String {
+    let is_comment = |line: &String| line.trim_start().starts_with('#');
+    if !lines.iter().all(is_comment) {
+        return format!("{name}:\n{}", lines.concat());
+    }
+    let lines: String = lines
+        .iter()
+        .map(|line| format!("# {}", line.replacen("# ", "", 1)))
+        .collect();
+    format!("# {name}:\n{lines}")
 }
 
 fn jobs(template: Option<Template>) -> String {
@@ -70,6 +155,61 @@ pub(super) fn scalar(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn nothing() -> Loaded {
+        Loaded {
+            settings: crate::config::Settings::default(),
+            origins: crate::config::Origins::default(),
+            files: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_folder_above_says_is_not_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("services/shop");
+        std::fs::create_dir_all(&root).unwrap();
+        std::fs::create_dir(dir.path().join(".git")).unwrap();
+        let above = "dagster: {host: dagster.internal, port: 8080}\nmarimo: {port: 5}\n\
+                     export: {retention_days: 90}\n";
+        std::fs::write(dir.path().join("daglab.yaml"), above).unwrap();
+        let load = || {
+            let request = crate::config::Request {
+                dir: root.clone(),
+                ..Default::default()
+            };
+            crate::config::load(&request).unwrap()
+        };
+        let before = load();
+        let text = render(&Values {
+            notebooks_dir: "nb",
+            ports: Ports {
+                dagster: None,
+                marimo: Some(6),
+            },
+            location: None,
+            template: None,
+            above: Above::of(&before, &root),
+        });
+        assert!(
+            text.contains("# dagster:\n#   host: localhost  # `../../daglab.yaml` has it\n"),
+            "{text}"
+        );
+        std::fs::write(root.join("daglab.yaml"), &text).unwrap();
+        let settings = load().settings;
+        assert_eq!(settings.dagster.host, "dagster.internal");
+        assert_eq!((settings.dagster.port, settings.marimo.port), (8080, 6));
+        assert_eq!(settings.export.retention_days, 90);
+        assert_eq!(settings.notebooks_dir, "nb");
+        // Uncommented, it is YAML as before.
+        let alone: String = text
+            .lines()
+            .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
+            .filter(|line| !line.starts_with(|c: char| c.is_ascii_uppercase() || c == '`'))
+            .collect();
+        std::fs::write(root.join("daglab.yaml"), alone).unwrap();
+        assert_eq!(load().settings.dagster.host, "localhost");
+    }
+
     #[test]
     fn whatever_is_in_it_it_is_read_again() {
         for (notebooks, location) in [
@@ -80,6 +220,7 @@ mod tests {
         ] {
             for template in [None, Some(Template::Minimal), Some(Template::Standard)] {
                 let dir = tempfile::tempdir().unwrap();
+                let nothing = nothing();
                 let text = render(&Values {
                     notebooks_dir: notebooks,
                     ports: Ports {
@@ -88,6 +229,7 @@ mod tests {
                     },
                     location,
                     template,
+                    above: Above::of(&nothing, dir.path()),
                 });
                 std::fs::write(dir.path().join("daglab.yaml"), &text).unwrap();
                 let loaded = crate::config::load(&crate::config::Request {

@@ -14,6 +14,7 @@ pub mod listener;
 pub mod nginx;
 pub mod object_servers;
 pub mod runner;
+pub mod terminal;
 pub mod versions;
 
 use std::path::{Path, PathBuf};

@@ -55,6 +55,13 @@ pub enum Overwrite {
     Force,
 }
 
+impl Overwrite {
+    /// What `--force` means for commands that may be run again.
+    pub fn keeping_unless(force: bool) -> Self {
+        if force { Self::Force } else { Self::Keep }
+    }
+}
+
 /// What is done to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {

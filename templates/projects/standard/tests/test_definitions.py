@@ -28,7 +28,16 @@ def test_the_report_takes_its_days_from_the_config() -> None:
     assert result.output_for_node("weekly_report")["quantity"].sum() > 0
 
 
-def test_every_tick_of_the_schedule_makes_the_day_before() -> None:
+def test_on_mondays_the_report_is_about_the_week_before() -> None:
+    schedule = defs.get_repository_def().get_schedule_def("weekly_summary_schedule")
+    tick = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 1, 12, 6, 0))
+    requests = schedule.evaluate_tick(tick).run_requests or []
+
+    configs = [request.run_config["ops"]["weekly_report"]["config"] for request in requests]
+    assert configs == [{"first_day": "2026-01-05", "days": 7}]
+
+
+def test_every_tick_of_the_daily_schedule_makes_the_day_before() -> None:
     schedule = defs.get_repository_def().get_schedule_def("daily_shop_schedule")
     tick = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 1, 6, 3, 0))
     requests = schedule.evaluate_tick(tick).run_requests

@@ -28,9 +28,9 @@ def features() -> dg.MaterializeResult[pd.DataFrame]:
     )
 
 
-@dg.asset_check(asset=features)
+@dg.asset_check(asset=features, blocking=True)
 def features_are_complete(features: pd.DataFrame) -> dg.AssetCheckResult:
-    """No measurement is missing, and there are both labels."""
+    """No measurement is missing, and there are both labels. Without that, nothing is trained."""
     missing = int(features.isna().sum().sum())
     labels = int(features[LABEL].nunique())
     return dg.AssetCheckResult(

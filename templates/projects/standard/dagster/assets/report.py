@@ -25,7 +25,7 @@ def report_of(config: ReportConfig, order_source: OrderSource) -> pd.DataFrame:
     return revenue_by_product(pd.concat([order_source.fetch(day) for day in days]))
 
 
-# It asks the source itself, so it depends on no asset, and any days can be in it.
+# Any days can be in it, also those that no run has made: it asks the source, and depends on no asset.
 @dg.asset(group_name="reports", kinds={"pandas"})
 def weekly_report(config: ReportConfig, order_source: OrderSource) -> pd.DataFrame:
     """Pieces and revenue of each product over some days."""
