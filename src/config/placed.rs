@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::Loaded;
 use super::error::{Error, Lines, Place};
-use super::layers::{Layer, Origin, Origins, forget_replaced, layer_of, merge};
+use super::layers::{Layer, forget_replaced, layer_of, merge};
+use super::origins::{Origin, Origins};
 use super::tree;
 
 /// A mapping of values, each with where it came from.
