@@ -42,7 +42,7 @@ pub fn a_job_with_its_config(shop: &Shop) {
     assert_eq!(target["definitions"], "dagster/definitions.py");
     assert_eq!(target["module_directory"], "../..");
     assert_eq!(context["notebook"]["title"], "Export orders");
-    assert_eq!(context["notebook"]["name"], "export_orders_explore");
+    assert_eq!(context["notebook"]["name"], "jobs.export_orders_explore");
     assert_eq!(context["dagster"]["host"], "127.0.0.1");
     assert!(
         context["dagster"]["version"]

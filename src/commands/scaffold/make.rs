@@ -23,7 +23,7 @@ use crate::scaffold::context::{
     Config, Context, Daglab, Export, Features, Kind, Notebook, Seed, Server, Target as About,
 };
 use crate::scaffold::module;
-use crate::scaffold::place::{self, way};
+use crate::scaffold::place::{self, Folder, way};
 use crate::scaffold::seed::seed;
 use crate::scaffold::skeleton::skeleton;
 use crate::scaffold::template::Templates;
@@ -35,6 +35,13 @@ const VERSION: &str = "1.0.0";
 
 /// The marimo that `__generated_with` names where the project's own is not asked for.
 const MARIMO: &str = "0.25.2";
+
+/// What all notebooks of a command are made from.
+pub(super) struct Common<'a> {
+    pub(super) templates: &'a Templates,
+    pub(super) folder: &'a Folder,
+    pub(super) author: &'a str,
+}
 
 /// A notebook that is to be written.
 #[derive(Debug)]
@@ -57,8 +64,7 @@ pub(super) struct Made {
 pub(super) async fn notebook(
     setting: &Setting<'_>,
     answer: &Answer<'_>,
-    templates: &Templates,
-    author: &str,
+    common: &Common<'_>,
     target: Target,
 ) -> Result<Made, Failure> {
     let (yaml, valid) = match (&answer.dagster, &target.selector) {
@@ -100,11 +106,11 @@ pub(super) async fn notebook(
     let mut context = Context {
         notebook: Notebook {
             title: args.title.clone().unwrap_or_else(|| title(&target)),
-            name: place::identifier(&target.file),
+            name: common.folder.name(&target.file),
             filename: file_name(&target.file).to_owned(),
             template: setting.template().to_owned(),
             version: VERSION.to_owned(),
-            author: author.to_owned(),
+            author: common.author.to_owned(),
             created: dates.created,
             modified: dates.modified,
             marimo_version: marimo_version(setting, answer),
@@ -127,10 +133,10 @@ pub(super) async fn notebook(
         daglab: Daglab::default(),
     };
     let template = setting.template();
-    let mut text = templates.render(template, &context)?;
+    let mut text = common.templates.render(template, &context)?;
     if before.is_some_and(|before| before != text) {
         context.notebook.modified = today;
-        text = templates.render(template, &context)?;
+        text = common.templates.render(template, &context)?;
     }
     Ok(Made {
         text,

@@ -334,10 +334,14 @@ async fn scaffold(setting: Setting<'_>) -> Result<ExitStatus, Failure> {
             repository.must_take(&target.file).await?;
         }
     }
-    let author = git::author(&setting);
+    let common = make::Common {
+        templates: &templates,
+        folder: &folder,
+        author: &git::author(&setting),
+    };
     let mut made = Vec::new();
     for target in targets {
-        made.push(make::notebook(&setting, &answer, &templates, &author, target).await?);
+        made.push(make::notebook(&setting, &answer, &common, target).await?);
     }
     answer.stop().await;
     write(setting, made, repository).await
