@@ -250,14 +250,6 @@ impl Root {
         Ok(std::fs::File::from(file).write_all(text.as_bytes())?)
     }
 
-    /// Sets a file's permissions.
-    pub(super) fn set_mode(&self, place: &Path, mode: u32) -> Result<(), Fault> {
-        let (dir, name) = self.parent(place)?;
-        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::openat(&dir, name, flags, Mode::empty())?;
-        Ok(fs::fchmod(file, Mode::from_raw_mode(mode & 0o777))?)
-    }
-
     /// Renames a file within its directory. One that must be new does not take another's place.
     pub(super) fn rename(&self, from: &Path, to: &Path, must_be_new: bool) -> Result<(), Fault> {
         let (dir, name) = self.parent(to)?;
