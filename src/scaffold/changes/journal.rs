@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use super::error::Fault;
-use super::place::{self, Held, Inode, Root};
+use super::place::{self, Inode, Root};
 
 /// daglab's own folder in a project.
 pub const HOME: &str = ".daglab";
@@ -239,8 +239,7 @@ fn put_back(file: &Entry, root: &Root) -> Result<Undone, Fault> {
     match before {
         None => root.remove_file(&file.path)?,
         Some(before) => {
-            let mode = before.mode & 0o777;
-            let like = held.map(|held| Held { mode, ..held });
+            let like = held.map(|held| held.with_mode(before.mode & 0o777));
             root.write_new(&file.staged, &before.text, like.as_ref())?;
             root.rename(&file.staged, &file.path, false)?;
         }

@@ -121,6 +121,13 @@ pub(super) struct Held {
     owner: (u32, u32),
 }
 
+impl Held {
+    /// The same with other permissions.
+    pub(super) fn with_mode(self, mode: u32) -> Self {
+        Self { mode, ..self }
+    }
+}
+
 /// An open folder below which all is reached.
 pub(super) struct Root {
     dir: OwnedFd,
