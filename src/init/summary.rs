@@ -90,7 +90,10 @@ pub fn next_steps(prepared: &Prepared, from: &Path) -> Vec<(String, &'static str
     let mut steps = Vec::new();
     if from.canonicalize().as_deref().ok() != Some(root) {
         let name = root.strip_prefix(from).unwrap_or(root);
-        steps.push((format!("cd {}", text::shell_word(&name.to_string_lossy())), "the project's folder"));
+        steps.push((
+            format!("cd {}", text::shell_word(&name.to_string_lossy())),
+            "the project's folder",
+        ));
     }
     match &prepared.kind {
         Kind::New { template, port, .. } => {

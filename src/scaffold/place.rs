@@ -191,7 +191,9 @@ impl Folder {
         };
         let path = inside.unwrap_or(file);
         let path = path.strip_suffix(".py").unwrap_or(path);
-        let parts = path.split('/').map(|part| filters::joined_keeping(part, '_'));
+        let parts = path
+            .split('/')
+            .map(|part| filters::joined_keeping(part, '_'));
         let name = parts
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()
@@ -237,7 +239,7 @@ fn digits(text: &str) -> String {
 }
 
 /// A path without `.` and `..`, if it stays where it begins.
-fn clean(path: &Path) -> Option<PathBuf> {
+pub(super) fn clean(path: &Path) -> Option<PathBuf> {
     let mut clean = PathBuf::new();
     for component in path.components() {
         match component {
@@ -277,6 +279,19 @@ pub fn way(from_file: &str, to: &str) -> String {
     match way.is_empty() {
         true => ".".to_owned(),
         false => way.join("/"),
+    }
+}
+
+/// A file of the project in `root`, as seen from the folder `dir`: both are the system's own names.
+/// From outside of the project, a file that is not below the folder has its whole path.
+pub fn seen(root: &Path, file: &str, dir: &Path) -> String {
+    let path = root.join(file);
+    if let Ok(below) = path.strip_prefix(dir) {
+        return below.to_string_lossy().into_owned();
+    }
+    match dir.strip_prefix(root) {
+        Ok(inside) => way(&inside.join("_").to_string_lossy(), file),
+        Err(_) => path.to_string_lossy().into_owned(),
     }
 }
 
@@ -418,7 +433,14 @@ mod tests {
             name("elsewhere/daily-orders.py"),
             "elsewhere.daily_orders_7dda41a6"
         );
-        let alike = ["a/b.py", "a.b.py", "a/b_.py", "a/b-.py", "a/b .py", "a/🎉.py"];
+        let alike = [
+            "a/b.py",
+            "a.b.py",
+            "a/b_.py",
+            "a/b-.py",
+            "a/b .py",
+            "a/🎉.py",
+        ];
         let names: std::collections::BTreeSet<String> = alike.map(name).into();
         assert_eq!(names.len(), alike.len(), "{names:?}");
         let (one, other) = ("a/".repeat(80), "a/".repeat(81));
@@ -426,6 +448,20 @@ mod tests {
         assert!(name(&format!("{one}x.py")).len() <= LONGEST);
         let root = Folder::of(dir.path(), ".", false, true).unwrap();
         assert_eq!(root.name("assets/x.py"), "assets.x");
+    }
+
+    #[test]
+    fn a_notebook_is_called_as_it_is_seen() {
+        let seen = |dir: &str| seen(Path::new("/p q"), "nb/x.py", Path::new(dir));
+        for (dir, expected) in [
+            ("/p q", "nb/x.py"),
+            ("/p q/nb", "x.py"),
+            ("/p q/src/deep", "../../nb/x.py"),
+            ("/", "p q/nb/x.py"),
+            ("/p", "/p q/nb/x.py"),
+        ] {
+            assert_eq!(seen(dir), expected, "{dir}");
+        }
     }
 
     #[test]
