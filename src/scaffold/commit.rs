@@ -137,7 +137,8 @@ impl Repository {
         Ok(repository)
     }
 
-    /// Whether a rebase is under way: git picks its commits as a cherry-pick would.
+    /// Whether a rebase is under way: one that has stopped at a commit in which nothing is left looks
+    /// like a cherry-pick.
     async fn is_rebasing(&self) -> Result<bool, Error> {
         for folder in ["rebase-merge", "rebase-apply"] {
             let path = self.git(["rev-parse", "--git-path", folder]).await?;
@@ -343,17 +344,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
         repository(root);
-        let commit = |text: &str| {
-            std::fs::write(root.join("x"), text).unwrap();
+        let commit = |message: &str| {
+            std::fs::write(root.join("x"), "the same").unwrap();
             git(root, &["add", "x"]);
-            git(root, &["commit", "--quiet", "-m", text]);
+            git(root, &["commit", "--quiet", "-m", message]);
         };
         git(root, &["checkout", "--quiet", "-b", "side"]);
         commit("one");
         git(root, &["checkout", "--quiet", "-b", "other", "HEAD~"]);
         commit("two");
         let stopped = std::process::Command::new("git")
-            .args(["rebase", "--quiet", "side"])
+            .args(["rebase", "--reapply-cherry-picks", "--empty=stop", "side"])
             .current_dir(root)
             .output()
             .unwrap();

@@ -274,7 +274,6 @@ fn what_is_in_the_way_can_be_moved() {
     let said = crate::ui::render_error(&plan.unwrap_err(), false);
     insta::assert_snapshot!(said, @r"
     error: `.daglab` is not a directory
-
     hint: a directory has to be there: move `.daglab` away
     ");
     let paths = ["../x", ".git/x"];
