@@ -138,7 +138,8 @@ pub fn names(shop: &Shop) {
 /// What is printed can be typed where it is printed.
 pub fn paths_as_they_are_seen(shop: &Shop) {
     let root = shop.project.root().canonicalize().unwrap();
-    let scaffold = |dir: &str, args: &[&str]| {
+    let given = root.to_str().unwrap();
+    let scaffold = |dir: &std::path::Path, args: &[&str]| {
         let common = [
             "scaffold",
             "--job",
@@ -147,28 +148,27 @@ pub fn paths_as_they_are_seen(shop: &Shop) {
             "short",
             "--force",
         ];
-        let all = [&common[..], &["--dagster-url", shop.url()], args].concat();
-        let mut command = shop.project.daglab(&all);
-        command.current_dir(root.join(dir));
+        let of = ["--dagster-url", shop.url(), "--project", given];
+        let mut command = shop.project.daglab(&[&common[..], &of, args].concat());
+        command.current_dir(dir);
         let run = Run::of(command);
         run.expect_code(0);
         run
     };
-    let name = ["--filename", "so plain.py"];
+    std::fs::create_dir_all(root.join("docs/deep")).unwrap();
     for (dir, expected) in [
-        (".", "dagster/notebooks/jobs/so plain.py"),
+        ("", "dagster/notebooks/jobs/so plain.py"),
         ("dagster", "notebooks/jobs/so plain.py"),
-        ("dagster/assets", "../notebooks/jobs/so plain.py"),
+        ("docs/deep", "../../dagster/notebooks/jobs/so plain.py"),
     ] {
-        let run = scaffold(dir, &name);
+        let run = scaffold(&root.join(dir), &["--filename", "so plain.py"]);
         assert_eq!(run.stdout(), format!("{expected}\n"), "{dir}");
         run.expect_stderr(&format!(
             "next: `marimo edit '{expected}'`, and `daglab ci` to run"
         ));
     }
     let elsewhere = tempfile::tempdir().unwrap();
-    let given = root.to_str().unwrap();
-    let run = scaffold(elsewhere.path().to_str().unwrap(), &["--project", given]);
+    let run = scaffold(elsewhere.path(), &[]);
     let path = format!("{given}/dagster/notebooks/jobs/plain_explore.py");
     assert_eq!(run.stdout(), format!("{path}\n"));
     run.expect_stderr(&format!(

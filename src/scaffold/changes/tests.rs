@@ -276,8 +276,8 @@ fn what_is_in_the_way_can_be_moved() {
     error: `.daglab` is not a directory
     hint: a directory has to be there: move `.daglab` away
     ");
-    let paths = ["../x", ".git/x"];
-    for path in paths {
+    std::fs::remove_file(dir.path().join(".daglab")).unwrap();
+    for path in ["../x", ".git/x"] {
         let mut changes = Changes::new(dir.path());
         changes.file(path, "");
         let error = changes.plan(Overwrite::Force).unwrap_err();
