@@ -26,6 +26,9 @@ fn on_a_server() {
     let shop = Shop::with_server();
     made::a_job_with_its_config(&shop);
     made::config_of_the_settings_is_validated(&shop);
+    made::config_of_ci(&shop);
+    made::names(&shop);
+    made::paths_as_they_are_seen(&shop);
     made::assets_with_and_without_partners(&shop);
     made::selections(&shop);
     made::asked_on_a_terminal(&shop);
@@ -36,6 +39,8 @@ fn on_a_server() {
     made::templates_of_its_own(&shop);
     faults::names(&shop);
     faults::modules(&shop);
+    faults::modules_for_nothing(&shop);
+    faults::what_is_not_overwritten(&shop);
     faults::templates(&shop);
     faults::the_sandbox_lets_it_ask(&shop);
     commits::only_the_notebooks(&shop);

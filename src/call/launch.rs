@@ -1,9 +1,6 @@
 //! Runs looked up, validated and launched.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -16,11 +13,9 @@ use crate::dagster::discover::Workspace;
 use crate::dagster::launch::LaunchRequest;
 use crate::dagster::{Client, Error as DagsterError};
 use crate::error::Diagnose as _;
-use crate::run::latch::Latch;
 use crate::run::plan::{Executor, PlannedRun, Policy, Selection};
 use crate::run::prepare::prepare;
-use crate::run::schedule::Schedule;
-use crate::run::{Refusal, Runner, Wait};
+use crate::run::{Refusal, Runner};
 use crate::scaffold::skeleton;
 
 /// What errors call run config that was given as text.
@@ -46,7 +41,7 @@ pub async fn validate(
         validate: true,
         ..asked
     };
-    let runner = runner(client, root);
+    let runner = Runner::new(client, root);
     Ok(match look(&runner, settings, &asked).await? {
         Looked::Valid(request) => {
             let selector = &request.selector;
@@ -73,7 +68,7 @@ pub async fn submit(
     root: &Path,
     asked: Launch,
 ) -> Result<Value, Error> {
-    let runner = runner(client, root);
+    let runner = Runner::new(client, root);
     let request = match look(&runner, settings, &asked).await? {
         Looked::Valid(request) => request,
         Looked::Invalid { message, problems } => {
@@ -232,24 +227,4 @@ pub(super) async fn loaded(
     }
     let limit = settings.performance.max_wait_time.duration();
     client.wait_ready(limit, workspace.locations.len()).await
-}
-
-/// What preparing a run needs, although nothing is followed.
-fn runner(client: Client, root: &Path) -> Runner {
-    Runner {
-        client,
-        schedule: Schedule::new(1, 1),
-        emit: Rc::new(|_| {}),
-        root: root.to_owned(),
-        wait: Wait::No,
-        polling: Duration::from_secs(1),
-        live: false,
-        instance_stays: true,
-        own_checks: BTreeSet::new(),
-        local: None,
-        logs: None,
-        dagster: Latch::new(),
-        open_runs: RefCell::default(),
-        launching: RefCell::default(),
-    }
 }

@@ -4,9 +4,9 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::{Context, Failure, prepare, upload};
+use super::{Context, Failure, Format, prepare, upload};
 use crate::clean::apply::{self, Done};
 use crate::clean::plan::{self, Plan};
 use crate::clean::table::{self, RenderOptions};
@@ -60,15 +60,6 @@ pub struct CleanArgs {
     /// What to print on stdout
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
-}
-
-/// What is printed on stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A table
-    Table,
-    /// One JSON value
-    Json,
 }
 
 /// Carries out the command.

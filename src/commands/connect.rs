@@ -1,6 +1,7 @@
 //! The flags of every command that speaks to a Dagster server, and the client that follows from them
 //! and from the settings.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -122,8 +123,10 @@ impl ConnectArgs {
 
     /// Whether anything but a default names a server.
     pub(super) fn names_a_server(&self, context: &Context, loaded: &Loaded) -> bool {
+        let Dagster { url, host, .. } = &loaded.settings.dagster;
         self.is_given()
-            || loaded.settings.dagster.url.is_some()
+            || url.is_some()
+            || !is_here(host)
             || given_by_variable(context, loaded).is_some()
     }
 
@@ -193,6 +196,13 @@ impl ConnectArgs {
         };
         Ok(Some(made_of(kind, header, token)?))
     }
+}
+
+/// Whether a host is this machine, where a server may be by chance.
+fn is_here(host: &str) -> bool {
+    let bare = host.trim_matches(['[', ']']);
+    let is_ours = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    bare.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(is_ours)
 }
 
 fn is_flag(loaded: &Loaded, path: &str) -> bool {
@@ -310,6 +320,32 @@ mod tests {
         let credentials = args.credentials(&context, &loaded, &url);
         let credentials = credentials.map_err(|failure| failure.diagnose().to_string())?;
         Ok((url, format!("{credentials:?}")))
+    }
+
+    #[test]
+    fn a_host_elsewhere_is_named() {
+        for (yaml, is_named) in [
+            ("", false),
+            ("dagster: {port: 4000}\n", false),
+            ("dagster: {host: LOCALHOST}\n", false),
+            ("dagster: {host: 127.0.0.2}\n", false),
+            ("dagster: {host: '[::1]'}\n", false),
+            ("dagster: {host: 0.0.0.0}\n", false),
+            ("dagster: {host: dagster.internal}\n", true),
+            ("dagster: {host: 10.0.0.7}\n", true),
+            ("dagster: {url: 'http://localhost:1'}\n", true),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("daglab.yaml"), yaml).unwrap();
+            let context = Context::for_tests(Vec::new(), dir.path());
+            let loaded = config::load(&Request {
+                dir: dir.path().to_owned(),
+                ..Request::default()
+            })
+            .unwrap();
+            let args = ConnectArgs::default();
+            assert_eq!(args.names_a_server(&context, &loaded), is_named, "{yaml}");
+        }
     }
 
     #[test]

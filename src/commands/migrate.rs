@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::{Context, Failure};
+use super::{Context, Failure, Format};
 use crate::error::ExitStatus;
 use crate::host::package;
 use crate::migrate::convert::{self, Draft, Options};
@@ -75,15 +75,6 @@ pub struct MigrateArgs {
     /// What to print on stdout
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
-}
-
-/// What is printed on stdout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A list for people
-    Table,
-    /// One JSON value
-    Json,
 }
 
 /// Carries out the command.

@@ -19,6 +19,8 @@ mod upload;
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
+
 use crate::config::{FlagValue, Loaded, Origin, Request};
 use crate::error::{Diagnose, ExitStatus};
 use crate::log::Log;
@@ -27,6 +29,15 @@ use crate::redact::secrets;
 use crate::scaffold::changes;
 use crate::supervise::workdir::Workdir;
 use crate::ui::Printer;
+
+/// What is printed on stdout by commands that have nothing in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people
+    Table,
+    /// One JSON value
+    Json,
+}
 
 /// What every command gets from the process it runs in.
 #[derive(Debug)]

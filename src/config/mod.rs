@@ -9,6 +9,7 @@ mod placed;
 pub mod run;
 pub mod tree;
 mod unused;
+pub mod yaml;
 
 pub use error::Error;
 pub use layers::{FlagValue, Loaded, Request, load};

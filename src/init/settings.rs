@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{DAGSTER_PORT, MARIMO_PORT, Ports, Template};
+use crate::config::yaml::scalar;
 use crate::config::{Loaded, Origin};
 
 /// What is in it.
@@ -130,24 +131,6 @@ fn jobs(template: Option<Template>) -> String {
         Template::Standard => format!(
             "  jobs:\n    - name: daily_shop\n      partition: \"2026-01-05\"\n    - {job}\n"
         ),
-    }
-}
-
-/// A text as YAML: plain where nobody can take it for anything else, and otherwise quoted.
-pub(super) fn scalar(text: &str) -> String {
-    let first = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    let plain = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
-    let word = matches!(
-        text.to_ascii_lowercase().as_str(),
-        "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
-    );
-    if first && plain && !word {
-        text.to_owned()
-    } else {
-        // JSON is YAML.
-        serde_json::Value::from(text).to_string()
     }
 }
 

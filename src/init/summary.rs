@@ -90,7 +90,10 @@ pub fn next_steps(prepared: &Prepared, from: &Path) -> Vec<(String, &'static str
     let mut steps = Vec::new();
     if from.canonicalize().as_deref().ok() != Some(root) {
         let name = root.strip_prefix(from).unwrap_or(root);
-        steps.push((format!("cd {}", quoted(name)), "the project's folder"));
+        steps.push((
+            format!("cd {}", text::shell_word(&name.to_string_lossy())),
+            "the project's folder",
+        ));
     }
     match &prepared.kind {
         Kind::New { template, port, .. } => {
@@ -133,17 +136,6 @@ pub fn next_steps(prepared: &Prepared, from: &Path) -> Vec<(String, &'static str
         "checks everything, as a pull request would",
     ));
     steps
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-    if !path.is_empty() && path.chars().all(plain) && !path.starts_with('-') {
-        path
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    }
 }
 
 /// The next steps, for people.

@@ -87,7 +87,7 @@ impl Tasks {
         };
         let mut recipes = vec![recipe("dev", "Start Dagster", dev)];
         if is_command("scaffold") {
-            let about = "Make a notebook: `--asset NAME` or `--job NAME`";
+            let about = "Make a notebook for an asset or a job";
             recipes.push(recipe(
                 "scaffold",
                 about,

@@ -2,8 +2,9 @@
 //! other is as it is.
 
 use include_dir::{Dir, DirEntry, include_dir};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::Value;
+
+use crate::scaffold::template;
 
 /// Built in by `build.rs`, which watches the folder.
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates/projects");
@@ -60,15 +61,7 @@ fn collect(dir: &'static Dir<'static>, files: &mut Vec<(&'static str, &'static s
 }
 
 fn fill(text: &str, context: &Value) -> String {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let syntax = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .keep_trailing_newline(true)
-        .build()
-        .expect("the delimiters are the usual ones");
-    environment.set_syntax(syntax);
+    let mut environment = template::environment();
     // A string of JSON is one of TOML.
     environment.add_filter("quoted", |text: &str| {
         serde_json::Value::from(text).to_string()

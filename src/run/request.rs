@@ -194,16 +194,41 @@ impl Request {
         let mut config = Placed::default();
         let mut tags = Vec::new();
         for (index, of_job) in jobs.filter(|(_, of_job)| of_job.name == job) {
-            if let Some(file) = &of_job.run_config_file {
-                config = config.overlaid_by(read(&root.join(file), Path::new(file))?);
-            }
+            let entry = (&of_job.run_config, of_job.run_config_file.as_deref());
             let path = format!("run.jobs.{index}.run_config");
-            let own = Placed::of_settings(&of_job.run_config, loaded, &path);
-            config = config.overlaid_by(own);
+            config = config.overlaid_by(of_entry(entry, &path, root, loaded)?);
             tags.extend(texts(&of_job.tags));
         }
         Ok((config, tags))
     }
+}
+
+/// The run config with which `daglab ci` runs a job: that of the first of its entries that has any.
+pub fn of_ci(job: &str, root: &Path, loaded: &Loaded) -> Result<Placed, Error> {
+    let jobs = loaded.settings.ci.jobs.iter().flatten().enumerate();
+    for (index, of_job) in jobs.filter(|(_, of_job)| of_job.name == job) {
+        let entry = (&of_job.run_config, of_job.run_config_file.as_deref());
+        let path = format!("ci.jobs.{index}.run_config");
+        let config = of_entry(entry, &path, root, loaded)?;
+        if !config.value().is_empty() {
+            return Ok(config);
+        }
+    }
+    Ok(Placed::default())
+}
+
+/// The run config of an entry of the settings, over that of its file.
+fn of_entry(
+    (own, file): (&Map<String, Value>, Option<&str>),
+    path: &str,
+    root: &Path,
+    loaded: &Loaded,
+) -> Result<Placed, Error> {
+    let below = match file {
+        Some(file) => read(&root.join(file), Path::new(file))?,
+        None => Placed::default(),
+    };
+    Ok(below.overlaid_by(Placed::of_settings(own, loaded, path)))
 }
 
 /// Reads a file of run config, which errors call by the name the user gave it.

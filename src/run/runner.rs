@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -72,6 +72,26 @@ pub struct Local {
 }
 
 impl Runner {
+    /// For a run of a server that is there already, which nobody waits for.
+    pub fn new(client: Client, root: &Path) -> Self {
+        Self {
+            client,
+            schedule: Schedule::new(1, 1),
+            emit: Rc::new(|_| {}),
+            root: root.to_owned(),
+            wait: Wait::No,
+            polling: Duration::from_secs(1),
+            live: false,
+            instance_stays: true,
+            own_checks: BTreeSet::new(),
+            local: None,
+            logs: None,
+            dagster: Latch::new(),
+            open_runs: RefCell::default(),
+            launching: RefCell::default(),
+        }
+    }
+
     /// The queue of runs, where daglab itself is the launcher.
     pub(super) fn launcher(&self) -> Option<&Launcher> {
         self.local.as_ref()?.launcher.as_ref()

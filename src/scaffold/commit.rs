@@ -130,10 +130,23 @@ impl Repository {
             let path = repository.git(["rev-parse", "--git-path", head]).await?;
             let path = path.text.trim_end_matches('\n');
             if !path.is_empty() && root.join(path).exists() {
-                return Err(Error::UnderWay(what));
+                let rebases = what == "cherry-pick" && repository.is_rebasing().await?;
+                return Err(Error::UnderWay(if rebases { "rebase" } else { what }));
             }
         }
         Ok(repository)
+    }
+
+    /// Whether a rebase is under way: one that has stopped at a commit in which nothing is left looks
+    /// like a cherry-pick.
+    async fn is_rebasing(&self) -> Result<bool, Error> {
+        for folder in ["rebase-merge", "rebase-apply"] {
+            let path = self.git(["rev-parse", "--git-path", folder]).await?;
+            if self.root.join(path.text.trim_end_matches('\n')).is_dir() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Refuses a file that git ignores, or that another repository has.
@@ -324,6 +337,32 @@ mod tests {
             assert_eq!(error.exit_status(), ExitStatus::Conflict);
             std::fs::remove_file(head).unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_rebase_that_has_stopped_is_called_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        repository(root);
+        let commit = |message: &str| {
+            std::fs::write(root.join("x"), "the same").unwrap();
+            git(root, &["add", "x"]);
+            git(root, &["commit", "--quiet", "-m", message]);
+        };
+        git(root, &["checkout", "--quiet", "-b", "side"]);
+        commit("one");
+        git(root, &["checkout", "--quiet", "-b", "other", "HEAD~"]);
+        commit("two");
+        let stopped = std::process::Command::new("git")
+            .args(["rebase", "--reapply-cherry-picks", "--empty=stop", "side"])
+            .current_dir(root)
+            .output()
+            .unwrap();
+        assert!(!stopped.status.success(), "{stopped:?}");
+        assert!(root.join(".git/CHERRY_PICK_HEAD").exists());
+        let error = Repository::of(root).await.unwrap_err();
+        assert!(matches!(error, Error::UnderWay("rebase")), "{error}");
+        assert!(error.hint().unwrap().contains("`git rebase --abort`"));
     }
 
     #[tokio::test]

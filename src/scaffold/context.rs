@@ -33,7 +33,7 @@ pub struct Context {
 pub struct Notebook {
     /// Its title, for people.
     pub title: String,
-    /// Its name as a Python identifier: the file's stem.
+    /// What only this notebook is called, as its state is: `assets.core.orders_explore`.
     pub name: String,
     /// Its file's name.
     pub filename: String,

@@ -2,6 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use ruff_python_parser::parse_expression;
+
+use super::place::clean;
 use crate::config::error::Place;
 use crate::dagster::discover::most_similar;
 use crate::error::{Diagnose, ExitStatus};
@@ -193,16 +196,9 @@ pub fn find(given: &str, root: &Path, path: &[PathBuf], dir: &Path) -> Result<Mo
 
 /// Whether a path, which need not be there, leads out of the project.
 fn leads_out(path: &Path, root: &Path) -> bool {
-    let mut clean = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                clean.pop();
-            }
-            other => clean.push(other),
-        }
-    }
+    let Some(clean) = clean(path) else {
+        return true;
+    };
     // A folder may be given by a link to it.
     let real = clean.parent().and_then(|it| it.canonicalize().ok());
     !clean.starts_with(root) && real.is_none_or(|it| !it.starts_with(root))
@@ -236,9 +232,9 @@ fn module_file(path: &Path) -> Option<PathBuf> {
 }
 
 fn is_identifier(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+    // A keyword is another expression, or none.
+    text.chars().all(|c| c.is_alphanumeric() || c == '_')
+        && parse_expression(text).is_ok_and(|parsed| parsed.expr().is_name_expr())
 }
 
 /// A file of the project whose name is like the last part.
@@ -370,6 +366,9 @@ mod tests {
             "dagster/assets/__init__.py",
             "top.py",
             "bad-name.py",
+            "class.py",
+            "1st.py",
+            "match.py",
         ] {
             let file = root.join(file);
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -403,7 +402,10 @@ mod tests {
             error.hint().unwrap(),
             "did you mean `dagster/assets/orders.py`?"
         );
-        assert!(matches!(find("bad-name.py"), Err(Error::NotAName { .. })));
+        for file in ["bad-name.py", "class.py", "1st.py"] {
+            assert!(matches!(find(file), Err(Error::NotAName { .. })), "{file}");
+        }
+        assert_eq!(find("match.py").unwrap().0, "match");
         let outside = tempfile::tempdir().unwrap();
         let file = outside.path().join("x.py");
         std::fs::write(&file, "").unwrap();

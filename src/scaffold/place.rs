@@ -180,6 +180,31 @@ impl Folder {
         relative(inside).ok_or_else(outside)
     }
 
+    /// What a notebook is called where no other may be called so, as its state is: its path in the
+    /// folder, or in the project, with `.` for `/`.
+    pub fn name(&self, file: &str) -> String {
+        let inside = match self.path.is_empty() {
+            true => Some(file),
+            false => file
+                .strip_prefix(&self.path)
+                .and_then(|rest| rest.strip_prefix('/')),
+        };
+        let path = inside.unwrap_or(file);
+        let path = path.strip_suffix(".py").unwrap_or(path);
+        let parts = path
+            .split('/')
+            .map(|part| filters::joined_keeping(part, '_'));
+        let name = parts
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(".");
+        match name == path.replace('/', ".") {
+            true => shortened(name, path),
+            // What another path may become, too, is told apart.
+            false => shortened(format!("{name}_{}", digits(path)), path),
+        }
+    }
+
     fn below(&self, rest: &str) -> String {
         match self.path.is_empty() {
             true => rest.to_owned(),
@@ -214,7 +239,7 @@ fn digits(text: &str) -> String {
 }
 
 /// A path without `.` and `..`, if it stays where it begins.
-fn clean(path: &Path) -> Option<PathBuf> {
+pub(super) fn clean(path: &Path) -> Option<PathBuf> {
     let mut clean = PathBuf::new();
     for component in path.components() {
         match component {
@@ -257,20 +282,22 @@ pub fn way(from_file: &str, to: &str) -> String {
     }
 }
 
+/// A file of the project in `root`, as seen from the folder `dir`: both are the system's own names.
+/// From outside of the project, a file that is not below the folder has its whole path.
+pub fn seen(root: &Path, file: &str, dir: &Path) -> String {
+    let path = root.join(file);
+    if let Ok(below) = path.strip_prefix(dir) {
+        return below.to_string_lossy().into_owned();
+    }
+    match dir.strip_prefix(root) {
+        Ok(inside) => way(&inside.join("_").to_string_lossy(), file),
+        Err(_) => path.to_string_lossy().into_owned(),
+    }
+}
+
 /// A name as a title: `core/daily_orders` as `Daily orders`.
 pub fn title(name: &str) -> String {
     filters::title(name)
-}
-
-/// A file's stem as a Python identifier.
-pub fn identifier(file: &str) -> String {
-    let name = file.rsplit('/').next().unwrap_or(file);
-    let stem = name.strip_suffix(".py").unwrap_or(name);
-    let mut name = filters::joined_keeping(stem, '_');
-    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
-        name.insert(0, '_');
-    }
-    name
 }
 
 #[cfg(test)]
@@ -392,12 +419,57 @@ mod tests {
     }
 
     #[test]
+    fn no_two_notebooks_have_one_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let it = folder(dir.path());
+        let name = |file: &str| it.name(file);
+        assert_eq!(
+            name(&it.file(Kind::Asset, "core/orders")),
+            "assets.core.orders_explore"
+        );
+        assert_eq!(name(&it.file(Kind::Job, "orders")), "jobs.orders_explore");
+        assert_eq!(name("elsewhere/ördérs.py"), "elsewhere.ördérs");
+        assert_eq!(
+            name("elsewhere/daily-orders.py"),
+            "elsewhere.daily_orders_7dda41a6"
+        );
+        let alike = [
+            "a/b.py",
+            "a.b.py",
+            "a/b_.py",
+            "a/b-.py",
+            "a/b .py",
+            "a/🎉.py",
+        ];
+        let names: std::collections::BTreeSet<String> = alike.map(name).into();
+        assert_eq!(names.len(), alike.len(), "{names:?}");
+        let (one, other) = ("a/".repeat(80), "a/".repeat(81));
+        assert_ne!(name(&format!("{one}x.py")), name(&format!("{other}x.py")));
+        assert!(name(&format!("{one}x.py")).len() <= LONGEST);
+        let root = Folder::of(dir.path(), ".", false, true).unwrap();
+        assert_eq!(root.name("assets/x.py"), "assets.x");
+    }
+
+    #[test]
+    fn a_notebook_is_called_as_it_is_seen() {
+        let seen = |dir: &str| seen(Path::new("/p q"), "nb/x.py", Path::new(dir));
+        for (dir, expected) in [
+            ("/p q", "nb/x.py"),
+            ("/p q/nb", "x.py"),
+            ("/p q/src/deep", "../../nb/x.py"),
+            ("/", "p q/nb/x.py"),
+            ("/p", "/p q/nb/x.py"),
+        ] {
+            assert_eq!(seen(dir), expected, "{dir}");
+        }
+    }
+
+    #[test]
     fn ways_between_folders() {
         assert_eq!(way("dagster/notebooks/assets/x.py", "dagster"), "../..");
         assert_eq!(way("dagster/notebooks/x.py", ""), "../..");
         assert_eq!(way("x.py", "src"), "src");
         assert_eq!(way("x.py", ""), ".");
         assert_eq!(way("nb/x.py", "src/a"), "../src/a");
-        assert_eq!(identifier("nb/2026 daily-orders.py"), "_2026_daily_orders");
     }
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::config::yaml::scalar;
 use crate::dagster::config_schema::{ConfigSchema, ConfigType, Field};
 
 /// How deep config is written out.
@@ -32,10 +33,11 @@ pub fn skeleton(schema: &ConfigSchema, given: &Map<String, Value>) -> String {
     let given = Value::Object(given.clone());
     writer.fields(&schema.root, Some(&given), &mut Vec::new(), true);
     let mut out = String::new();
-    let left_out = writer.lines.len().saturating_sub(LONGEST);
+    let mut left_out = 0;
     for (index, line) in writer.lines.iter().enumerate() {
         // What is in force is never left out.
         if index >= LONGEST && !line.active {
+            left_out += 1;
             continue;
         }
         let sign = if line.active { "" } else { "# " };
@@ -103,7 +105,7 @@ impl<'a> Writer<'a> {
                 self.push(
                     path.len(),
                     true,
-                    format!("{}: {}", word(name), inline(value)),
+                    format!("{}: {}", scalar(name), inline(value)),
                     "",
                 );
                 any = true;
@@ -123,7 +125,7 @@ impl<'a> Writer<'a> {
         let depth = path.len();
         let begin = self.lines.len();
         let described = described(field);
-        let name = word(&field.name);
+        let name = scalar(&field.name);
         let nested = matches!(self.kind(&field.kind), Some(ConfigType::Fields { fields, .. }) if !fields.is_empty());
         if nested && depth < DEEPEST && given.is_none_or(Value::is_object) {
             self.push(
@@ -143,14 +145,14 @@ impl<'a> Writer<'a> {
                 }
                 return is_required || given.is_some();
             }
+            let line = &mut self.lines[begin];
+            line.active = inner || is_required;
             // A required mapping of optional fields is a mapping all the same.
             if is_required && !inner {
-                self.lines.truncate(begin);
-                self.push(depth, true, format!("{name}: {{}}"), "required");
-                return true;
+                line.text = format!("{name}: {{}}");
+                line.note = "required; leave out {} to set a field of it".to_owned();
             }
-            self.lines[begin].active = inner;
-            return inner;
+            return line.active;
         }
         let kind = self.label(&field.kind, 0);
         let default = field.default.as_ref().map(inline);
@@ -241,7 +243,7 @@ impl<'a> Writer<'a> {
             Some(ConfigType::Enum(words)) => {
                 return words
                     .first()
-                    .map_or_else(|| "null".to_owned(), |it| word(it));
+                    .map_or_else(|| "null".to_owned(), |it| scalar(it));
             }
             Some(ConfigType::List(_)) => "[]",
             Some(ConfigType::Map(..) | ConfigType::Fields { .. }) => "{}",
@@ -300,25 +302,8 @@ fn clean(text: &str) -> String {
 /// A value on one line. JSON is a part of YAML.
 fn inline(value: &Value) -> String {
     match value {
-        Value::String(text) => word(text),
+        Value::String(text) => scalar(text),
         other => other.to_string(),
-    }
-}
-
-/// A text as YAML: as it is, where it can't be taken for something else.
-fn word(text: &str) -> String {
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
-        && !matches!(
-            text.to_ascii_lowercase().as_str(),
-            "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
-        );
-    if is_plain {
-        text.to_owned()
-    } else {
-        Value::String(text.to_owned()).to_string()
     }
 }
 
@@ -451,6 +436,47 @@ mod tests {
         assert_eq!(read["ops"]["load"]["config"]["typo"], json!([1]));
         assert_eq!(read["resources"], given["resources"]);
         assert!(text.contains("path: \"off\"  # String\n"), "{text}");
+    }
+
+    /// The schema of a mapping of `count` optional numbers in a required one.
+    fn numbers(count: usize) -> ConfigSchema {
+        let number = |index| field(&format!("n{index}"), "Int", false, Some(json!(index)));
+        let fields = |fields| ConfigType::Fields {
+            fields,
+            is_selector: false,
+        };
+        let types = [
+            ("Int", ConfigType::Scalar("Int".to_owned())),
+            ("Root", fields(vec![field("ops", "Ops", true, None)])),
+            ("Ops", fields((0..count).map(number).collect())),
+        ];
+        ConfigSchema {
+            root: "Root".to_owned(),
+            types: types.map(|(key, kind)| (key.to_owned(), kind)).into(),
+        }
+    }
+
+    #[test]
+    fn what_a_required_mapping_could_have_is_said() {
+        insta::assert_snapshot!(skeleton(&numbers(2), &Map::new()), @r"
+        ops: {}  # required; leave out {} to set a field of it
+        #   n0: 0  # Int, the default
+        #   n1: 1  # Int, the default
+        ");
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        // The first line is the mapping's own.
+        let text = skeleton(&numbers(LONGEST + 4), &Map::new());
+        assert!(text.ends_with("\n# … and 5 more lines\n"), "{text}");
+        let all: Map<String, Value> = (0..LONGEST + 4)
+            .map(|index| (format!("n{index}"), json!(1)))
+            .collect();
+        let given = json!({ "ops": all });
+        let text = skeleton(&numbers(LONGEST + 4), given.as_object().unwrap());
+        assert_eq!(text.lines().count(), LONGEST + 5, "{text}");
+        assert!(!text.contains('…'), "{text}");
     }
 
     #[test]

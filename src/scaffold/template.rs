@@ -188,14 +188,7 @@ impl Templates {
     pub fn render(&self, name: &str, context: &Context) -> Result<String, Error> {
         self.find(name)?;
         let root = self.root.clone();
-        let mut env = Environment::new();
-        env.set_undefined_behavior(UndefinedBehavior::Strict);
-        let syntax = SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .keep_trailing_newline(true)
-            .build();
-        env.set_syntax(syntax.expect("the usual delimiters are valid"));
+        let mut env = environment();
         env.set_debug(true);
         env.set_fuel(Some(STEPS));
         env.set_auto_escape_callback(|_| AutoEscape::None);
@@ -256,6 +249,20 @@ impl Templates {
         }
         Path::new(PREFIX).join(file.strip_prefix(PREFIX).unwrap_or(file))
     }
+}
+
+/// How all of daglab's templates are read: what is not defined is an error, and lines that only have
+/// blocks leave nothing.
+pub fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
+    environment.set_syntax(syntax.expect("the usual delimiters are valid"));
+    environment
 }
 
 /// The text of a template: of the project's, if it has one of the name, or of daglab's.

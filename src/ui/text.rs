@@ -52,6 +52,16 @@ pub fn one_line(text: &str) -> String {
     out
 }
 
+/// A text as a shell takes it, for commands that are shown.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) && !text.starts_with('-') {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// JSON in which nothing has power over a terminal or a CI runner: what [`sanitize`] would take away
 /// or escape, and what a runner would take for a command, is written as JSON's own escapes, so it
 /// means the same as before. A line of JSON never begins with the other kind of command.

@@ -50,7 +50,7 @@ fn works_at_once(template: &str, job: &str, asset: &str, notebook: &str) {
         run.expect_code(0);
         run
     };
-    there(&["scaffold", "--asset", asset]);
+    there(&["scaffold", asset]);
     there(&["scaffold", "--job", job, "--template", notebook]);
     there(&["run", "--ephemeral", "--job", job]);
     let report = there(&["ci", "--output", "json"]).report();

@@ -123,12 +123,14 @@ pub fn what_is_in_the_way(shop: &Shop) {
         .arg(shop.project.root().join(hook))
         .status();
     assert!(made.unwrap().success());
-    scaffold(shop, ["hooked.py", "short"], &["--git-commit"])
+    let refused = scaffold(shop, ["hooked.py", "short"], &["--git-commit"]);
+    refused
         .expect_code(8)
         .expect_stderr("git did not commit")
         .expect_stderr("not on a Sunday");
     // It is written, and as unknown to git as it was.
     let path = "dagster/notebooks/assets/hooked.py";
+    assert_eq!(refused.stdout(), format!("{path}\n"));
     assert_eq!(
         git(shop, &["status", "--porcelain", path]),
         format!("?? {path}\n")

@@ -96,6 +96,51 @@ pub fn modules(shop: &Shop) {
     }
 }
 
+/// A module that nothing imports is a mistake.
+pub fn modules_for_nothing(shop: &Shop) {
+    let args = [
+        "--asset",
+        "orders",
+        "--force",
+        "--dry-run",
+        "--module",
+        "assets/orders.py",
+    ];
+    let with = |more: &[&str]| shop.scaffold(&[&args[..], more].concat());
+    with(&[]).expect_code(0);
+    with(&["--no-inprocess"])
+        .expect_code(2)
+        .expect_stderr("`--module` changes nothing in the notebook")
+        .expect_stderr("leave out `--module` or `--no-inprocess`");
+    with(&["--template", "short"])
+        .expect_code(2)
+        .expect_stderr("the template `short` does not name `target.module`");
+}
+
+/// `--force` is for notebooks, and for those about the same.
+pub fn what_is_not_overwritten(shop: &Shop) {
+    let code = "dagster/assets/orders.py";
+    let before = shop.read(code);
+    for force in [&["--force"][..], &[]] {
+        let path = format!("./{code}");
+        let args = ["--asset", "orders", "--filename", &path];
+        shop.scaffold(&[&args[..], force].concat())
+            .expect_code(8)
+            .expect_stderr("`dagster/assets/orders.py` is not a marimo notebook")
+            .expect_stderr("name another file");
+    }
+    assert_eq!(shop.read(code), before);
+    // Made of the same group by `made::selections`, which is what the file is called after.
+    let group = "dagster/notebooks/assets/reports_group_explore.py";
+    let before = shop.read(group);
+    shop.scaffold(&["--from-selection", "key:\"revenue\"", "--force"])
+        .expect_code(8)
+        .expect_stderr(&format!("`{group}` belongs to selection `group:reports`"));
+    assert_eq!(shop.read(group), before);
+    shop.scaffold(&["--from-selection", "group:reports", "--force"])
+        .expect_code(0);
+}
+
 pub fn templates(shop: &Shop) {
     shop.project.write(
         ".daglab/templates/typo.py.j2",
@@ -153,6 +198,9 @@ pub fn usage() {
     for args in [
         &[][..],
         &["--asset", "a", "--job", "b"],
+        &["a", "--job", "b"],
+        &["a", "b"],
+        &["a", "--per", "group"],
         &["--asset", "a", "--per", "group"],
         &["--from-selection", "*", "--module", "a.py"],
         &["--from-selection", "*", "--offline"],
@@ -163,4 +211,8 @@ pub fn usage() {
         let all = [&["scaffold"], args].concat();
         Run::of(project.daglab(&all)).expect_code(2);
     }
+    Run::of(project.daglab(&["scaffold", "a b", "--offline"]))
+        .expect_code(2)
+        .expect_stderr("nobody is asked whether `a b` is an asset or a job")
+        .expect_stderr("give `--asset 'a b'` or `--job 'a b'`");
 }

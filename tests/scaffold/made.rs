@@ -42,7 +42,7 @@ pub fn a_job_with_its_config(shop: &Shop) {
     assert_eq!(target["definitions"], "dagster/definitions.py");
     assert_eq!(target["module_directory"], "../..");
     assert_eq!(context["notebook"]["title"], "Export orders");
-    assert_eq!(context["notebook"]["name"], "export_orders_explore");
+    assert_eq!(context["notebook"]["name"], "jobs.export_orders_explore");
     assert_eq!(context["dagster"]["host"], "127.0.0.1");
     assert!(
         context["dagster"]["version"]
@@ -82,6 +82,100 @@ pub fn config_of_the_settings_is_validated(shop: &Shop) {
     shop.scaffold(&[&args[..], &["--validate-config"]].concat())
         .expect_code(7);
     shop.remove("daglab.yaml");
+}
+
+/// What `daglab ci` gives a job is there where `run.jobs` has nothing for it.
+pub fn config_of_ci(shop: &Shop) {
+    let yaml = |run: &str| {
+        let ci = "ci: {jobs: [export_orders, {name: export_orders, run_config: \
+                  {ops: {send: {config: {target: sample}}}}}]}\n";
+        shop.project.write("daglab.yaml", &format!("{run}{ci}"));
+        let context = shop.context(&["--job", "export_orders"]);
+        context["config"]["yaml"].as_str().unwrap().to_owned()
+    };
+    let of_ci = yaml("");
+    assert!(of_ci.contains("\n      target: sample  # "), "{of_ci}");
+    let of_run = yaml(
+        "run: {jobs: [{name: export_orders, run_config: \
+         {ops: {send: {config: {target: lake}}}}}]}\n",
+    );
+    assert!(of_run.contains("\n      target: lake  # "), "{of_run}");
+    shop.remove("daglab.yaml");
+}
+
+/// Without a flag that says so, a name is an asset's or a job's.
+pub fn names(shop: &Shop) {
+    let kind = |name: &str| shop.context(&[name])["target"]["kind"].clone();
+    assert_eq!(kind("shop/items"), "asset");
+    assert_eq!(kind("export_orders"), "job");
+    for (name, code, parts) in [
+        (
+            "outside",
+            2,
+            &[
+                "`outside` is an asset, and a job, too",
+                "give `--asset outside` or `--job outside`",
+            ][..],
+        ),
+        (
+            "export_ordres",
+            7,
+            &[
+                "there is no asset and no job `export_ordres`",
+                "did you mean `export_orders`?",
+            ],
+        ),
+        ("a//b", 7, &["there is no asset and no job `a//b`"]),
+    ] {
+        let run = shop.scaffold(&[name]);
+        run.expect_code(code);
+        for part in parts {
+            run.expect_stderr(part);
+        }
+    }
+}
+
+/// What is printed can be typed where it is printed.
+pub fn paths_as_they_are_seen(shop: &Shop) {
+    let root = shop.project.root().canonicalize().unwrap();
+    let given = root.to_str().unwrap();
+    let scaffold = |dir: &std::path::Path, args: &[&str]| {
+        let common = [
+            "scaffold",
+            "--job",
+            "plain",
+            "--template",
+            "short",
+            "--force",
+        ];
+        let of = ["--dagster-url", shop.url(), "--project", given];
+        let mut command = shop.project.daglab(&[&common[..], &of, args].concat());
+        command.current_dir(dir);
+        let run = Run::of(command);
+        run.expect_code(0);
+        run
+    };
+    std::fs::create_dir_all(root.join("docs/deep")).unwrap();
+    for (dir, expected) in [
+        ("", "dagster/notebooks/jobs/so plain.py"),
+        ("dagster", "notebooks/jobs/so plain.py"),
+        ("docs/deep", "../../dagster/notebooks/jobs/so plain.py"),
+    ] {
+        let run = scaffold(&root.join(dir), &["--filename", "so plain.py"]);
+        assert_eq!(run.stdout(), format!("{expected}\n"), "{dir}");
+        run.expect_stderr(&format!(
+            "next: `marimo edit '{expected}'`, and `daglab ci` to run"
+        ));
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let run = scaffold(elsewhere.path(), &[]);
+    let path = format!("{given}/dagster/notebooks/jobs/plain_explore.py");
+    assert_eq!(run.stdout(), format!("{path}\n"));
+    run.expect_stderr(&format!(
+        "next: `marimo edit {path}`, and `daglab ci {given}` to run"
+    ));
+    shop.remove("dagster/notebooks/jobs/so plain.py");
+    shop.remove("dagster/notebooks/jobs/plain_explore.py");
 }
 
 pub fn assets_with_and_without_partners(shop: &Shop) {
@@ -456,6 +550,12 @@ pub fn offline() {
         .expect_stderr("nobody was asked: names and run config are not checked");
     let text = shop.read("dagster/notebooks/assets/anything/goes_explore.py");
     assert_eq!(text.lines().nth(1), Some("# daglab: asset=anything/goes"));
+    shop.project
+        .write("daglab.yaml", "defaults: {seed_data: true}\n");
+    shop.scaffold(&["--asset", "orders", "--offline", "--dry-run"])
+        .expect_code(0)
+        .expect_stderr("no sample data in `orders_explore.py`: nobody has said what is in it");
+    shop.remove("daglab.yaml");
     let context = shop.context(&[
         "--asset",
         "orders",

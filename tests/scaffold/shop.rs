@@ -12,7 +12,7 @@ from jobs import exports
 
 defs = dg.Definitions(
     assets=[*dg.load_assets_from_modules([orders, reports]), orders.outside],
-    jobs=[exports.export_orders, exports.plain],
+    jobs=[exports.export_orders, exports.plain, exports.outside],
     resources={"store": exports.Store(path="data")},
 )
 "#;
@@ -87,6 +87,11 @@ def nothing() -> None: ...
 
 @dg.job
 def plain() -> None:
+    nothing()
+
+
+@dg.job
+def outside() -> None:
     nothing()
 "#;
 

@@ -1,6 +1,5 @@
 //! `daglab run` on a server that is there already.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
@@ -18,7 +17,6 @@ use crate::dagster::discover::Workspace;
 use crate::error::{Diagnose, ExitStatus};
 use crate::run::backfill;
 use crate::run::batch::{Action, Batch, Ended};
-use crate::run::latch::Latch;
 use crate::run::plan::{Executor, PlannedRun, Policy, Selection};
 use crate::run::request::Request;
 use crate::run::schedule::Schedule;
@@ -168,10 +166,8 @@ impl Asked<'_> {
     fn runner(&self, client: Client, emit: &Emit, runs: usize) -> Runner {
         let performance = &self.loaded.settings.performance;
         Runner {
-            client,
             schedule: Schedule::new(usize::from(performance.max_concurrent_runs), runs),
             emit: Rc::clone(emit),
-            root: self.root.to_owned(),
             wait: match (self.args.no_wait, self.args.cancel_on_timeout) {
                 (true, _) => Wait::No,
                 (false, true) => Wait::UntilItsEnd,
@@ -179,13 +175,7 @@ impl Asked<'_> {
             },
             polling: performance.polling_interval.duration(),
             live: true,
-            instance_stays: true,
-            own_checks: BTreeSet::new(),
-            local: None,
-            logs: None,
-            dagster: Latch::new(),
-            open_runs: RefCell::default(),
-            launching: RefCell::default(),
+            ..Runner::new(client, self.root)
         }
     }
 

@@ -60,12 +60,7 @@ pub(super) async fn ask<'a>(setting: &'a Setting<'a>) -> Result<Answer<'a>, Fail
         return Answer::without_instance(setting, Some(answering)).await;
     }
     let Some(project) = &setting.project else {
-        return Err(DagsterError::Unreachable {
-            url: setting.loaded.settings.dagster.host.clone(),
-            may_have_arrived: false,
-            reason: "nobody answers".to_owned(),
-        }
-        .into());
+        return Err(Error::NobodyToAsk.into());
     };
     ephemeral(setting, project).await
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Diagnose, ExitStatus};
 use crate::project;
+use crate::ui::text::shell_word;
 
 /// What keeps `scaffold` from knowing what a notebook is about.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +34,37 @@ pub(super) enum Error {
         /// What it is about.
         name: String,
     },
+    /// The file is nothing that daglab has written.
+    #[error("`{0}` is not a marimo notebook")]
+    NotANotebook(String),
     /// More than anybody reads.
     #[error("the selection makes {0} notebooks")]
     TooMany(usize),
+    /// Both have the name.
+    #[error("`{0}` is an asset, and a job, too")]
+    Both(String),
+    /// Nobody knows which has the name.
+    #[error("nobody is asked whether `{0}` is an asset or a job")]
+    Either(String),
+    /// Neither has the name.
+    #[error("there is no asset and no job `{name}`")]
+    Neither {
+        /// The name.
+        name: String,
+        /// The name that was perhaps meant.
+        suggestion: Option<String>,
+    },
+    /// The module would be imported for nothing.
+    #[error("`--module` changes nothing in the notebook")]
+    ModuleUnused {
+        /// The template.
+        template: String,
+        /// Whether `--no-inprocess` leaves out what would import it.
+        no_inprocess: bool,
+    },
+    /// No server, and nothing to start one with.
+    #[error("no Dagster server is named, and there is no project here to load")]
+    NobodyToAsk,
     /// The server answers, and nobody started it for this project.
     #[error("there is no Python project here to import `{0}` from")]
     NoPython(String),
@@ -45,9 +74,17 @@ impl Diagnose for Error {
     fn exit_status(&self) -> ExitStatus {
         match self {
             Self::NoProject(error) => error.exit_status(),
-            Self::NotAKey(_) | Self::Several { .. } | Self::TooMany(_) => ExitStatus::Usage,
-            Self::SameFile(_) | Self::Belongs { .. } => ExitStatus::Conflict,
-            Self::NoPython(_) => ExitStatus::Environment,
+            Self::NotAKey(_)
+            | Self::Several { .. }
+            | Self::TooMany(_)
+            | Self::Both(_)
+            | Self::Either(_)
+            | Self::ModuleUnused { .. } => ExitStatus::Usage,
+            Self::SameFile(_) | Self::Belongs { .. } | Self::NotANotebook(_) => {
+                ExitStatus::Conflict
+            }
+            Self::Neither { .. } => ExitStatus::Validation,
+            Self::NoPython(_) | Self::NobodyToAsk => ExitStatus::Environment,
         }
     }
 
@@ -64,10 +101,27 @@ impl Diagnose for Error {
             Self::SameFile(_) => {
                 Some("make them one by one, with `--asset` and `--filename`".to_owned())
             }
-            Self::Belongs { .. } => {
+            Self::Belongs { .. } | Self::NotANotebook(_) => {
                 Some("name another file with `--filename NAME.py`, or remove this one".to_owned())
             }
             Self::TooMany(_) => Some("select less, or give `--per group`".to_owned()),
+            Self::Both(name) | Self::Either(name) => {
+                let name = shell_word(name);
+                Some(format!("give `--asset {name}` or `--job {name}`"))
+            }
+            Self::Neither { suggestion, .. } => Some(suggestion.as_ref().map_or_else(
+                || "`daglab discover` lists what there is".to_owned(),
+                |name| format!("did you mean `{name}`?"),
+            )),
+            Self::ModuleUnused {
+                no_inprocess: true, ..
+            } => Some("leave out `--module` or `--no-inprocess`".to_owned()),
+            Self::ModuleUnused { template, .. } => Some(format!(
+                "leave it out: the template `{template}` does not name `target.module`"
+            )),
+            Self::NobodyToAsk => {
+                Some("name one with `--dagster-url`, or a project with `--project`".to_owned())
+            }
             Self::NoPython(_) => Some("leave out `--module`, or name the project".to_owned()),
         }
     }

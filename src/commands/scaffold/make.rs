@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Setting;
 use super::answer::{Answer, Answering};
 use super::targets::Target;
+use super::{Error, Setting};
 use crate::commands::Failure;
 use crate::commands::connect::Unanswered;
 use crate::config::Placed;
@@ -18,12 +18,12 @@ use crate::host::look_up::LookUp;
 use crate::project::detect::{CodeLocation, Target as Loads};
 use crate::run::Refusal;
 use crate::run::plan::Executor;
-use crate::run::request::{Assets, Request};
+use crate::run::request::{self, Assets, Request};
 use crate::scaffold::context::{
     Config, Context, Daglab, Export, Features, Kind, Notebook, Seed, Server, Target as About,
 };
 use crate::scaffold::module;
-use crate::scaffold::place::{self, way};
+use crate::scaffold::place::{self, Folder, way};
 use crate::scaffold::seed::seed;
 use crate::scaffold::skeleton::skeleton;
 use crate::scaffold::template::Templates;
@@ -35,6 +35,13 @@ const VERSION: &str = "1.0.0";
 
 /// The marimo that `__generated_with` names where the project's own is not asked for.
 const MARIMO: &str = "0.25.2";
+
+/// What all notebooks of a command are made from.
+pub(super) struct Common<'a> {
+    pub(super) templates: &'a Templates,
+    pub(super) folder: &'a Folder,
+    pub(super) author: &'a str,
+}
 
 /// A notebook that is to be written.
 #[derive(Debug)]
@@ -57,8 +64,7 @@ pub(super) struct Made {
 pub(super) async fn notebook(
     setting: &Setting<'_>,
     answer: &Answer<'_>,
-    templates: &Templates,
-    author: &str,
+    common: &Common<'_>,
     target: Target,
 ) -> Result<Made, Failure> {
     let (yaml, valid) = match (&answer.dagster, &target.selector) {
@@ -100,11 +106,11 @@ pub(super) async fn notebook(
     let mut context = Context {
         notebook: Notebook {
             title: args.title.clone().unwrap_or_else(|| title(&target)),
-            name: place::identifier(&target.file),
+            name: common.folder.name(&target.file),
             filename: file_name(&target.file).to_owned(),
             template: setting.template().to_owned(),
             version: VERSION.to_owned(),
-            author: author.to_owned(),
+            author: common.author.to_owned(),
             created: dates.created,
             modified: dates.modified,
             marimo_version: marimo_version(setting, answer),
@@ -127,10 +133,29 @@ pub(super) async fn notebook(
         daglab: Daglab::default(),
     };
     let template = setting.template();
-    let mut text = templates.render(template, &context)?;
+    let mut text = common.templates.render(template, &context)?;
+    if args.module.is_some() {
+        let without = Context {
+            target: About {
+                module: None,
+                attribute: None,
+                ..context.target.clone()
+            },
+            ..context.clone()
+        };
+        let without = common.templates.render(template, &without);
+        // What can't do without it names it.
+        if without.is_ok_and(|without| without == text) {
+            return Err(Error::ModuleUnused {
+                template: template.to_owned(),
+                no_inprocess: args.no_inprocess,
+            }
+            .into());
+        }
+    }
     if before.is_some_and(|before| before != text) {
         context.notebook.modified = today;
-        text = templates.render(template, &context)?;
+        text = common.templates.render(template, &context)?;
     }
     Ok(Made {
         text,
@@ -237,10 +262,12 @@ fn given(setting: &Setting<'_>, job: &str) -> Result<Map<String, Value>, Failure
         validate: false,
     };
     let planned = request.plan(&setting.root, &setting.loaded)?;
-    let first = planned.into_iter().next();
-    Ok(first
-        .map(|run| run.run_config.value().clone())
-        .unwrap_or_default())
+    let first = planned.into_iter().next().map(|run| run.run_config);
+    let given = match first.filter(|config| !config.value().is_empty()) {
+        Some(config) => config,
+        None => request::of_ci(job, &setting.root, &setting.loaded)?,
+    };
+    Ok(given.value().clone())
 }
 
 /// What is known of the asset's contents, by the location that makes it.
@@ -265,9 +292,10 @@ fn sample(setting: &Setting<'_>, contents: Option<&Contents>, target: &Target) -
     if !setting.seeds() {
         return None;
     }
-    let made = match contents {
-        Some(contents) => seed(contents),
-        None => Err("sample data is made for single assets".to_owned()),
+    let made = match (target.kind, contents) {
+        (Kind::Asset, Some(contents)) => seed(contents),
+        (Kind::Asset, None) => Err("nobody has said what is in it".to_owned()),
+        _ => Err("sample data is made for single assets".to_owned()),
     };
     match made {
         Ok(seed) => Some(seed),

@@ -2,12 +2,13 @@
 
 mod answer;
 mod error;
+mod existing;
 mod git;
 mod make;
 mod output;
 mod targets;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use clap::{ArgGroup, Args, ValueEnum};
@@ -20,24 +21,18 @@ use crate::completion;
 use crate::config::{FlagValue, Loaded, Origin};
 use crate::dagster::AssetKey;
 use crate::error::ExitStatus;
-use crate::marimo::source;
 use crate::project::Project;
-use crate::report::model::Target as About;
 use crate::run::Emit;
-use crate::scaffold::changes::{self, Changes, Overwrite};
+use crate::scaffold::changes::{Changes, Overwrite};
 use crate::scaffold::commit::Repository;
 use crate::scaffold::context::Kind;
 use crate::scaffold::place::Folder;
 use crate::scaffold::template::Templates;
 use crate::supervise::cancel::Cancel;
-use crate::supervise::left;
 use crate::ui::progress::{Event, Progress};
 use crate::ui::text::one_line;
 
 pub use self::targets::ask;
-
-/// The largest notebook that is read, in bytes.
-const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// Make notebooks for a job, an asset or a selection of assets.
 ///
@@ -47,8 +42,12 @@ const LARGEST: u64 = 8 * 1024 * 1024;
 /// the project's own, in `.daglab/templates`.
 #[derive(Debug, Clone, Args)]
 #[command(group = ArgGroup::new("target").required(true)
-    .args(["job", "asset", "from_selection"]))]
+    .args(["name", "job", "asset", "from_selection"]))]
 pub struct ScaffoldArgs {
+    /// A notebook for the asset or the job of this name
+    #[arg(value_name = "NAME", add = completion::jobs_and_assets())]
+    pub name: Option<String>,
+
     /// A notebook for this job
     #[arg(long, value_name = "NAME", add = completion::jobs())]
     pub job: Option<String>,
@@ -63,7 +62,7 @@ pub struct ScaffoldArgs {
     pub from_selection: Option<String>,
 
     /// Of a selection, one notebook for each of these [default: asked on a terminal, else group]
-    #[arg(long, value_name = "WHAT", conflicts_with_all = ["job", "asset"])]
+    #[arg(long, value_name = "WHAT", conflicts_with_all = ["name", "job", "asset"])]
     pub per: Option<Per>,
 
     /// The repository, where several have what is asked for
@@ -308,6 +307,9 @@ pub async fn run(args: &ScaffoldArgs, context: &Context) -> Result<ExitStatus, F
 
 async fn scaffold(setting: Setting<'_>) -> Result<ExitStatus, Failure> {
     let args = setting.args;
+    if let (Some(name), true) = (&args.name, args.offline) {
+        return Err(Error::Either(one_line(name)).into());
+    }
     if !args.dry_run {
         setting.context.undo_interrupted(&setting.root)?;
     }
@@ -334,10 +336,14 @@ async fn scaffold(setting: Setting<'_>) -> Result<ExitStatus, Failure> {
             repository.must_take(&target.file).await?;
         }
     }
-    let author = git::author(&setting);
+    let common = make::Common {
+        templates: &templates,
+        folder: &folder,
+        author: &git::author(&setting),
+    };
     let mut made = Vec::new();
     for target in targets {
-        made.push(make::notebook(&setting, &answer, &templates, &author, target).await?);
+        made.push(make::notebook(&setting, &answer, &common, target).await?);
     }
     answer.stop().await;
     write(setting, made, repository).await
@@ -358,16 +364,18 @@ async fn write(
         true => Overwrite::Force,
         false => Overwrite::Never,
     })?;
-    let mut committed = None;
+    let mut committed = Ok(None);
     if !args.dry_run {
         output::show_what_is_lost(&setting, &plan);
         plan.apply()?;
         if let Some(repository) = &repository {
             let files: Vec<String> = made.iter().map(|it| it.file.clone()).collect();
-            committed = repository.commit(&files, &git::message(&made)).await?;
+            committed = repository.commit(&files, &git::message(&made)).await;
         }
     }
-    output::print(setting, &made, &plan, committed.as_deref())?;
+    // What is written is said even if it is not committed.
+    output::print(setting, &made, &plan, &committed)?;
+    committed?;
     Ok(ExitStatus::Success)
 }
 
@@ -377,7 +385,7 @@ impl ScaffoldArgs {
         self.connect.flags().chain(self.children.flags()).collect()
     }
 
-    /// What a single notebook is about.
+    /// What a single notebook is about, where a flag says it.
     fn single(&self) -> Option<(Kind, &str)> {
         let asset = self.asset.as_deref().map(|key| (Kind::Asset, key));
         asset.or(self.job.as_deref().map(|name| (Kind::Job, name)))
@@ -393,70 +401,11 @@ impl Setting<'_> {
             None => by_itself,
         })
     }
-
-    /// Refuses to overwrite what is there, even if it is the same; and with `--force`, what is about
-    /// another asset or job: two names may be one as a file.
-    fn refuse_existing<'a>(
-        &self,
-        files: impl Iterator<Item = (&'a str, Kind, &'a str)>,
-    ) -> Result<(), Failure> {
-        let mut paths = Vec::new();
-        for (file, kind, name) in files {
-            let path = self.root.join(file);
-            if path.symlink_metadata().is_err() {
-                continue;
-            }
-            if let Some((theirs, other)) = paired(&path)
-                && (theirs, other.as_str()) != (kind, name)
-            {
-                return Err(Error::Belongs {
-                    file: one_line(file),
-                    kind: theirs.as_str(),
-                    name: one_line(&other),
-                }
-                .into());
-            }
-            paths.push(Path::new(file).to_owned());
-        }
-        match paths.is_empty() || self.args.force {
-            true => Ok(()),
-            false => Err(changes::Error::Exists { paths }.into()),
-        }
-    }
-}
-
-/// What a notebook says it is about.
-fn paired(path: &Path) -> Option<(Kind, String)> {
-    let bytes = left::read(path, LARGEST).ok()?;
-    let source = source::parse(&String::from_utf8_lossy(&bytes)).ok()?;
-    Some(match source.target? {
-        About::Asset { key, .. } => (Kind::Asset, key),
-        About::Job { name } => (Kind::Job, name),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_file_is_about_is_read_from_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("x.py");
-        let body = "import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    return\n";
-        for (comment, expected) in [
-            (
-                "# daglab: asset=a/b\n",
-                Some((Kind::Asset, "a/b".to_owned())),
-            ),
-            ("# daglab: job=a\n", Some((Kind::Job, "a".to_owned()))),
-            ("", None),
-        ] {
-            std::fs::write(&file, format!("{comment}{body}")).unwrap();
-            assert_eq!(paired(&file), expected);
-        }
-        assert_eq!(paired(dir.path()), None);
-    }
 
     #[test]
     fn titles_are_one_line() {

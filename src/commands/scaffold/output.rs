@@ -7,9 +7,9 @@ use super::{OutputArg, Setting};
 use crate::commands::Failure;
 use crate::scaffold::changes::{Action, Plan};
 use crate::scaffold::context::Kind;
-use crate::scaffold::mark;
+use crate::scaffold::{commit, mark, place};
 use crate::ui::Paint;
-use crate::ui::text::{harmless_json, one_line};
+use crate::ui::text::{harmless_json, one_line, shell_word};
 
 /// Shows what is lost of notebooks that somebody has edited.
 pub(super) fn show_what_is_lost(setting: &Setting<'_>, plan: &Plan) {
@@ -39,10 +39,16 @@ pub(super) fn print(
     setting: Setting<'_>,
     made: &[Made],
     plan: &Plan,
-    commit: Option<&str>,
+    committed: &Result<Option<String>, commit::Error>,
 ) -> Result<(), Failure> {
     let args = setting.args;
     let printer = setting.context.printer;
+    let commit = committed.as_ref().ok().and_then(Option::as_deref);
+    // Commands are typed in the current directory.
+    let dir = &setting.context.dir;
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+    let root = setting.root.clone();
+    let seen = |file: &str| place::seen(&root, file, &dir);
     // What is drawn goes before anything else is printed.
     let template = setting.template().to_owned();
     drop(setting);
@@ -51,7 +57,7 @@ pub(super) fn print(
         (OutputArg::Table, true) => plan.shown(Paint::new(printer.stdout_color())),
         (OutputArg::Table, false) => made
             .iter()
-            .map(|notebook| format!("{}\n", one_line(&notebook.file)))
+            .map(|notebook| format!("{}\n", one_line(&seen(&notebook.file))))
             .collect(),
     };
     printer.result(&text).map_err(Failure::output)?;
@@ -63,10 +69,14 @@ pub(super) fn print(
         let short: String = commit.chars().take(10).collect();
         printer.message(&format!("committed as {short}"));
     }
-    if let [first, ..] = made {
-        let file = one_line(&first.file);
+    if let ([first, ..], Ok(_)) = (made, committed) {
+        let file = one_line(&shell_word(&seen(&first.file)));
+        let project = match dir.starts_with(&root) {
+            true => String::new(),
+            false => format!(" {}", one_line(&shell_word(&root.to_string_lossy()))),
+        };
         printer.message(&format!(
-            "next: `marimo edit {file}`, and `daglab ci` to run it as CI does"
+            "next: `marimo edit {file}`, and `daglab ci{project}` to run it as CI does"
         ));
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::{Error, Per, ScaffoldArgs, Setting};
 use crate::commands::Failure;
 use crate::commands::connect::Unanswered;
 use crate::dagster::catalog::Ask;
-use crate::dagster::discover::{Asset, Found, Workspace};
+use crate::dagster::discover::{Asset, Found, Workspace, most_similar};
 use crate::dagster::launch::JobSelector;
 use crate::dagster::selection::{Graph, Selection};
 use crate::dagster::{AssetKey, Error as DagsterError};
@@ -85,10 +85,10 @@ pub(super) async fn find(
         return Ok(vec![job(setting, folder, &workspace, name)?]);
     }
     if let Some(text) = &args.asset {
-        let key = key(text)?;
-        let found = workspace.asset(&key, None);
-        let found = found.map_err(|error| perhaps_broken(error, &workspace))?;
-        return Ok(vec![asset(setting, folder, &workspace, found)?]);
+        return Ok(vec![single_asset(setting, folder, &workspace, text)?]);
+    }
+    if let Some(name) = &args.name {
+        return Ok(vec![either(setting, folder, &workspace, name)?]);
     }
     let text = args.from_selection.as_deref().unwrap_or_default();
     let targets = selection(setting, folder, answering, &workspace, text).await?;
@@ -213,6 +213,55 @@ fn job(
         description: found.item.description.clone(),
         selector: Some(found.selector()),
     })
+}
+
+fn single_asset(
+    setting: &Setting<'_>,
+    folder: &Folder,
+    workspace: &Workspace,
+    text: &str,
+) -> Result<Target, Failure> {
+    let key = key(text)?;
+    let found = workspace.asset(&key, None);
+    let found = found.map_err(|error| perhaps_broken(error, workspace))?;
+    asset(setting, folder, workspace, found)
+}
+
+/// The asset or the job of a name.
+fn either(
+    setting: &Setting<'_>,
+    folder: &Folder,
+    workspace: &Workspace,
+    name: &str,
+) -> Result<Target, Failure> {
+    let key = AssetKey::parse(name);
+    let as_asset = key.map(|key| workspace.asset(&key, None).map(|_| ()));
+    let as_job = workspace.job(name, None).map(|_| ());
+    match (as_asset, as_job) {
+        (
+            None | Some(Err(DagsterError::AssetNotFound { .. })),
+            Err(error @ DagsterError::JobNotFound { .. }),
+        ) => {
+            if workspace.failed().next().is_some() {
+                return Err(perhaps_broken(error, workspace).into());
+            }
+            let assets = workspace.assets().map(|it| it.item.key.to_string());
+            let jobs = workspace.jobs().filter(|it| !it.item.is_implicit());
+            let known: Vec<String> = assets.chain(jobs.map(|it| it.item.name.clone())).collect();
+            Err(Error::Neither {
+                name: one_line(name),
+                suggestion: most_similar(name, known.iter().map(String::as_str)),
+            }
+            .into())
+        }
+        (Some(_), Err(DagsterError::JobNotFound { .. })) => {
+            single_asset(setting, folder, workspace, name)
+        }
+        (None | Some(Err(DagsterError::AssetNotFound { .. })), _) => {
+            job(setting, folder, workspace, name)
+        }
+        (Some(_), _) => Err(Error::Both(one_line(name)).into()),
+    }
 }
 
 fn asset(

@@ -154,9 +154,10 @@ fn journal(
     Ok((Journal::new(directories, files), all))
 }
 
+/// What the names of staged files are counted from: another number each time.
 fn salt() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::from(now.unwrap_or_default().subsec_nanos()) ^ (u64::from(std::process::id()) << 30)
+    u64::from(now.unwrap_or_default().subsec_nanos())
 }
 
 fn write(

@@ -205,13 +205,24 @@ impl Diagnose for Error {
                 }
                 _ => None,
             },
-            Self::Outside { .. }
-            | Self::Twice { .. }
-            | Self::Within { .. }
-            | Self::Not { .. }
-            | Self::Read { .. }
-            | Self::NoComments { .. }
-            | Self::Interrupted(_) => None,
+            Self::Outside { .. } => Some(
+                "give a path below the project's folder, and not in a folder of git".to_owned(),
+            ),
+            Self::Within { .. } => Some("give one of them another name".to_owned()),
+            Self::Not { path, what } => Some(format!(
+                "a {what} has to be there: move `{}` away",
+                path.display()
+            )),
+            Self::Read { path, source } => Some(match source.kind() {
+                std::io::ErrorKind::FileTooLarge => {
+                    format!("`{}` is larger than 16 MB; move it away", path.display())
+                }
+                _ => format!(
+                    "see to it that you can read `{}`, and run the command again",
+                    path.display()
+                ),
+            }),
+            Self::Twice { .. } | Self::NoComments { .. } | Self::Interrupted(_) => None,
         }
     }
 }

@@ -112,7 +112,11 @@ impl Journal {
         root.remove_file(unfinished)
             .and_then(|()| root.write_new(unfinished, &text, None))
             .and_then(|()| root.rename(unfinished, journal, true))
-            .map_err(|error| error.writing(journal))
+            .map_err(|error| {
+                // Texts of the user's are in it.
+                let _ = root.remove_file(unfinished);
+                error.writing(journal)
+            })
     }
 
     /// Forgets it: what was written stays.
@@ -235,8 +239,8 @@ fn put_back(file: &Entry, root: &Root) -> Result<Undone, Fault> {
     match before {
         None => root.remove_file(&file.path)?,
         Some(before) => {
-            root.write_new(&file.staged, &before.text, held.as_ref())?;
-            root.set_mode(&file.staged, before.mode)?;
+            let like = held.map(|held| held.with_mode(before.mode & 0o777));
+            root.write_new(&file.staged, &before.text, like.as_ref())?;
             root.rename(&file.staged, &file.path, false)?;
         }
     }

@@ -121,6 +121,13 @@ pub(super) struct Held {
     owner: (u32, u32),
 }
 
+impl Held {
+    /// The same with other permissions.
+    pub(super) fn with_mode(self, mode: u32) -> Self {
+        Self { mode, ..self }
+    }
+}
+
 /// An open folder below which all is reached.
 pub(super) struct Root {
     dir: OwnedFd,
@@ -248,14 +255,6 @@ impl Root {
             fs::fchmod(file.as_fd(), Mode::from_raw_mode(like.mode))?;
         }
         Ok(std::fs::File::from(file).write_all(text.as_bytes())?)
-    }
-
-    /// Sets a file's permissions.
-    pub(super) fn set_mode(&self, place: &Path, mode: u32) -> Result<(), Fault> {
-        let (dir, name) = self.parent(place)?;
-        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::openat(&dir, name, flags, Mode::empty())?;
-        Ok(fs::fchmod(file, Mode::from_raw_mode(mode & 0o777))?)
     }
 
     /// Renames a file within its directory. One that must be new does not take another's place.

@@ -210,6 +210,81 @@ fn whoever_is_interrupted_leaves_the_old_state() {
     }
 }
 
+/// Files that nobody may write to are replaced and put back by whoever may write to their folder.
+/// root may write to all files, unless it gives that up.
+#[test]
+fn what_is_read_only_is_put_back() {
+    let own = rustix::thread::capabilities(None).unwrap();
+    let without = rustix::thread::CapabilitySets {
+        effective: own.effective - rustix::thread::CapabilitySet::DAC_OVERRIDE,
+        ..own
+    };
+    rustix::thread::set_capabilities(None, without).unwrap();
+    let read_only = || {
+        let dir = user();
+        let path = dir.path().join("README.md");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o444)).unwrap();
+        let opened = std::fs::File::options().write(true).open(&path);
+        let kind = opened.unwrap_err().kind();
+        assert_eq!(kind, std::io::ErrorKind::PermissionDenied);
+        dir
+    };
+    // All renamed, and then a signal or a kill.
+    for is_killed in [false, true] {
+        let dir = read_only();
+        let old = tree(dir.path());
+        let plan = changes(dir.path()).plan(Overwrite::Force).unwrap();
+        let mut points = 0;
+        let result = apply_with(&plan, &mut || {
+            points += 1;
+            match points {
+                12 if is_killed => ControlFlow::Break(Halt::Killed),
+                12 => ControlFlow::Break(Halt::Undo(Error::Interrupted(Reason::Interrupt))),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        if is_killed {
+            result.unwrap();
+            assert_eq!(tree(dir.path())["README.md"], "444 ours\n");
+            let recovered = recover(dir.path()).unwrap().unwrap();
+            assert_eq!(recovered.restored.len(), 4);
+        } else {
+            assert!(matches!(result, Err(Error::Interrupted(_))), "{result:?}");
+        }
+        assert_eq!(tree(dir.path()), old);
+    }
+}
+
+#[test]
+fn a_journal_that_can_not_be_written_leaves_nothing() {
+    let dir = user();
+    std::fs::create_dir_all(dir.path().join(".daglab/changes.json")).unwrap();
+    let before = tree(dir.path());
+    let root = Root::open_if_there(dir.path()).unwrap().unwrap();
+    let error = journal::Journal::new(Vec::new(), Vec::new()).write(&root);
+    assert!(matches!(error, Err(Error::Write { .. })), "{error:?}");
+    assert_eq!(tree(dir.path()), before);
+}
+
+#[test]
+fn what_is_in_the_way_can_be_moved() {
+    let dir = user();
+    std::fs::write(dir.path().join(".daglab"), "").unwrap();
+    let plan = changes(dir.path()).plan(Overwrite::Force);
+    let said = crate::ui::render_error(&plan.unwrap_err(), false);
+    insta::assert_snapshot!(said, @r"
+    error: `.daglab` is not a directory
+    hint: a directory has to be there: move `.daglab` away
+    ");
+    std::fs::remove_file(dir.path().join(".daglab")).unwrap();
+    for path in ["../x", ".git/x"] {
+        let mut changes = Changes::new(dir.path());
+        changes.file(path, "");
+        let error = changes.plan(Overwrite::Force).unwrap_err();
+        assert!(error.hint().unwrap().contains("below the project's folder"));
+    }
+}
+
 #[test]
 fn whoever_is_killed_is_undone_by_the_next() {
     for point in 0.. {
