@@ -194,7 +194,8 @@ async def upload_to_cloud(
     Raises:
         AuthenticationFailed: There are no credentials, or they are not enough.
         ConnectionFailed: The store can't be reached.
-        ValidationFailed: There is no such file or bucket.
+        ValidationFailed: There is no such file or bucket, or no link to the key can be signed: for
+            Azure, it has only letters from a to z, digits, `-`, `.`, `_` and `/`.
         UsageError: The provider is unknown, or the key can't be one.
     """
     caller, request = _upload(file_path, provider, bucket, key, project)
