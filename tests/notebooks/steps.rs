@@ -101,7 +101,8 @@ pub fn stopped() -> Value {
             {"stop": true},
             {"see": "No longer followed: the run goes on in Dagster"},
             {"press": "Run in this process"},
-            {"see": "Running in this process"},
+            // Of the run in Dagster, the page shows no more.
+            {"see": "wait - waited for 1 s"},
             {"stop": true},
             {"see": "Stopped"},
             {"picture": "stopped"},
