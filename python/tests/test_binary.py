@@ -144,14 +144,22 @@ class BinaryTest(unittest.TestCase):
                 self.assertIn("more than", str(raised.exception))
 
     def test_a_binary_that_says_nothing_is_ended(self) -> None:
-        with self.assertRaises(DaglabError):
-            self.caller.command(["call", "x"], b"{}", patience=0.5)
+        async def ask(text: bytes) -> None:
+            await self.caller.command_async(["call", "x"], text, patience=0.5)
 
-        async def ask() -> None:
-            await self.caller.command_async(["call", "x"], b"{}", patience=0.5)
-
-        with self.assertRaises(DaglabError):
-            asyncio.run(ask())
+        for text in (b"{}", b'{"text": "stubborn"}'):
+            ways: list[Callable[[], Any]] = [
+                lambda: self.caller.command(["call", "x"], text, patience=0.5),  # noqa: B023
+                lambda: asyncio.run(ask(text)),  # noqa: B023
+            ]
+            for way in ways:
+                with (
+                    mock.patch.object(binary, "_GRACE", 0.3),
+                    self.assertRaises(ConnectionFailed) as raised,
+                ):
+                    way()
+                self.assertIn("no answer within", str(raised.exception))
+                self.assertIsNotNone(raised.exception.hint)
 
     def test_a_task_that_is_cancelled_ends_its_process(self) -> None:
         async def cancelled(text: str) -> None:

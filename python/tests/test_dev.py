@@ -9,15 +9,19 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import unittest
+import webbrowser
 from pathlib import Path
+from unittest import mock
 
 from daglab.helpers import (
     Conflict,
     EnvironmentMissing,
     UsageError,
     cleanup_processes,
+    dev,
     find_available_port,
     start_sidecar,
 )
@@ -30,6 +34,8 @@ import http.server, os, signal, subprocess, sys
 child = subprocess.Popen([sys.executable, "-c",
     "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN);"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"])
+with open(sys.argv[1] + ".words", "a") as words:
+    print(*sys.argv[2:], file=words)
 with open(sys.argv[1], "a") as pids:
     print(os.getpid(), child.pid, os.environ.get("DAGLAB_DAGSTER_URL", "-"), file=pids)
 port = int(sys.argv[sys.argv.index("--port") + 1])
@@ -88,6 +94,61 @@ class DevTest(unittest.TestCase):
             self.assertFalse(is_there(own), own)
             self.assertFalse(is_there(child), child)
 
+    def wait_for_ends(self) -> None:
+        """Wait until those that were started have been told that nobody waits for them."""
+        until = time.monotonic() + 10
+        for own, child, _ in self.processes():
+            while is_there(own):
+                self.assertLess(time.monotonic(), until)
+                time.sleep(0.02)
+            os.kill(child, signal.SIGKILL)
+            while is_there(child):
+                self.assertLess(time.monotonic(), until)
+                time.sleep(0.02)
+
+    def started(self, marimo: list[str], pages: int) -> tuple[list[str], list[str]]:
+        """The words of marimo's command line, and the pages that were opened, if there are any."""
+        self.pids.unlink(missing_ok=True)
+        port = find_available_port(20000, 30000)
+        assert port is not None
+        opened: list[str] = []
+
+        def stop() -> None:
+            self.wait_for(2)
+            until = time.monotonic() + 20
+            while len(opened) < pages and time.monotonic() < until:
+                time.sleep(0.02)
+            time.sleep(0.5)
+            os.kill(self.processes()[0][0], signal.SIGTERM)
+
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        command = [*self.command, *marimo]
+        with (
+            mock.patch.object(webbrowser, "open", opened.append),
+            mock.patch.object(dev, "_GRACE", 0.3),
+        ):
+            start_sidecar(self.command, command, pages > 0, (port, port + 500))
+        stopper.join()
+        lines = Path(f"{self.pids}.words").read_text().splitlines()
+        return [line for line in lines if marimo[0] in line][-1].split(), opened
+
+    def test_words_for_the_notebook_stay_behind_those_for_marimo(self) -> None:
+        words, opened = self.started(["edit", "nb.py", "--", "--port", "x"], 0)
+        self.assertEqual(words[:3], ["edit", "nb.py", "--port"])
+        self.assertTrue(words[3].isdigit())
+        self.assertEqual(words[4:], ["--headless", "--", "--port", "x"])
+        self.assertEqual(opened, [])
+
+    def test_marimo_opens_its_own_page(self) -> None:
+        words, opened = self.started(["run", "nb.py"], 1)
+        self.assertNotIn("--headless", words)
+        self.assertEqual(len(opened), 1)
+        self.assertNotIn(words[-1], opened[0])
+        # Unless it is told not to.
+        words, opened = self.started(["edit", "--headless", "nb.py"], 2)
+        self.assertTrue(opened[1].endswith(f":{words[-1]}"))
+
     def sidecar(self, taken: int) -> subprocess.Popen[bytes]:
         program = textwrap.dedent(
             """
@@ -105,7 +166,12 @@ class DevTest(unittest.TestCase):
         return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
 
     def test_both_end_with_ctrl_c_and_nothing_is_left(self) -> None:
-        for number, code in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
+        for number, code in [
+            (signal.SIGINT, 130),
+            (signal.SIGTERM, 143),
+            (signal.SIGHUP, 129),
+            (signal.SIGKILL, -9),
+        ]:
             with socket.socket() as taken:
                 taken.bind(("127.0.0.1", 0))
                 taken.listen()
@@ -117,6 +183,9 @@ class DevTest(unittest.TestCase):
             self.assertEqual(none, "-")
             self.assertRegex(url, r"^http://localhost:\d+$")
             self.assertNotEqual(url, f"http://localhost:{port}")
+            if number == signal.SIGKILL:
+                # Nobody is left who could end what they have started: the test does.
+                self.wait_for_ends()
             self.assert_gone()
             self.pids.unlink()
 

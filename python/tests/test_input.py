@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pickle
+import threading
 import unittest
 from typing import Any
 from unittest import mock
@@ -74,7 +75,7 @@ class InputTest(unittest.TestCase):
         self.assertEqual(sanitize_input("../../etc/pass wd", "name"), "_.._etc_pass_wd")
         self.assertEqual(sanitize_input("a/./b//c.py", "path"), "a/b/c.py")
         self.assertEqual(sanitize_input("x\u202egpj.\x1b[31m", "html"), "xgpj.[31m")
-        for text in ['a"b\\', "x: !!python/object:os.system", "ü\n\u2028"]:
+        for text in ['a"b\\', "x: !!python/object:os.system", "ü\n\u2028", "😀"]:
             quoted = sanitize_input(text, "python")
             # What is left of it is what was meant, as a text and nothing else.
             self.assertEqual(eval(quoted), text.replace("\u2028", ""))
@@ -114,6 +115,14 @@ class InputTest(unittest.TestCase):
         self.assertEqual(of(custom), AuthConfig("custom", "t", "X-Key"))
         none = {"DAGLAB_DAGSTER__AUTH__TYPE": "none", "DAGSTER_GRAPHQL_TOKEN": "t"}
         self.assertIsNone(of(none))
+
+    def test_a_token_has_a_header(self) -> None:
+        self.assertEqual(AuthConfig("bearer", "t").header_name, "Authorization")
+        plus = AuthConfig("dagster_plus", "t")
+        self.assertEqual(plus.header_name, "Dagster-Cloud-Api-Token")
+        variable = "DAGLAB_DAGSTER__AUTH__HEADER_NAME"
+        self.assertEqual(plus.variables()[variable], plus.header_name)
+        self.assertEqual(AuthConfig("custom", "t", "X").variables()[variable], "X")
 
     def test_there_is_one_client_of_a_server(self) -> None:
         one = DagsterClient("localhost", 3000)
@@ -159,6 +168,21 @@ class InputTest(unittest.TestCase):
             errors.remember(DaglabError(str(number)))
         last = errors.last_errors()
         self.assertEqual((len(last), last[-1]["message"]), (20, "29"))
+
+    def test_a_visitor_sees_no_errors_of_another(self) -> None:
+        seen: list[Any] = []
+
+        def visit() -> None:
+            seen.append(errors.last_errors())
+            errors.remember(DaglabError("of the visitor"))
+            seen.append([one["message"] for one in errors.last_errors()])
+
+        errors.remember(DaglabError("ours"))
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        visitor.join()
+        self.assertEqual(seen, [[], ["of the visitor"]])
+        self.assertEqual(errors.last_errors()[-1]["message"], "ours")
 
 
 if __name__ == "__main__":

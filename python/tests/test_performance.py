@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 import unittest
+from pathlib import Path
+from unittest import mock
 
-from daglab.helpers import PerformanceTracker, UsageError, track_performance
+from daglab.helpers import PerformanceTracker, UsageError, performance, track_performance
 
 
 class PerformanceTest(unittest.TestCase):
@@ -24,6 +30,35 @@ class PerformanceTest(unittest.TestCase):
         self.assertGreaterEqual(during.peak, during.rss)
         assert during.total is not None and during.available is not None
         self.assertGreaterEqual(during.total, during.available)
+
+    def test_the_peak_of_what_started_this_is_not_its_own(self) -> None:
+        # `exec` in the same process, as servers start kernels: what the system has counted stays.
+        child = textwrap.dedent(
+            """
+            from daglab.helpers import PerformanceTracker
+            print(PerformanceTracker().get_memory_usage().peak)
+            """
+        )
+        parent = textwrap.dedent(
+            f"""
+            import os, sys
+            held = b"x" * (256 << 20)
+            os.execv(sys.executable, [sys.executable, "-c", {child!r}])
+            """
+        )
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        said = subprocess.check_output([sys.executable, "-c", parent], env=env)
+        self.assertLess(int(said), 200 << 20)
+
+    def test_files_in_the_cache_are_no_memory_that_is_used(self) -> None:
+        files = {
+            "/sys/fs/cgroup/memory.max": "1000",
+            "/sys/fs/cgroup/memory.current": "900",
+            "/sys/fs/cgroup/memory.stat": "anon 100\ninactive_file 300\nactive_file 50\n",
+            "/proc/meminfo": "MemTotal: 100 kB\nMemAvailable: 90 kB\n",
+        }
+        with mock.patch.object(Path, "read_text", lambda path, **_: files[str(path)]):
+            self.assertEqual(performance._system_memory(), (400, 1000))
 
     def test_what_fails_is_measured_and_goes_on(self) -> None:
         tracker = PerformanceTracker()

@@ -11,7 +11,9 @@ import tempfile
 import textwrap
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from daglab.helpers import Conflict, NotebookState, UsageError, ValidationFailed, manage_state
 
@@ -73,6 +75,71 @@ class NotebookStateTest(unittest.TestCase):
         self.assertEqual(state["runs"], [3, 4])
         with self.assertRaises(UsageError):
             state.append("last", 1)
+
+    def test_a_value_is_changed_by_what_it_is_now(self) -> None:
+        one, other = self.state(), self.state()
+        one.change("last", lambda now: (now or 0) + 1)
+        other.change("last", lambda now: now + 1)
+        one.change("more", lambda now: [now])
+        self.assertEqual((one["last"], one["more"]), (2, [None]))
+        with self.assertRaises(ValidationFailed):
+            one.change("last", lambda now: {"password": str(now)})
+        self.assertEqual(one["last"], 2)
+
+    def test_a_history_is_read_as_it_was_written(self) -> None:
+        state = self.state({"runs": [True], "last": None, "gone": 1})
+        state.update("runs", [1, 2])
+        for number in range(4):
+            state.append("runs", {"n": number}, limit=3)
+        state.append("runs", 5, limit=0)
+        state.append("new", "x")
+        state.remove("gone")
+        state.update("gone", None)
+        state.reset()
+        state.append("runs", 6)
+        written = [(c.key, c.before, c.after, c.was_there) for c in state.get_history()]
+        read = [(c.key, c.before, c.after, c.was_there) for c in self.state().get_history()]
+        self.assertEqual(repr(read), repr(written))
+        again = self.state()
+        while again.undo() is not None:
+            pass
+        self.assertEqual(repr(again.as_dict()), repr({"runs": [True], "last": None, "gone": 1}))
+
+    def test_what_is_added_to_a_list_is_written_once(self) -> None:
+        state = self.state()
+        for number in range(60):
+            state.append("runs", f"{number}" * 500, limit=50)
+        text = sum(len(one) for one in state["runs"])
+        self.assertLess(self.path.stat().st_size, 3 * text)
+        self.assertEqual(len(self.state().get_history()), 60)
+
+    def test_the_oldest_changes_go_first(self) -> None:
+        state = self.state()
+        for number in range(6):
+            state.update("last", f"{number}" * 2_000_000)
+        kept = self.state().get_history()
+        self.assertEqual(len(state.get_history()), len(kept))
+        self.assertTrue(kept)
+        self.assertEqual(kept[-1].before[:2], "44")
+
+    def test_what_a_killed_writer_has_left_is_removed(self) -> None:
+        state = self.state()
+        state.update("last", 1)
+        left = self.path.with_name(".a.abcd_123.new")
+        others = [self.path.with_name(name) for name in (".a.b.abcd_123.new", ".a.new", "x.new")]
+        for file in [left, *others]:
+            file.write_text("{")
+        state.update("last", 2)
+        self.assertFalse(left.exists())
+        self.assertTrue(all(file.exists() for file in others))
+
+    def test_where_nothing_may_be_written_it_ends_with_the_process(self) -> None:
+        # No user may make a folder there.
+        state = manage_state({"a": 1}, name="a", directory="/sys/daglab")
+        state.update("a", 2)
+        self.assertEqual((state["a"], state.path), (2, None))
+        self.assertIn("/sys/daglab", state.warnings[0])
+        self.assertIn("ends with this session", state.warnings[0])
 
     def test_secrets_and_what_is_no_json_are_refused(self) -> None:
         state = self.state()
@@ -182,17 +249,41 @@ class NotebookStateTest(unittest.TestCase):
         state.update("a", 2)
         files = [file.name for file in (root / ".daglab" / "state").glob("*.json")]
         self.assertEqual(files, ["_my_notebook.json"])
+        path = manage_state({}, name="assets.core.orders_explore").path
+        assert path is not None
+        self.assertEqual(path.name, "assets.core.orders_explore.json")
         # By the file of whoever calls.
         path = manage_state({}).path
         assert path is not None
         self.assertEqual(path.name, "test_state.json")
+
+    def test_the_project_is_that_of_the_notebook(self) -> None:
+        root = self.path.parent.parent
+        notebooks = root / "project" / "notebooks"
+        notebooks.mkdir(parents=True)
+        (root / "project" / "daglab.yaml").touch()
+        (root / "elsewhere" / ".daglab").mkdir(parents=True)
+        before = Path.cwd()
+        os.chdir(root / "elsewhere")
+        self.addCleanup(os.chdir, before)
+        marimo = SimpleNamespace(notebook_dir=lambda: notebooks)
+        with mock.patch.dict(sys.modules, {"marimo": marimo}):
+            path = manage_state({}, name="a").path
+        assert path is not None
+        self.assertEqual(path.resolve(), (root / "project/.daglab/state/a.json").resolve())
+        # A notebook outside of projects belongs to that of the current folder.
+        marimo.notebook_dir = lambda: root
+        with mock.patch.dict(sys.modules, {"marimo": marimo}):
+            path = manage_state({}, name="a").path
+        assert path is not None
+        self.assertEqual(path.resolve(), (root / "elsewhere/.daglab/state/a.json").resolve())
 
     def test_links_are_not_followed(self) -> None:
         root = self.path.parent.parent
         project, outside = root / "project", root / "outside"
         (project / ".daglab").mkdir(parents=True)
         outside.mkdir()
-        (outside / "a.json").write_text('{"version": 1, "state": {"a": "theirs"}}')
+        (outside / "a.json").write_text('{"version": 2, "state": {"a": "theirs"}}')
         before = Path.cwd()
         os.chdir(project)
         self.addCleanup(os.chdir, before)
@@ -218,7 +309,7 @@ class NotebookStateTest(unittest.TestCase):
     def test_values_of_another_shape_give_way(self) -> None:
         self.path.parent.mkdir()
         held = {"runs": "x", "by": [], "last": {"a": 1}, "kept": [1]}
-        self.path.write_text(json.dumps({"version": 1, "state": held}))
+        self.path.write_text(json.dumps({"version": 2, "state": held}))
         initial: dict[str, Any] = {"runs": [], "by": {"b": 2}, "last": None, "kept": []}
         state = self.state(initial)
         expected = {"runs": [], "by": {"b": 2}, "last": {"a": 1}, "kept": [1]}

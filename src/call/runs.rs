@@ -136,7 +136,15 @@ pub async fn retry(client: &Client, asked: &Retry) -> Result<Value, Error> {
     let tags = BTreeMap::new();
     let again = client.reexecute(&asked.run_id, asked.from_failure, &tags);
     let run_id = again.await?;
-    let record = client.run_record(&run_id).await?;
+    // The run is there, whatever the server says next: who asked has to know of it.
+    let record = match client.run_record(&run_id).await {
+        Ok(record) => record,
+        Err(_) => RunRecord {
+            run_id,
+            parent: Some(asked.run_id.clone()),
+            ..RunRecord::default()
+        },
+    };
     Ok(json!(tell(client, &record)))
 }
 

@@ -14,7 +14,7 @@ use super::operations::{ListRuns, Operation};
 const UNFINISHED: &[&str] = &["QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING"];
 
 /// What Dagster's record says of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunRecord {
     /// The run.
     pub run_id: String,

@@ -8,6 +8,7 @@ from unittest import mock
 
 from daglab.helpers import (
     Conflict,
+    NotebookState,
     RunFailed,
     UsageError,
     ValidationFailed,
@@ -16,8 +17,10 @@ from daglab.helpers import (
     export_html,
     export_html_sync,
     generate_compute_helper,
+    records,
     upload_to_cloud,
     upload_to_cloud_sync,
+    validate_yaml_config,
 )
 
 NOTEBOOK = """\
@@ -40,16 +43,41 @@ if __name__ == "__main__":
 class HyperparametersTest(unittest.TestCase):
     def test_defaults_that_are_comments_can_be_changed(self):
         skeleton = "# ops:  # Of ops.\n#   model:\n#     config:\n#       epochs: 3  # Int\n"
-        config = experiments.written(skeleton, {"parameter_0": 5})
+        config = experiments.written(skeleton, {"ops.model.config.epochs": 5})
         self.assertEqual(experiments.parameters_of(config), {"ops.model.config.epochs": 5})
         # As long as nothing is sent, it stays as it was.
-        self.assertEqual(experiments.written(skeleton, None), skeleton)
+        self.assertEqual(experiments.written(skeleton, {}), skeleton)
 
     def test_comments_of_people_are_none(self):
         config = "ops:\n  load: {config: {limit: 1}}\n# remember: the limit\n# execution: fast\n"
-        changed = experiments.written(config, {"parameter_0": 2})
+        changed = experiments.written(config, {"ops.load.config.limit": 2})
         self.assertEqual(experiments.parameters_of(changed), {"ops.load.config.limit": 2})
         self.assertNotIn("execution", changed)
+
+    def test_any_text_comes_back_from_run_config(self):
+        texts = ["😀", "a\x7f\x85\u2028\ufeff\ufffe", "tab\t", '"\\']
+        config = {"ops": {"say": {"config": {"text": texts, "deep": [{"er": texts}]}}}}
+        read = validate_yaml_config(experiments.to_yaml(config))
+        self.assertTrue(read, read.message)
+        self.assertEqual(read.value, config)
+
+
+class RecordsTest(unittest.TestCase):
+    def test_no_secret_of_a_run_config_is_kept(self):
+        state = NotebookState({}, path="state/a.json")
+        run = {"where": "dagster", "name": "job", "at": "", "status": "SUCCESS", "run_id": "x"}
+        for config in [
+            "resources: {db: {config: {password: hunter2}}}",
+            "a: &secret {password: hunter2}\nb: *secret\n",
+            'resources: {db: {"pass\\u0077ord": hunter2}}',
+            "resources:\n  db:\n    password: >-\n      hunter2\n",
+            "password: [hunter2",
+        ]:
+            records.keep(state, dict(run), config)
+        self.assertEqual(len(records.records(state)), 5)
+        self.assertNotIn("hunter2", Path("state/a.json").read_text())
+        records.keep(state, dict(run), "ops: {a: {config: {rows: 3}}}")
+        self.assertIn("rows: 3", records.records(state)[-1]["run_config"])
 
 
 class FilesTest(unittest.TestCase):
@@ -79,6 +107,14 @@ class FilesTest(unittest.TestCase):
             apply_retention_policy("nowhere", 1)
         with self.assertRaises(UsageError):
             apply_retention_policy("pages", -1)
+
+    def test_nothing_older_goes_unless_that_is_asked_for(self):
+        Path("daglab.yaml").write_text("export: {retention_days: 0}\n")
+        self.addCleanup(Path("daglab.yaml").unlink)
+        for name in ["one", "two"]:
+            Path(f"{name}.py").write_text(NOTEBOOK.format(cell="1"))
+            export_html_sync(f"{name}.py", f"older/{name}.html")
+        self.assertTrue(Path("older/one.html").is_file())
 
     def test_a_notebook_that_fails_has_a_page_all_the_same(self):
         Path("bad.py").write_text(NOTEBOOK.format(cell="1 / 0"))

@@ -2,6 +2,7 @@
 its project."""
 
 import asyncio
+import base64
 import http.server
 import json
 import os
@@ -17,6 +18,8 @@ import urllib.request
 import warnings
 from contextlib import aclosing
 from pathlib import Path
+from typing import ClassVar
+from unittest import mock
 
 from daglab.helpers import (
     AssetKey,
@@ -35,6 +38,7 @@ from daglab.helpers import (
     attach_metadata_sync,
     diagnostics,
     discover,
+    export_html_sync,
     run_inprocess,
     run_job,
     validate_config,
@@ -59,13 +63,22 @@ def children():
 
 
 class Gate(http.server.BaseHTTPRequestHandler):
-    """Lets through to the server whoever has the token."""
+    """Lets through to the server whoever has the token, or the password in an address."""
 
     protocol_version = "HTTP/1.1"
+    BASIC = "Basic " + base64.b64encode(b"me:s3cret-t0ken").decode()
+    # Whoever came with the password, and whether the server is gone after it was asked for a retry.
+    seen: ClassVar[list[str]] = []
+    ends_with_a_retry = False
+    has_ended = False
 
     def answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("X-Key") != "s3cret-t0ken":
+        if Gate.has_ended:
+            return self.say(404, b"gone")
+        if self.headers.get("Authorization") == self.BASIC:
+            self.seen.append(self.path)
+        elif self.headers.get("X-Key") != "s3cret-t0ken":
             return self.say(401, b"no: " + str(self.headers.get("X-Key")).encode())
         request = urllib.request.Request(
             SERVER + self.path,
@@ -75,6 +88,7 @@ class Gate(http.server.BaseHTTPRequestHandler):
         )
         try:
             with urllib.request.urlopen(request) as said:
+                Gate.has_ended = self.ends_with_a_retry and b"launchRunReexecution" in body
                 self.say(said.status, said.read())
         except urllib.error.HTTPError as error:
             self.say(error.code, error.read())
@@ -278,12 +292,37 @@ class ServedTest(unittest.TestCase):
                     attempt()
                 self.assertIn("sandbox", str(raised.exception))
 
-    def test_a_token_opens_the_gate_and_is_never_shown(self):
+    def gate(self):
+        """The address of a server that wants a token."""
         gate = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gate)
         threading.Thread(target=gate.serve_forever, daemon=True).start()
         self.addCleanup(gate.server_close)
         self.addCleanup(gate.shutdown)
-        url = f"http://127.0.0.1:{gate.server_address[1]}"
+        return f"127.0.0.1:{gate.server_address[1]}"
+
+    def test_a_retry_is_told_of_even_if_the_server_says_no_more(self):
+        failed = run_job("bad")
+        client = SyncDagsterClient(url=f"http://me:s3cret-t0ken@{self.gate()}")
+        with mock.patch.object(Gate, "ends_with_a_retry", True):
+            again = client.retry_run(failed.run_id)
+        self.assertTrue(Gate.has_ended)
+        Gate.has_ended = False
+        self.assertEqual(again.parent_run_id, failed.run_id)
+        self.assertTrue(again.url.endswith(f"/runs/{again.run_id}"))
+        self.assertEqual(self.client.wait(again.run_id).status, RunStatus.FAILURE)
+
+    def test_an_export_signs_in_with_the_password_of_the_address(self):
+        Path("nb.py").write_text(
+            "import marimo\n\napp = marimo.App()\n\n\n@app.cell\ndef _():\n"
+            "    import dagster\n\n    print(dagster.__name__)\n    return\n"
+        )
+        client = SyncDagsterClient(url=f"http://me:s3cret-t0ken@{self.gate()}")
+        Gate.seen.clear()
+        self.assertTrue(export_html_sync("nb.py", client=client).is_file())
+        self.assertTrue(Gate.seen)
+
+    def test_a_token_opens_the_gate_and_is_never_shown(self):
+        url = f"http://{self.gate()}"
         right = AuthConfig(type="custom", token="s3cret-t0ken", header_name="X-Key")
         self.assertTrue(SyncDagsterClient(url=url, auth=right).health())
         wrong = AuthConfig(type="custom", token="wr0ng-t0ken", header_name="X-Key")
@@ -342,6 +381,26 @@ class InProcessTest(unittest.TestCase):
             warnings.simplefilter("error", RuntimeWarning)
             asyncio.run(cell())
         self.assertTrue(run_inprocess("fetched", definitions="defs.py").success)
+
+    def test_an_input_that_nobody_makes_here_says_what_to_do(self):
+        alone = run_inprocess("totals", definitions="defs.py")
+        self.assertEqual((alone.success, alone.step), (False, "totals"))
+        self.assertIn("also run what makes the input `orders`", alone.hint)
+        self.assertIsNone(run_inprocess("bad", definitions="defs.py").hint)
+
+    def test_what_is_interrupted_was_stopped(self):
+        timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        stopped = run_inprocess("slow", definitions="defs.py")
+        self.assertEqual((stopped.success, stopped.stopped), (False, True))
+        self.assertLess(stopped.seconds, 60)
+        self.assertFalse(run_inprocess("bad", definitions="defs.py").stopped)
+
+    def test_half_a_module_is_not_left(self):
+        Path("half.py").write_text("x = 1\nraise ValueError('no')\n")
+        with self.assertRaises(ValidationFailed):
+            run_inprocess("good", definitions="half.py")
+        self.assertNotIn("half", sys.modules)
 
     def test_what_can_not_be_executed_says_why(self):
         for target, given, said in [

@@ -101,7 +101,8 @@ pub fn stopped() -> Value {
             {"stop": true},
             {"see": "No longer followed: the run goes on in Dagster"},
             {"press": "Run in this process"},
-            {"see": "Running in this process"},
+            // Of the run in Dagster, the page shows no more.
+            {"see": "wait - waited for 1 s"},
             {"stop": true},
             {"see": "Stopped"},
             {"picture": "stopped"},
@@ -152,6 +153,11 @@ pub fn training(in_editor: bool) -> Value {
             {"press": "Launch in Dagster"},
             {"see": "Succeeded"},
             {"see": "accuracy"},
+            // What was sent for a job stays so.
+            {"choose": ["Job", "quick"]},
+            {"gone": "epochs: 5"},
+            {"choose": ["Job", "training"]},
+            {"see": "epochs: 5"},
             {"fill": ["epochs", "10"]},
             {"press": "Write to the run config"},
             {"see": "epochs: 10"},
@@ -173,6 +179,9 @@ pub fn features(in_editor: bool) -> Value {
             {"see": "What was ordered."},
             {"tick": 0},
             {"press": "Launch in Dagster"},
+            {"see": "Materialized: 1"},
+            // What is ticked stays so.
+            {"insist": ["Launch in Dagster", "Stopping this cell does not cancel the run"]},
             {"see": "Materialized: 1"},
             {"press": "Run in this process"},
             {"see": "In process and in Dagster"},

@@ -17,6 +17,8 @@ _TYPES: tuple[AuthType, ...] = ("none", "bearer", "basic", "custom", "dagster_pl
 # What the binary reads the token from: the environment of one process, which nobody else sees.
 _TOKEN = "DAGLAB_CLIENT_TOKEN"
 _PREFIX = "DAGLAB_DAGSTER__AUTH__"
+# Where Dagster+ looks for its tokens.
+_PLUS = "Dagster-Cloud-Api-Token"
 
 
 class AuthConfig:
@@ -25,8 +27,8 @@ class AuthConfig:
     Attributes:
         type: `bearer`, `basic`, `custom` (the token as it is), `dagster_plus` or `none`.
         token: The token; for `basic` the password, or `user:password` without `username`.
-        header_name: The header that carries it; if it is not set, `Authorization`, or
-            Dagster+'s own for `dagster_plus`.
+        header_name: The header that carries it: `Authorization` unless another is given, and for
+            `dagster_plus` Dagster+'s own.
         username: The user, for `basic`.
     """
 
@@ -34,7 +36,7 @@ class AuthConfig:
     __slots__ = ("_token", "header_name", "type", "username")
 
     type: AuthType
-    header_name: str | None
+    header_name: str
     username: str | None
     _token: str | None
 
@@ -50,7 +52,8 @@ class AuthConfig:
         Args:
             type: How the token is sent.
             token: The token.
-            header_name: The header that carries it.
+            header_name: The header that carries it; `Authorization` unless it is given, or
+                Dagster+'s own for `dagster_plus`.
             username: The user, for `basic`.
 
         Raises:
@@ -58,6 +61,7 @@ class AuthConfig:
         """
         object.__setattr__(self, "type", type)
         object.__setattr__(self, "_token", token)
+        header_name = header_name or (_PLUS if type == "dagster_plus" else "Authorization")
         object.__setattr__(self, "header_name", header_name)
         object.__setattr__(self, "username", username)
         if self.type not in _TYPES:
@@ -157,9 +161,11 @@ class AuthConfig:
 
     def variables(self) -> dict[str, str]:
         """Return the variables by which a child signs in so."""
-        found = {_PREFIX + "TYPE": self.type, _PREFIX + "TOKEN_ENV": _TOKEN}
-        if self.header_name:
-            found[_PREFIX + "HEADER_NAME"] = self.header_name
+        found = {
+            _PREFIX + "TYPE": self.type,
+            _PREFIX + "TOKEN_ENV": _TOKEN,
+            _PREFIX + "HEADER_NAME": self.header_name,
+        }
         token = (self.token or "").strip()
         if self.type == "basic" and self.username is not None:
             token = f"{self.username}:{token}"

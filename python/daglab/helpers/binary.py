@@ -202,7 +202,8 @@ class Caller:
         """
         with tempfile.TemporaryFile() as said:
             process = self._start(arguments, said)
-            timer = threading.Timer(patience, process.kill)
+            is_late = threading.Event()
+            timer = threading.Timer(patience, _end_late, (process, is_late))
             timer.daemon = True
             timer.start()
             try:
@@ -215,6 +216,8 @@ class Caller:
             finally:
                 timer.cancel()
                 _end(process)
+            if is_late.is_set():
+                raise _no_answer(patience)
             return _answer(answer, code, said)
 
     async def command_async(
@@ -238,7 +241,7 @@ class Caller:
             try:
                 answer, code = await asyncio.wait_for(_read_all(process, text), patience)
             except asyncio.TimeoutError:
-                answer, code = b"", -signal.SIGKILL
+                raise _no_answer(patience) from None
             finally:
                 await _end_async(process)
             return _answer(answer, code, said)
@@ -428,6 +431,26 @@ async def _end_async(process: asyncio.subprocess.Process) -> None:
         if isinstance(error, asyncio.CancelledError):
             raise
         await waiting
+
+
+def _end_late(process: subprocess.Popen[bytes], is_late: threading.Event) -> None:
+    """End a process whose time is over, while another thread waits for it."""
+    is_late.set()
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        _kill(process.pid)
+
+
+def _no_answer(patience: float) -> DaglabError:
+    return remember(
+        ConnectionFailed(
+            f"the `daglab` process gave no answer within {patience:.0f} s",
+            hint="it was ended; see whether the server answers, and try again",
+        )
+    )
 
 
 def _kill(pid: int) -> None:

@@ -6,8 +6,8 @@ memory, "Refresh" would throw away the chosen job and the edited run config.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,11 +26,21 @@ class Choices:
         """Nothing was chosen yet."""
         self._chosen: dict[str, Any] = {}
 
-    def _keep(self, name: str) -> Callable[[Any], None]:
-        def keep(value: Any) -> None:
-            self._chosen[name] = value
+    def keep(self, name: str, value: Any) -> None:
+        """Keeps what was chosen.
 
-        return keep
+        Args:
+            name: The control's name.
+            value: What was chosen.
+        """
+        self._chosen[name] = value
+
+    def kept(self, name: str) -> Any:
+        """What was chosen last; none if nothing was."""
+        return self._chosen.get(name)
+
+    def _keep(self, name: str) -> Callable[[Any], None]:
+        return functools.partial(self.keep, name)
 
     def _first(self, name: str, options: Sequence[str], wanted: str | None) -> str | None:
         for value in (self._chosen.get(name), wanted):
@@ -104,18 +114,38 @@ class Choices:
         import marimo as mo
 
         name = f"{label}: {about}"
-        wanted = {
-            "value": self._chosen.get(name, value),
-            "language": "yaml",
-            "label": label,
-            "min_height": 100,
-            "max_height": 420,
-            "debounce": _PAUSE,
-            "on_change": self._keep(name),
-        }
-        # Older releases of marimo know fewer of these.
-        known = inspect.signature(mo.ui.code_editor.__init__).parameters
-        return mo.ui.code_editor(**{key: item for key, item in wanted.items() if key in known})
+        return mo.ui.code_editor(
+            value=self._chosen.get(name, value),
+            language="yaml",
+            label=label,
+            min_height=100,
+            max_height=420,
+            debounce=_PAUSE,
+            on_change=self._keep(name),
+        )
+
+    def table(self, label: str, rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+        """A table whose rows can be ticked. A row stays so while what it is named by is there.
+
+        Args:
+            label: What is ticked.
+            rows: The rows.
+            name: The column that names a row.
+        """
+        import marimo as mo
+
+        def keep(ticked: Any) -> None:
+            self.keep(label, [row[name] for row in ticked])
+
+        ticked = self.kept(label) or []
+        return mo.ui.table(
+            [dict(row) for row in rows],
+            selection="multi",
+            initial_selection=[at for at, row in enumerate(rows) if row[name] in ticked],
+            label=label,
+            page_size=10,
+            on_change=keep,
+        )
 
 
 def locations(found: Found) -> list[str]:
@@ -150,7 +180,7 @@ def export_options(*, compress: bool, retention_days: int, metadata_key: str) ->
 
     Args:
         compress: Whether a gzip copy is written beside the page.
-        retention_days: Days after which old exports are removed; 0 keeps all.
+        retention_days: Days after which older exports are removed, if that is chosen.
         metadata_key: The label of the link on the asset.
     """
     import marimo as mo
@@ -160,7 +190,9 @@ def export_options(*, compress: bool, retention_days: int, metadata_key: str) ->
         """
         {compress} {attach}
 
-        {metadata_key} {retention_days}
+        {metadata_key}
+
+        {remove} {retention_days}
 
         {provider} {bucket}
         """
@@ -168,8 +200,9 @@ def export_options(*, compress: bool, retention_days: int, metadata_key: str) ->
         compress=mo.ui.checkbox(value=compress, label="Compressed copy"),
         attach=mo.ui.checkbox(value=True, label="Attach a link to the assets"),
         metadata_key=mo.ui.text(value=metadata_key, label="Metadata key"),
+        remove=mo.ui.checkbox(value=True, label="Remove older exports beside it"),
         retention_days=mo.ui.number(
-            start=0, stop=3650, step=1, value=retention_days, label="Remove exports after days"
+            start=1, stop=3650, step=1, value=max(1, retention_days), label="after days"
         ),
         provider=mo.ui.dropdown(options=providers, value="nowhere", label="Upload to"),
         bucket=mo.ui.text(placeholder="bucket/prefix", label="Bucket"),

@@ -100,12 +100,16 @@ def _import(source: str | Path) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         before = sys.modules.get(path.stem)
         sys.modules[path.stem] = module
+        has_loaded = False
         try:
             spec.loader.exec_module(module)
+            has_loaded = True
         finally:
-            # A library of the same name must stay what it was.
+            # A library of the same name must stay what it was, and nobody imports half a module.
             if before is not None:
                 sys.modules[path.stem] = before
+            elif not has_loaded:
+                sys.modules.pop(path.stem, None)
         return module
     except ValidationFailed:
         raise

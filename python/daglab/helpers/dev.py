@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -91,17 +92,20 @@ def start_sidecar(
     """Start Dagster and marimo, and wait until one of them ends or Ctrl-C ends both.
 
     Each gets a port that is free: the one that its command names, or one of the next ten, or of
-    the range. Both lead process groups of their own, and all of them have ended when this returns.
-    The notebook is led to this Dagster by `DAGLAB_DAGSTER_URL`.
+    the range. Both lead process groups of their own, and all of them have ended when this returns;
+    they are asked to end, too, if this process is killed. The notebook is led to this Dagster by
+    `DAGLAB_DAGSTER_URL`.
 
     Args:
         dagster_cmd: Dagster's command, such as `["dagster", "dev", "-f", "definitions.py"]`.
         marimo_cmd: marimo's command, such as `["marimo", "edit", "notebook.py"]`.
-        open_browser: Whether both pages are opened once they answer.
+        open_browser: Whether both pages are opened once they answer. marimo opens its own: only it
+            knows the token that the page wants.
         port_range: The first and the last port to try.
 
     Returns:
-        The exit code of the process that ended first; 130 after Ctrl-C, 143 after SIGTERM.
+        The exit code of the process that ended first; 130 after Ctrl-C, 143 after SIGTERM,
+        129 when the terminal is closed.
 
     Raises:
         EnvironmentMissing: A command is not installed.
@@ -109,10 +113,11 @@ def start_sidecar(
     """
     dagster, dagster_port = _with_port(list(dagster_cmd), _DAGSTER, port_range, set())
     marimo, marimo_port = _with_port(list(marimo_cmd), _MARIMO, port_range, {dagster_port})
-    if "--headless" not in marimo and "edit" in marimo:
-        # Which page is opened when is decided here.
-        marimo.append("--headless")
-    url = f"http://localhost:{dagster_port}"
+    url, page = f"http://localhost:{dagster_port}", f"http://localhost:{marimo_port}"
+    own = _own(marimo)
+    opens_itself = not {"edit", "run", "new"}.isdisjoint(own) and "--headless" not in own
+    if opens_itself and not open_browser:
+        marimo = _with(marimo, "--headless")
     env = {**os.environ, "DAGLAB_DAGSTER_URL": url}
     processes: list[subprocess.Popen[bytes]] = []
     with _signals() as asked:
@@ -120,10 +125,10 @@ def start_sidecar(
             processes.append(_start(dagster, dict(os.environ)))
             processes.append(_start(marimo, env))
             print(f"Dagster: {url}", file=sys.stderr)
-            print(f"marimo: http://localhost:{marimo_port}", file=sys.stderr)
+            print(f"marimo: {page}", file=sys.stderr)
             ended = threading.Event()
             if open_browser:
-                pages = [url, f"http://localhost:{marimo_port}"]
+                pages = [url] if opens_itself else [url, page]
                 threading.Thread(target=_open, args=(pages, ended), daemon=True).start()
             try:
                 return _first_end(processes, asked)
@@ -161,7 +166,7 @@ def _with_port(
             )
         )
     if at is None:
-        return [*command, "--port", str(port)], port
+        return _with(command, "--port", str(port)), port
     if "=" in command[at]:
         name = command[at].split("=", 1)[0]
         return [*command[:at], f"{name}={port}", *command[at + 1 :]], port
@@ -177,14 +182,26 @@ def _free_but(start: int, end: int, taken: set[int]) -> int | None:
     return None
 
 
+def _own(command: Sequence[str]) -> Sequence[str]:
+    """Return a command without what follows `--`: that is for the notebook."""
+    return command[: command.index("--")] if "--" in command else command
+
+
+def _with(command: Sequence[str], *more: str) -> list[str]:
+    """Return a command with more words."""
+    own = _own(command)
+    return [*own, *more, *command[len(own) :]]
+
+
 def _port_of(command: Sequence[str]) -> tuple[int | None, int | None]:
     """Return where a command names its port, and which."""
-    for index, word in enumerate(command):
+    own = _own(command)
+    for index, word in enumerate(own):
         name, _, value = word.partition("=")
         if name not in ("--port", "-p"):
             continue
-        if not value and index + 1 < len(command):
-            value = command[index + 1]
+        if not value and index + 1 < len(own):
+            value = own[index + 1]
         if not value.isdigit() or not 1 <= int(value) <= 65535:
             raise UsageError(f"`{value}` is not a port", hint="a port is a number up to 65535")
         return index, int(value)
@@ -193,7 +210,14 @@ def _port_of(command: Sequence[str]) -> tuple[int | None, int | None]:
 
 def _start(command: Sequence[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            # It calls the C library, and nothing else.
+            preexec_fn=_end_with_parent,
+        )
     except OSError as error:
         raise remember(
             EnvironmentMissing(
@@ -201,6 +225,16 @@ def _start(command: Sequence[str], env: dict[str, str]) -> subprocess.Popen[byte
                 hint=f"install it into this environment: `pip install {Path(command[0]).name}`",
             )
         ) from error
+
+
+# Loaded before there is a fork: a child must not import anything.
+_C_LIBRARY = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent() -> None:
+    """Be asked to end when the parent is killed, in a child that is about to begin."""
+    _C_LIBRARY.prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
 
 
 @contextmanager
@@ -214,7 +248,8 @@ def _signals() -> Iterator[list[int]]:
     def note(number: int, _frame: object) -> None:
         asked.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, note) for number in ends}
     try:
         yield asked
     finally:
@@ -260,7 +295,7 @@ def _answers(page: str) -> bool:
 def cleanup_processes(pids: Sequence[int]) -> None:
     """End processes and what they have started, gracefully and then for good.
 
-    Each is asked to end with its process group, if it leads one; what is still there after five
+    Each is asked to end with its process group, if it leads one; what is still there after ten
     seconds is killed. Processes that are gone already are left alone.
 
     Args:

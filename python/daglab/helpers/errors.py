@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -22,7 +23,15 @@ __all__ = [
 # How many errors a notebook's diagnostics show.
 _REMEMBERED = 20
 
-_last: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+
+class _Last(threading.local):
+    """Each visitor's own: `marimo run` has a thread for each, which sees no other's errors."""
+
+    def __init__(self) -> None:
+        self.errors: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+
+
+_last = _Last()
 
 
 class DaglabError(Exception):
@@ -159,7 +168,7 @@ def from_json(said: Mapping[str, Any]) -> DaglabError:
 
 def remember(error: DaglabError) -> DaglabError:
     """Keep an error for `diagnostics`, and return it."""
-    _last.append(
+    _last.errors.append(
         {
             "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "type": type(error).__name__,
@@ -172,5 +181,5 @@ def remember(error: DaglabError) -> DaglabError:
 
 
 def last_errors() -> list[dict[str, Any]]:
-    """Return the last errors of this process, oldest first."""
-    return list(_last)
+    """Return the last errors of this thread, oldest first: those of one notebook."""
+    return list(_last.errors)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from daglab.helpers import charts
 from daglab.helpers.records import records
-from daglab.helpers.validation import validate_yaml_config
+from daglab.helpers.validation import quoted, validate_yaml_config
 
 if TYPE_CHECKING:
+    from daglab.helpers.controls import Choices
     from daglab.helpers.state import NotebookState
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "metrics_of",
     "model_card",
     "parameters_of",
+    "sent",
     "shown",
     "to_yaml",
     "written",
@@ -35,7 +37,7 @@ __all__ = [
 _MOST_FIELDS = 40
 _MOST_RUNS = 50
 # What has a default is a comment in the skeleton of a run config.
-_COMMENTED = re.compile(r"# ( *[A-Za-z_]\w*:(?: .*)?)\Z")
+_COMMENTED = re.compile(r"\A# ( *[A-Za-z_]\w*:(?: .*)?)\Z")
 _SECTIONS = {"execution", "inputs", "loggers", "ops", "resources"}
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*\Z")
 # YAML reads these as something else than the text.
@@ -87,13 +89,16 @@ def _with_defaults(config: str) -> str:
     return to_yaml(kept) if kept else config
 
 
-def form(config: str) -> Any:
-    """A form with a field for each single value of a run config. It is none until it is sent.
+def form(config: str, choices: Choices, job: str | None) -> Any:
+    """A form with a field for each single value of a run config.
 
-    Defaults that the config has as comments are values, too.
+    Defaults that the config has as comments are values, too. It begins with what was sent last for
+    this job, however often it is made.
 
     Args:
         config: The run config as YAML.
+        choices: What was chosen in this notebook.
+        job: The job that it is for; none for assets.
     """
     import marimo as mo
 
@@ -105,15 +110,44 @@ def form(config: str) -> Any:
             return mo.ui.number(value=value, step=step, label=label)
         return mo.ui.text(value=value, label=label)
 
+    def keep(values: Mapping[str, Any] | None) -> None:
+        if values:
+            by_path = {path: values[_field(at)] for at, path in enumerate(found)}
+            choices.keep(_sent_for(job), by_path)
+
     found = parameters_of(_with_defaults(config))
+    before = sent(choices, job)
     short = _short_names(found)
-    fields = {_field(at): field(short[path], found[path]) for at, path in enumerate(found)}
+    fields = {
+        _field(at): field(short[path], _of_kind(value, before.get(path)))
+        for at, (path, value) in enumerate(found.items())
+    }
     lines = "\n\n".join(f"{{{name}}}" for name in fields)
     return (
         mo.md(lines)
         .batch(**fields)
-        .form(submit_button_label="Write to the run config", bordered=bool(fields))
+        .form(submit_button_label="Write to the run config", bordered=bool(fields), on_change=keep)
     )
+
+
+def sent(choices: Choices, job: str | None) -> dict[str, Any]:
+    """What was sent last with the form of a job, by where it stands in the run config."""
+    return dict(choices.kept(_sent_for(job)) or {})
+
+
+def _sent_for(job: str | None) -> str:
+    return f"Hyperparameters: {job}"
+
+
+def _of_kind(value: Any, other: Any) -> Any:
+    """The other value, if it is of the same kind: a job's config may have changed since."""
+    if other is None or isinstance(other, bool) != isinstance(value, bool):
+        return value
+    is_number = isinstance(value, int | float)
+    if is_number != isinstance(other, int | float):
+        return value
+    # A form's number has no point where there was one.
+    return float(other) if isinstance(value, float) else other
 
 
 def _field(at: int) -> str:
@@ -130,25 +164,20 @@ def _short_names(paths: Iterable[str]) -> dict[str, str]:
     }
 
 
-def written(config: str, values: Mapping[str, Any] | None) -> str:
+def written(config: str, values: Mapping[str, Any]) -> str:
     """A run config with other values; as it is if there are none.
 
     Args:
         config: The run config as YAML.
-        values: The value of a `form` of this config.
+        values: What was `sent`.
     """
     if not values:
         return config
     config = _with_defaults(config)
     base = parameters_of(config)
     changed = json.loads(json.dumps(_parsed(config)))
-    for at, path in enumerate(base):
-        value = values.get(_field(at))
-        if value is None:
-            continue
-        # A form's number has no point where there was one.
-        value = float(value) if isinstance(base[path], float) else value
-        _put(changed, path, value)
+    for path, value in base.items():
+        _put(changed, path, _of_kind(value, values.get(path)))
     return to_yaml(changed)
 
 
@@ -182,7 +211,7 @@ def _below(value: Any, indent: int) -> str:
 
 
 def _key(text: str) -> str:
-    return text if _BARE.match(text) and text.lower() not in _WORDS else json.dumps(text)
+    return text if _BARE.match(text) and text.lower() not in _WORDS else quoted(text)
 
 
 def _scalar(value: Any) -> str:
@@ -194,7 +223,7 @@ def _scalar(value: Any) -> str:
         text = repr(value)
         # YAML wants a point in what has an exponent.
         return text if "." in text or "e" not in text else text.replace("e", ".0e")
-    return json.dumps(value)
+    return quoted(value)
 
 
 def metrics_of(record: Mapping[str, Any]) -> dict[str, float]:

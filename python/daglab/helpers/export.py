@@ -76,7 +76,8 @@ async def export_html(
 ) -> Path:
     """Run a notebook, and export it as a page that opens anywhere.
 
-    It is run with this Python, in processes of its own, as `daglab export` does.
+    It is run with this Python, in processes of its own, as `daglab export` does. No older exports
+    are removed: `apply_retention_policy` does that.
 
     Args:
         nb_path: The notebook.
@@ -132,6 +133,7 @@ def _export(
         "export",
         f"--notebook={Path(nb_path).absolute()}",
         "--json",
+        "--no-retention",
         "--compress" if compress else "--no-compress",
         f"--timeout={timeout}",
         f"--python={sys.executable}",
@@ -139,7 +141,8 @@ def _export(
     if out_path is not None:
         command.append(f"--output={Path(out_path).absolute()}")
     if client is not None:
-        command.append(f"--dagster-url={client.url}")
+        # The client's address is in the environment: it may hold a password.
+        command.append("--deployment")
     return caller, command
 
 
@@ -191,7 +194,8 @@ async def upload_to_cloud(
     Raises:
         AuthenticationFailed: There are no credentials, or they are not enough.
         ConnectionFailed: The store can't be reached.
-        ValidationFailed: There is no such file or bucket.
+        ValidationFailed: There is no such file or bucket, or no link to the key can be signed: for
+            Azure, it has only letters from a to z, digits, `-`, `.`, `_` and `/`.
         UsageError: The provider is unknown, or the key can't be one.
     """
     caller, request = _upload(file_path, provider, bucket, key, project)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -39,11 +40,11 @@ def describe(found: Found, selected: Selected, state: NotebookState) -> list[dic
         rows.append(
             {
                 "feature": key,
-                "group": getattr(asset, "group", None) or "",
-                "fresh": _age(made.get(key) or getattr(asset, "latest_materialization", None)),
-                "partitions": ", ".join(map(str, getattr(asset, "partitions", ()))) or "none",
+                "group": asset.group or "",
+                "fresh": _age(made.get(key) or asset.latest_materialization),
+                "partitions": ", ".join(map(str, asset.partitions)) or "none",
                 "columns": columns.get(key, ""),
-                "description": (getattr(asset, "description", None) or "").strip(),
+                "description": (asset.description or "").strip(),
             }
         )
     return rows
@@ -82,8 +83,10 @@ def _age(latest: Any) -> str:
     if not at:
         return "never"
     if isinstance(at, str):
+        # Python 3.10 reads fractions of three digits or six, and no `Z`.
+        padded = re.sub(r"\.(\d{1,6})\d*", lambda found: f".{found[1]:0<6}", at)
         try:
-            at = datetime.fromisoformat(at.replace("Z", "+00:00"))
+            at = datetime.fromisoformat(padded.replace("Z", "+00:00"))
         except ValueError:
             return str(at)
     if isinstance(at, int | float):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import re
 import signal
 import tempfile
 import threading
@@ -28,6 +29,12 @@ NOT_RECORDED = "Not recorded in Dagster"
 # What the names of the folders of ephemeral instances begin with.
 _FOLDER = "daglab-in-process-"
 
+# What Dagster says of code that was interrupted. The first is no `Exception`, as the second.
+_INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+_STOPPED: Mapping[str, Any] = {"error": "it was stopped", "stopped": True}
+# What Dagster says of an input that can't be loaded.
+_INPUT = re.compile(r'loading input "([^"]+)"')
+
 
 @dataclass(frozen=True)
 class InProcessResult:
@@ -46,6 +53,8 @@ class InProcessResult:
         step: The step that failed first.
         cause: The exception that the user's code raised.
         traceback: Its traceback, as far as it is the user's.
+        hint: What to do about it, where that is known.
+        stopped: Whether somebody has interrupted it.
         recorded: Whether Dagster knows of it: never.
         label: What to show beside the result.
     """
@@ -62,6 +71,8 @@ class InProcessResult:
     step: str | None = None
     cause: str | None = None
     traceback: str | None = field(default=None, repr=False)
+    hint: str | None = None
+    stopped: bool = False
     recorded: bool = False
     label: str = NOT_RECORDED
 
@@ -173,10 +184,12 @@ def _measured(execute: Callable[[], Any]) -> InProcessResult:
     sampler = PeakSampler().start()
     begun = time.perf_counter()
     result: Any = None
-    raised: Exception | None = None
+    raised: BaseException | None = None
     try:
         result = execute()
-    except Exception as error:  # what user code raises is a result
+    except BaseException as error:  # what user code raises is a result
+        if not isinstance(error, Exception) and type(error).__name__ != _INTERRUPTS[0]:
+            raise
         raised = error
     finally:
         seconds = time.perf_counter() - begun
@@ -187,6 +200,8 @@ def _measured(execute: Callable[[], Any]) -> InProcessResult:
         "memory_peak": max(peak, before),
         "memory_after": current_rss(),
     }
+    if raised is not None and not isinstance(raised, Exception):
+        return InProcessResult(success=False, **measured, **_STOPPED)
     if raised is not None:
         _raise_if_config(raised)
         return InProcessResult(success=False, **measured, **of_exception(raised))
@@ -352,15 +367,31 @@ def _failure(result: Any) -> dict[str, Any]:
     for event in result.all_events:
         if event.event_type_value == "STEP_FAILURE":
             error = event.step_failure_data.error
-            return {"step": event.step_key, **of_serialized(error)}
+            if error is not None and error.cls_name in _INTERRUPTS:
+                return {"step": event.step_key, **_STOPPED}
+            return {"step": event.step_key, "hint": _hint(error), **of_serialized(error)}
     for event in result.all_events:
         if event.event_type_value in ("PIPELINE_FAILURE", "RUN_FAILURE"):
             data = event.event_specific_data
             error = getattr(data, "error", None)
+            if error is not None and error.cls_name in _INTERRUPTS:
+                return dict(_STOPPED)
             if error is not None:
                 return of_serialized(error)
             return {"error": event.message}
     return {"error": "it failed without saying why"}
+
+
+def _hint(error: Any) -> str | None:
+    """Return what to do about an input that nobody has made in this process."""
+    if error is None or error.cls_name != "DagsterExecutionLoadInputError":
+        return None
+    found = _INPUT.search(error.message)
+    name = found[1] if found else "that it needs"
+    return (
+        f"also run what makes the input `{name}`, or give the resources that have it:"
+        " `resources={'io_manager': …}`"
+    )
 
 
 def _raise_if_config(error: Exception) -> None:

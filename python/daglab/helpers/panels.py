@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
-from daglab.helpers import charts
-from daglab.helpers.charts import Bar, bytes_text, seconds_text, time_text
-from daglab.helpers.errors import DaglabError
+from daglab.helpers.charts import bytes_text, seconds_text, time_text
+from daglab.helpers.errors import AuthenticationFailed, ConnectionFailed, DaglabError
+from daglab.helpers.figures import performance
+from daglab.helpers.inprocess import NOT_RECORDED, InProcessResult
+from daglab.helpers.launching import Press, retryable
 from daglab.helpers.live import answers
 from daglab.helpers.records import records
 
 if TYPE_CHECKING:
     from daglab.helpers.graphql import Health
-    from daglab.helpers.live import Progress, Selected
+    from daglab.helpers.live import Found, Progress, Selected
     from daglab.helpers.state import NotebookState
     from daglab.helpers.validation import ValidationResult
 
@@ -25,18 +26,17 @@ __all__ = [
     "download",
     "errors",
     "exported",
+    "found",
     "heading",
     "inprocess",
     "last_run",
     "performance",
     "progress",
+    "retry",
     "selected",
     "uploading",
     "validation",
 ]
-
-# What a run in the notebook's own process is labelled with.
-NOT_RECORDED = "Not recorded in Dagster"
 
 _ENDS = {
     "SUCCESS": ("Succeeded", "success"),
@@ -67,22 +67,31 @@ def heading(
 def connection(health: Health) -> Any:
     """Whether the server answers, and what of it has loaded."""
     if not answers(health):
-        error = health.error
-        message = error.message if error else "no Dagster server answers"
-        hint = error.hint if error and error.hint else "start one with `dagster dev`"
-        return _callout(
-            "neutral",
-            "No Dagster server",
-            [message, hint, "Everything below works without one as far as it can."],
-        )
+        return _unanswered(health.error or ConnectionFailed("no Dagster server answers"))
     url = health.url or ""
     about = f"Dagster {escape(health.version or '')} at {_link(url, url)}, "
     about += f"answered in {seconds_text(health.seconds)}"
-    failed = [one for one in health.locations if _of(one, "status") == "failed"]
+    failed = [one for one in health.locations if one.status == "failed"]
     if failed:
-        lines = [f"{_of(one, 'name')}: {_of(one, 'error')}" for one in failed[:_SHOWN]]
+        lines = [f"{one.name}: {one.error}" for one in failed[:_SHOWN]]
         return _callout("warn", "Connected, but a code location did not load", lines, about)
     return _callout("success", "Connected", [], about)
+
+
+def _unanswered(error: DaglabError) -> Any:
+    """Why nobody can be asked. That there is no server is no fault; anything else is."""
+    if isinstance(error, ConnectionFailed):
+        hint = error.hint or "start one with `dagster dev`"
+        without = "Everything below works without one as far as it can."
+        return _callout("neutral", "No Dagster server", [error.message, hint, without])
+    is_refused = isinstance(error, AuthenticationFailed)
+    title = "The Dagster server refuses" if is_refused else "Dagster can't be asked"
+    return _callout("danger", title, [error.message, error.hint])
+
+
+def found(there: Found) -> Any:
+    """Why it is not known what the server has."""
+    return _callout("warn", "Not discovered", [there.problem]) if there.problem else None
 
 
 def selected(chosen: Selected) -> Any:
@@ -141,8 +150,18 @@ def progress(run: Progress) -> Any:
     return mo.vstack(parts)
 
 
-def last_run(state: NotebookState) -> Any:
-    """What came of the last launch."""
+def last_run(state: NotebookState, press: Press | None = None) -> Any:
+    """What came of the last launch, after what is to be known of the state and the button."""
+    said = []
+    if state.warnings:
+        said.append(_callout("warn", "What this notebook keeps", state.warnings))
+    if press is not None and press.ignored:
+        hasty = "It was pressed while the last run had not ended: press it again for another one."
+        said.append(_callout("neutral", "Nothing was launched", [hasty]))
+    return _stack([*said, _last_run(state)])
+
+
+def _last_run(state: NotebookState) -> Any:
     import marimo as mo
 
     record = state.get("last_run")
@@ -182,7 +201,12 @@ def _made(record: Mapping[str, Any]) -> Any:
     return mo.accordion({f"Materialized: {len(rows)}": mo.ui.table(table, selection=None)})
 
 
-def inprocess(result: Any, state: NotebookState, *, problem: BaseException | None = None) -> Any:
+def inprocess(
+    result: InProcessResult | DaglabError | None,
+    state: NotebookState,
+    *,
+    problem: BaseException | None = None,
+) -> Any:
     """What came of a run in this process, beside the last one in Dagster."""
     import marimo as mo
 
@@ -199,28 +223,40 @@ def inprocess(result: Any, state: NotebookState, *, problem: BaseException | Non
         parts.append(_callout("danger", "It could not run", [result.message, result.hint]))
     elif result is not None:
         title, kind = _ENDS["SUCCESS" if result.success else "FAILURE"]
+        if result.stopped:
+            title, kind = "Stopped", "warn"
         figures = (
             f"{seconds_text(result.seconds)}; memory {bytes_text(result.memory_before)} before, "
             f"{bytes_text(result.memory_peak)} at its peak, "
             f"{bytes_text(result.memory_after)} after"
         )
-        parts.append(_callout(kind, title, [result.error], escape(figures)))
+        parts.append(_callout(kind, title, [result.error, result.hint], escape(figures)))
         parts.append(_difference(result, state))
     return _stack(parts)
 
 
-def _difference(result: Any, state: NotebookState) -> Any:
+def _difference(result: InProcessResult, state: NotebookState) -> Any:
     """A table of the two ways of running the same thing."""
     import marimo as mo
 
-    ran = [one for one in records(state) if one["where"] == "dagster" and one.get("seconds")]
+    runs = records(state)
+    names = [one["name"] for one in runs if one["where"] == "in process"]
+    ran = [
+        one
+        for one in runs
+        if one["where"] == "dagster" and one.get("seconds") and one["name"] in names[-1:]
+    ]
     if not ran:
         return mo.Html("<p><small>Launch it in Dagster, too, to compare both.</small></p>")
     other = ran[-1]
     there = sorted(made["asset"] for made in other.get("materialized", []))
     here = sorted(str(key) for key in result.assets)
     rows = [
-        ("Result", "Succeeded" if result.success else "Failed", _ENDS.get(other["status"], "?")[0]),
+        (
+            "Result",
+            _ENDS["SUCCESS" if result.success else "FAILURE"][0],
+            _ENDS.get(other["status"], "?")[0],
+        ),
         ("Time", seconds_text(result.seconds), seconds_text(other["seconds"])),
         ("Assets", ", ".join(here) or "none", ", ".join(there) or "none"),
         ("Recorded", "no", other["run_id"][:8]),
@@ -235,69 +271,6 @@ def _difference(result: Any, state: NotebookState) -> Any:
         for name, mine, theirs in rows
     ]
     return mo.ui.table(table, selection=None, label="In process and in Dagster")
-
-
-def performance(state: NotebookState) -> Any:
-    """Times, memory and success of the runs made from here."""
-    import marimo as mo
-
-    runs = [one for one in records(state) if one.get("seconds") is not None]
-    if not runs:
-        return mo.Html("<p><small>Figures appear after the first run.</small></p>")
-    ended = [one for one in runs if one["status"] in ("SUCCESS", "FAILURE", "CANCELED")]
-    good = sum(1 for one in ended if one["status"] == "SUCCESS")
-    times = {
-        where: [one["seconds"] for one in runs if one["where"] == where]
-        for where in ("dagster", "in process")
-    }
-    stats = [
-        mo.stat(str(len(runs)), label="Runs", caption="so far", bordered=True),
-        mo.stat(
-            f"{100 * good / len(ended):.0f}%" if ended else "none",
-            label="Success rate",
-            caption=f"{good} of {len(ended)}",
-            bordered=True,
-        ),
-    ]
-    for where, label in (("dagster", "In Dagster"), ("in process", "In process")):
-        if times[where]:
-            median = seconds_text(statistics.median(times[where]))
-            stats.append(mo.stat(median, label=label, caption="median", bordered=True))
-    shown = [
-        charts.bars(
-            "Time of the last runs",
-            [
-                Bar(
-                    f"{one['where']} {one['at'][11:16]}",
-                    one["seconds"],
-                    seconds_text(one["seconds"]),
-                    int(one["where"] != "dagster"),
-                )
-                for one in runs[-10:]
-            ],
-        ),
-        _memory(runs),
-        charts.trend(
-            "Time over runs in Dagster",
-            times["dagster"],
-            [seconds_text(seconds) for seconds in times["dagster"]],
-        ),
-    ]
-    return mo.vstack(
-        [mo.hstack(stats, justify="start", wrap=True), *(mo.Html(one) for one in shown if one)]
-    )
-
-
-def _memory(runs: Sequence[Mapping[str, Any]]) -> str:
-    measured = [one for one in runs if one.get("memory_peak")]
-    if not measured:
-        return ""
-    last = measured[-1]
-    rows = [
-        Bar(label, last[f"memory_{label}"], bytes_text(last[f"memory_{label}"]), 1)
-        for label in ("before", "peak", "after")
-    ]
-    return charts.bars("Memory of the last run in this process", rows)
 
 
 def uploading(done: int, total: int) -> Any:
@@ -338,6 +311,17 @@ def exported(done: Mapping[str, Any] | None) -> Any:
     return mo.vstack(parts)
 
 
+def retry(state: NotebookState) -> Any:
+    """What the button for a retry is about."""
+    import marimo as mo
+
+    failed = retryable(state)
+    if failed is None:
+        return mo.Html("<p><small>No run to retry: the last one has not failed.</small></p>")
+    run = f"{_run_link(failed.get('url'), failed['run_id'])} of {escape(str(failed['name']))}"
+    return mo.Html(f"<p><small>To retry: {run}, {escape(time_text(failed['at']))}.</small></p>")
+
+
 def errors(state: NotebookState) -> Any:
     """The error log, the latest first."""
     import marimo as mo
@@ -363,7 +347,8 @@ def download(diagnostics: Callable[[], Mapping[str, Any]], state: NotebookState)
     import marimo as mo
 
     def collected() -> bytes:
-        said = {**diagnostics(), "error_log": state.get("error_log"), "runs": records(state)}
+        kept = ("error_log", "performance_metrics", "runs")
+        said = {**diagnostics(), **{name: state.get(name) for name in kept}}
         return json.dumps(said, indent=2, default=str).encode()
 
     return mo.download(
@@ -424,7 +409,3 @@ def _run_link(url: str | None, run_id: str) -> str:
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]()#+-.!|<>&~" else char for char in text)
-
-
-def _of(item: Any, name: str) -> Any:
-    return item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)

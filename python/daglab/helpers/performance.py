@@ -410,6 +410,10 @@ def current_rss() -> int:
 
 
 def _peak_rss() -> int:
+    # What `getrusage` says outlives `exec`: it may be the peak of a server that has started this.
+    found = _proc("/proc/self/status", ("VmHWM:",))
+    if found:
+        return found["VmHWM:"]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -431,18 +435,25 @@ def _system_memory() -> tuple[int | None, int | None]:
         used = _number("/sys/fs/cgroup/memory.current")
         total = limit
         if used is not None:
-            left = max(0, limit - used)
+            # Files that are read again if need be are given up first.
+            cached = _words("/sys/fs/cgroup/memory.stat", ("inactive_file",))
+            left = max(0, limit - used + cached.get("inactive_file", 0))
             available = left if available is None else min(available, left)
     return available, total
 
 
 def _proc(file: str, names: tuple[str, ...]) -> dict[str, int]:
+    return {name: kibibytes * 1024 for name, kibibytes in _words(file, names).items()}
+
+
+def _words(file: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Return the numbers behind some of the words that lines begin with."""
     found: dict[str, int] = {}
     try:
         for line in Path(file).read_text(encoding="ascii", errors="replace").splitlines():
             words = line.split()
             if words and words[0] in names:
-                found[words[0]] = int(words[1]) * 1024
+                found[words[0]] = int(words[1])
     except (OSError, IndexError, ValueError):
         pass
     return found

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from daglab.helpers.errors import DaglabError
+from daglab.helpers.kept import check_values
+from daglab.helpers.validation import validate_yaml_config
 
 if TYPE_CHECKING:
     from daglab.helpers.state import NotebookState
@@ -18,14 +21,15 @@ __all__ = ["keep", "log", "now", "problems_of", "records", "said_of"]
 _KEPT = 200
 # A longer run config is not kept with each run.
 _LONGEST = 8000
+# Nothing to be logged: it went well, or somebody wanted it so.
+_AS_WANTED = ("SUCCESS", "LEFT", "CANCELED")
 # What of a record is no user's text.
 _ALWAYS_KEPT = ("where", "name", "at", "status", "run_id", "url", "job", "seconds", "retry_of")
 
 
 def records(state: NotebookState) -> list[dict[str, Any]]:
     """The records of runs that the state holds, the oldest first."""
-    metrics = state.get("performance_metrics") or {}
-    return list(metrics.get("runs", []))
+    return list(state.get("runs") or [])
 
 
 def keep(state: NotebookState, record: dict[str, Any], run_config: Any) -> dict[str, Any]:
@@ -38,12 +42,12 @@ def keep(state: NotebookState, record: dict[str, Any], run_config: Any) -> dict[
         record: The record: at least `where`, `name`, `at` and `status`.
         run_config: The YAML it ran with, if it was text.
     """
-    if isinstance(run_config, str):
+    if run_config and isinstance(run_config, str) and _may_be_kept(run_config):
         with contextlib.suppress(DaglabError):
             state.update("last_config", run_config)
             if len(run_config) <= _LONGEST:
                 record["run_config"] = run_config
-    if record["status"] not in ("SUCCESS", "LEFT"):
+    if record["status"] not in _AS_WANTED:
         problems = record.get("problems")
         message = record.get("error") or ("; ".join(problems) if problems else record["status"])
         said = {"message": message, "hint": record.get("hint"), "run_id": record.get("run_id")}
@@ -57,26 +61,51 @@ def keep(state: NotebookState, record: dict[str, Any], run_config: Any) -> dict[
     return record
 
 
+def _may_be_kept(run_config: str) -> bool:
+    """Whether nothing in a run config looks like a secret: of a text, the state can't tell."""
+    try:
+        read = validate_yaml_config(run_config)
+        if read.valid:
+            check_values(read.value or {})
+        return read.valid
+    except DaglabError:
+        # A secret; or nobody can read it.
+        return False
+
+
 def _put(state: NotebookState, record: dict[str, Any]) -> None:
+    # What adds to a list goes first: if it is refused, nothing was kept.
+    if record["status"] not in ("INVALID", "REFUSED"):
+        state.append("runs", record, limit=_KEPT)
+        state.change("performance_metrics", functools.partial(_counted, record))
     if record["where"] == "dagster":
         state.update("last_run", record)
     if record.get("run_id"):
-        run_ids = [*(state.get("run_ids") or []), record["run_id"]]
-        state.update("run_ids", run_ids[-_KEPT:])
-    if record["status"] not in ("INVALID", "REFUSED"):
-        state.update("performance_metrics", {"runs": [*records(state), record][-_KEPT:]})
+        state.append("run_ids", record["run_id"], limit=_KEPT)
+
+
+def _counted(record: Mapping[str, Any], metrics: Any) -> dict[str, Any]:
+    """The totals with one more run: they go on where records have been dropped."""
+    metrics = metrics or {}
+    before = metrics.get(record["where"]) or {"runs": 0, "succeeded": 0, "failed": 0, "seconds": 0}
+    after = {
+        "runs": before["runs"] + 1,
+        "succeeded": before["succeeded"] + (record["status"] == "SUCCESS"),
+        "failed": before["failed"] + (record["status"] == "FAILURE"),
+        "seconds": before["seconds"] + (record.get("seconds") or 0),
+    }
+    return {**metrics, record["where"]: after}
 
 
 def log(state: NotebookState, what: str, said: Mapping[str, Any]) -> None:
     """Adds to the error log."""
     entry = {"at": now(), "what": what, **said}
-    entries = state.get("error_log") or []
     try:
-        state.update("error_log", [*entries, entry][-_KEPT:])
+        state.append("error_log", entry, limit=_KEPT)
     except DaglabError as error:
         with contextlib.suppress(DaglabError):
             hidden = {"at": now(), "what": what, "message": error.message}
-            state.update("error_log", [*entries, hidden][-_KEPT:])
+            state.append("error_log", hidden, limit=_KEPT)
 
 
 def problems_of(error: DaglabError) -> list[str]:

@@ -6,20 +6,19 @@ import copy
 import errno
 import json
 import os
-import re
-import stat
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from daglab.helpers.errors import Conflict, UsageError, ValidationFailed, remember
+from daglab.helpers.kept import check_values
+from daglab.helpers.storage import locked, opened, replace, unwritable
 
 __all__ = ["NotebookState", "StateChange", "manage_state"]
 
@@ -29,21 +28,9 @@ _HISTORY = 200
 _LARGEST = 8 * 1024 * 1024
 # The largest file that is read: of one that is larger, somebody else has made something.
 _LARGEST_FILE = 64 * 1024 * 1024
-# How long to wait for another process that writes, in seconds.
-_PATIENCE = 10.0
-_VERSION = 1
-
-# What is named so is a secret, and has no business in a file of the project.
-_SECRET = re.compile(
-    r"(?i)(^|[^a-z])(pass(word|wd|phrase)?|secret|token|credentials?|authorization|"
-    r"(api|access|private|secret|signing|encryption)[^a-z]?key)([^a-z]|s?$)"
-)
-# And so are these, whatever they are called.
-_SECRET_VALUE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\b(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|"
-    r"AKIA[0-9A-Z]{16}|xox[abpr]-[\w-]{10,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+)"
-    r"|://[^/\s:@]+:[^/\s:@]+@"
-)
+_VERSION = 2
+# What keeps a file from being written that is no mistake of anybody.
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -91,7 +78,7 @@ class NotebookState:
             ValidationFailed: A value can't be kept: it is a secret, or nothing that JSON has.
             Conflict: The file can't be read or moved aside.
         """
-        _check(initial)
+        check_values(initial)
         self._initial = copy.deepcopy(dict(initial))
         self._state: dict[str, Any] = copy.deepcopy(self._initial)
         self._history: list[StateChange] = []
@@ -159,7 +146,7 @@ class NotebookState:
             ValidationFailed: It can't be kept: it is a secret, or nothing that JSON has.
             Conflict: The file can't be written.
         """
-        _check({key: value})
+        check_values({key: value})
         with self._changing():
             self._set(key, copy.deepcopy(value))
 
@@ -176,13 +163,29 @@ class NotebookState:
             ValidationFailed: It can't be kept: it is a secret, or nothing that JSON has.
             Conflict: The file can't be written.
         """
-        _check({key: [value]})
+        check_values({key: [value]})
         with self._changing():
             before = self._state.get(key, [])
             if not isinstance(before, list):
                 raise UsageError(f"`{key}` is not a list", hint="change it with `update`")
             after = [*before, copy.deepcopy(value)]
             self._set(key, after if limit is None else after[-limit:] if limit > 0 else [])
+
+    def change(self, key: str, how: Callable[[Any], Any]) -> None:
+        """Change a value by what it is now, whoever has written it.
+
+        Args:
+            key: What it is called.
+            how: Returns the new value of a copy of the old one; of nothing if there is none.
+
+        Raises:
+            ValidationFailed: It can't be kept: it is a secret, or nothing that JSON has.
+            Conflict: The file can't be written.
+        """
+        with self._changing():
+            value = how(copy.deepcopy(self._state.get(key)))
+            check_values({key: value})
+            self._set(key, copy.deepcopy(value))
 
     def remove(self, key: str) -> None:
         """Remove a value, if there is one.
@@ -206,7 +209,7 @@ class NotebookState:
         with self._changing():
             before = self._state
             self._state = copy.deepcopy(self._initial)
-            self._note("*", before, copy.deepcopy(self._state), True)
+            self._note("*", before, dict(self._state), True)
 
     def undo(self) -> StateChange | None:
         """Take back the last change.
@@ -232,7 +235,7 @@ class NotebookState:
     def get_history(self) -> list[StateChange]:
         """Return the changes, oldest first: the last 200."""
         with self._lock:
-            return list(self._history)
+            return copy.deepcopy(self._history)
 
     def _set(self, key: str, value: Any) -> None:
         was_there = key in self._state
@@ -240,16 +243,17 @@ class NotebookState:
         if was_there and before == value and type(before) is type(value):
             return
         self._state[key] = value
-        self._note(key, before, copy.deepcopy(value), was_there)
+        self._note(key, before, value, was_there)
 
     def _note(self, key: str, before: Any, after: Any, was_there: bool) -> None:
+        # Values are never changed in their places, so that the history may hold them, too.
         self._history.append(StateChange(key, before, after, time.time(), was_there))
         del self._history[:-_HISTORY]
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Hold the file while what it holds now is changed. A change that fails is none."""
-        with self._lock, _locked(self._path):
+        with self._lock, locked(self._path):
             self._read()
             before = self._state, list(self._history)
             self._state = dict(self._state)
@@ -261,7 +265,7 @@ class NotebookState:
                 raise
 
     def _load(self) -> None:
-        with self._lock, _locked(self._path):
+        with self._lock, locked(self._path):
             self._read()
             wrong = [
                 key
@@ -282,12 +286,12 @@ class NotebookState:
         if self._path is None:
             return
         try:
-            with os.fdopen(_opened(self._path, os.O_RDONLY), "rb") as file:
+            with os.fdopen(opened(self._path, os.O_RDONLY), "rb") as file:
                 text = file.read(_LARGEST_FILE + 1)
         except FileNotFoundError:
             return
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise unwritable(self._path, error) from error
         try:
             if len(text) > _LARGEST_FILE:
                 raise ValueError(f"it has more than {_LARGEST_FILE} bytes")
@@ -305,7 +309,7 @@ class NotebookState:
         try:
             self._path.replace(aside)
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise unwritable(self._path, error) from error
         self.warnings.append(
             f"the state in `{self._path}` could not be read ({type(why).__name__}: {why}), and is"
             f" now in `{aside.name}`; the notebook begins with its initial state"
@@ -314,20 +318,11 @@ class NotebookState:
     def _write(self) -> None:
         if self._path is None:
             return
-        said = {
-            "version": _VERSION,
-            "state": self._state,
-            "history": [
-                [change.key, change.before, change.after, change.at, change.was_there]
-                for change in self._history
-            ],
-        }
-        text = json.dumps(said, ensure_ascii=False, allow_nan=True)
-        if len(text) > _LARGEST:
-            # What was is worth less than what is.
-            said["history"] = []
-            self._history.clear()
-            text = json.dumps(said, ensure_ascii=False, allow_nan=True)
+        text = _text_of(self._state, self._history)
+        while len(text) > _LARGEST and self._history:
+            # What was is worth less than what is, and the less the older.
+            del self._history[: (len(self._history) + 1) // 2]
+            text = _text_of(self._state, self._history)
         if len(text) > _LARGEST:
             raise remember(
                 ValidationFailed(
@@ -336,19 +331,9 @@ class NotebookState:
                 )
             )
         try:
-            _replace(self._path, text.encode("utf-8", "surrogatepass"))
+            replace(self._path, text.encode("utf-8", "surrogatepass"))
         except OSError as error:
-            raise _unwritable(self._path, error) from error
-
-
-def _opened(path: Path, flags: int) -> int:
-    """Open a regular file; a link may lead to what is not the project's."""
-    always = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-    handle = os.open(path, flags | always, 0o600)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "it is no file")
-    return handle
+            raise unwritable(self._path, error) from error
 
 
 def _shape(value: Any) -> type:
@@ -364,109 +349,55 @@ def _understood(text: bytes) -> tuple[dict[str, Any], list[StateChange]]:
     state = said["state"]
     if not isinstance(state, dict):
         raise ValueError("it holds no values")
-    history = [
-        StateChange(str(key), before, after, float(at), bool(was_there))
-        for key, before, after, at, was_there in said.get("history", [])
-    ]
-    return state, history[-_HISTORY:]
+    return state, _history_of(said.get("history", []), state)
 
 
-def _replace(path: Path, text: bytes) -> None:
-    """Write a file in one piece: whoever reads sees all of the old one or all of the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".new", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
+def _text_of(state: Mapping[str, Any], history: Sequence[StateChange]) -> str:
+    """Return a state and its history as they are written.
+
+    What was there after a change follows from what there is, and from the later changes. Of what
+    was added to a list, only what went at its other end must be written.
+    """
+    changes = []
+    for change in history:
+        dropped = _dropped(change)
+        before = change.before if dropped is None else dropped
+        changes.append([change.key, before, dropped is not None, change.at, change.was_there])
+    said = {"version": _VERSION, "state": state, "history": changes}
+    return json.dumps(said, ensure_ascii=False, allow_nan=True)
 
 
-@contextmanager
-def _locked(path: Path | None) -> Iterator[None]:
-    """Keep other processes from writing; the lock of one that is killed is free again."""
-    if path is None:
-        yield
-        return
-    import fcntl
-
-    lock = path.with_name(f".{path.stem}.lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = _opened(lock, os.O_CREAT | os.O_RDWR)
-    except OSError as error:
-        raise _unwritable(lock if error.errno == errno.ELOOP else path, error) from error
-    try:
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise remember(
-                        Conflict(
-                            f"another process has been writing to `{path}` for {_PATIENCE:.0f} s",
-                            hint=f"end it; the lock is `{lock}`",
-                        )
-                    ) from None
-                time.sleep(0.01)
-        yield
-    finally:
-        os.close(handle)
+def _dropped(change: StateChange) -> list[Any] | None:
+    """Return what a list lost at its beginning when a value was added; none if that is no such."""
+    before, after = change.before, change.after
+    if not (change.was_there and isinstance(before, list) and isinstance(after, list) and after):
+        return None
+    count = len(before) + 1 - len(after)
+    if count < 0:
+        return None
+    # What stays is the same, and not only equal: 1 equals True.
+    stays = zip(before[count:], after[:-1], strict=True)
+    return before[:count] if all(one is other for one, other in stays) else None
 
 
-def _unwritable(path: Path, error: OSError) -> Conflict:
-    if error.errno == errno.ELOOP:
-        conflict = Conflict(
-            f"`{path}` is a link, which is not followed",
-            hint="remove it, or give the `path` that it leads to",
-        )
-    else:
-        conflict = Conflict(
-            f"`{path}` can't be read or written: {error.strerror}",
-            hint="give a `path` that you may write to",
-        )
-    remember(conflict)
-    return conflict
-
-
-def _check(values: Mapping[str, Any]) -> None:
-    """Refuse secrets, and what would be another value when it is read again."""
-    for key, value in values.items():
-        _check_one(str(key), value, str(key), 0)
-
-
-def _check_one(key: str, value: Any, place: str, depth: int) -> None:
-    if depth > 60:
-        raise ValidationFailed(f"`{place}` is nested too deeply")
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if not isinstance(name, str):
-                raise ValidationFailed(
-                    f"`{place}` has a key that is no text: {type(name).__name__}",
-                    hint="only what JSON has can be kept",
-                )
-            _check_one(name, inner, f"{place}.{name}", depth + 1)
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            _check_one(key, inner, f"{place}[{index}]", depth + 1)
-    elif isinstance(value, str):
-        if value and (_SECRET.search(key) or _SECRET_VALUE.search(value)):
-            raise ValidationFailed(
-                f"`{place}` looks like a secret, which is not kept",
-                hint="keep the name of the variable that holds it, and read `os.environ`",
-            )
-    elif value is not None and not isinstance(value, (bool, int, float)):
-        raise ValidationFailed(
-            f"`{place}` can't be kept: it is of type `{type(value).__name__}`",
-            hint="only what JSON has can be kept: texts, numbers, lists and dictionaries",
-        )
+def _history_of(changes: Sequence[Any], state: Mapping[str, Any]) -> list[StateChange]:
+    """Return a history as it was before it was written."""
+    now = dict(state)
+    history = []
+    after: Any
+    for key, before, is_added, at, was_there in reversed(changes):
+        if key == "*":
+            after, now = now, dict(before)
+        else:
+            after = now.get(key)
+            if is_added:
+                before = [*before, *after[:-1]]
+            now[key] = before
+            if not was_there:
+                del now[key]
+        history.append(StateChange(str(key), before, after, float(at), bool(was_there)))
+    history.reverse()
+    return history[-_HISTORY:]
 
 
 def manage_state(
@@ -481,7 +412,8 @@ def manage_state(
         directory: Where the file is, in the place of `.daglab/state`.
 
     Returns:
-        The state, as it was left.
+        The state, as it was left. Where nothing may be written, it ends with the process, and
+        `warnings` says so.
 
     Raises:
         ValidationFailed: A value can't be kept: it is a secret, or nothing that JSON has.
@@ -497,7 +429,16 @@ def manage_state(
             return NotebookState(initial)
         name = Path(file).stem
     folder = _state_folder() if directory is None else Path(directory)
-    return NotebookState(initial, path=folder / f"{sanitize_input(name, 'name')}.json")
+    path = folder / f"{sanitize_input(name, 'name')}.json"
+    try:
+        return NotebookState(initial, path=path)
+    except Conflict as error:
+        why = error.__cause__
+        if not (isinstance(why, OSError) and why.errno in _READ_ONLY):
+            raise
+        state = NotebookState(initial)
+        state.warnings.append(f"{error.message}: what is kept ends with this session")
+        return state
 
 
 def _state_folder() -> Path:
@@ -520,11 +461,23 @@ def _state_folder() -> Path:
 
 
 def project_root() -> Path:
-    """Return the folder of the project: the nearest with a `daglab.yaml` or `.daglab`."""
+    """Return the folder of the project: the nearest with a `daglab.yaml` or `.daglab`.
+
+    It is looked for from the notebook's folder, and then from the current one.
+    """
     here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "daglab.yaml").is_file() or (folder / ".daglab").is_dir():
-            return folder
-        if (folder / ".git").exists() or folder == Path.home():
-            break
+    for start in (notebook_folder() or here, here):
+        for folder in (start, *start.parents):
+            if (folder / "daglab.yaml").is_file() or (folder / ".daglab").is_dir():
+                return folder
+            if (folder / ".git").exists() or folder == Path.home():
+                break
     return here
+
+
+def notebook_folder() -> Path | None:
+    """Return the folder of the notebook that runs, if one does."""
+    # Who has not imported marimo is in none of its notebooks.
+    marimo = sys.modules.get("marimo")
+    folder = marimo.notebook_dir() if marimo is not None else None
+    return None if folder is None else Path(folder)

@@ -223,8 +223,7 @@ def sanitize_input(text: str, context: InputContext) -> str:
     if context == "markdown":
         return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$&])", r"\\\1", clean)
     if context in ("yaml", "python"):
-        # JSON's texts are texts in both, if only ASCII is in them.
-        return json.dumps(clean)
+        return quoted(clean)
     if context == "shell":
         return shlex.quote(clean.replace("\n", " "))
     if context == "name":
@@ -240,6 +239,17 @@ def sanitize_input(text: str, context: InputContext) -> str:
     )
 
 
+def quoted(value: Any) -> str:
+    """Return a value as JSON that YAML and Python read in the same way.
+
+    As two escapes, which JSON has for it, a character beyond the first 65536 is none in YAML and
+    two in Python. What YAML doesn't take as it is, or takes for the end of a line, is escaped.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 # Controls, formats such as bidirectional marks, surrogates, line and paragraph separators.
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 

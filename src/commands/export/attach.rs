@@ -48,7 +48,7 @@ impl ExportArgs {
             let config = self.connect.config(context, loaded, root)?;
             Ok(Some(Where::Deployment(Box::new(config))))
         };
-        if self.connect.is_given() {
+        if self.connect.is_given() || self.deployment {
             return deployment();
         }
         let linked = self.attach.is_some() || self.job.is_some();

@@ -32,6 +32,7 @@ use crate::error::ExitStatus;
 use crate::marimo::format::Format;
 use crate::project::notebooks::{Notebook, slugs};
 use crate::publish::local::LocalStore;
+use crate::publish::retention;
 use crate::report::model::{RunResult, Target};
 use crate::run::plan::Policy;
 use crate::supervise::cancel::Cancel;
@@ -102,6 +103,15 @@ pub struct ExportArgs {
     /// Keep so many exports of each branch at most [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub retention_count: Option<u32>,
+
+    /// Remove no earlier exports: for notebooks that export themselves and say what goes
+    #[arg(long, hide = true)]
+    pub no_retention: bool,
+
+    /// Speak to the server that settings and `DAGLAB_DAGSTER_URL` name: for notebooks, whose
+    /// address may hold a password
+    #[arg(long, hide = true)]
+    pub deployment: bool,
 
     /// Write a gzip copy beside each page, which is the default; of other formats there is none
     #[arg(long, overrides_with = "no_compress")]
@@ -228,6 +238,10 @@ async fn export(
             publisher: upload::publisher(publication.as_ref()),
             // By name alone, nothing is attached.
             attach: target.is_some() && !args.print_snippet,
+            retention: match args.no_retention {
+                true => retention::Policy::default(),
+                false => job.retention,
+            },
             ..job
         },
         Err(reason) => return Ok(reason.exit_status()),

@@ -71,6 +71,21 @@ impl Policy {
         })
     }
 
+    /// Refuses a key that no link can be signed for. What signs for Azure takes the encoded key for
+    /// the key, and Azure does not. Those of runs are the same in both.
+    pub(super) fn check_key(&self, connection: &Connection, key: &str) -> Result<(), Error> {
+        let is_signed_encoded = self.kind == Links::Signed && connection.signs_elsewhere;
+        if is_signed_encoded && utf8_percent_encode(key, PATH).to_string() != key {
+            return Err(Error::Setting {
+                what: format!("links to `{key}` can't be signed for Azure"),
+                hint: "name it with letters from a to z, digits, `-`, `.`, `_` and `/`, or set \
+                       `export.cloud_storage.links` to `public`"
+                    .to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     pub(super) fn plain(&self, key: &str) -> String {
         format!("{}/{}", self.base, utf8_percent_encode(key, PATH))
     }

@@ -20,6 +20,7 @@ impl RemoteStore {
         key: &str,
     ) -> Result<(Link, u64), Error> {
         let policy = Policy::of(settings, &self.connection)?;
+        policy.check_key(&self.connection, key)?;
         let put = Put {
             run: NO_RUN,
             // The next upload may change it.
