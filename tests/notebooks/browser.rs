@@ -117,7 +117,7 @@ fn default_in_the_editor() {
     let diagnostics: Value = serde_json::from_str(diagnostics).unwrap();
     assert!(diagnostics["runs"].is_array(), "{diagnostics:#}");
     let state = project.root().join(".daglab/state");
-    let kept = std::fs::read_to_string(state.join("jobs.failing_explore.json")).unwrap();
+    let kept = std::fs::read_to_string(state.join("failing_explore.json")).unwrap();
     assert!(kept.contains("the first time never works"), "{kept}");
 }
 
