@@ -1,18 +1,17 @@
 //! One notebook, from its bytes to the cells that marimo writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use ruff_python_ast::{Expr, Stmt};
-use ruff_python_parser::parse_module;
 use serde_json::{Map, Value};
 
-use super::cells::{Cell, Context, Piece, Role};
+use super::cells::{Cell, Context, DROPPED, Piece, Role};
 use super::ipython::as_comment;
 use super::magics::Need;
 use super::read::{self, Invalid, Kind, Notebook};
-use super::scope::{self, Access};
 use super::stars::{self, Exports};
-use super::{Issue, Severity, Statistics, cycles, definitions, markdown, outputs};
+use super::{
+    Issue, Severity, Statistics, cycles, definitions, helpers, markdown, outputs, remarks,
+};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,9 +39,6 @@ pub struct Draft {
     pub format: String,
 }
 
-/// The helpers that are imported, as far as their names are free.
-const HELPERS: &[&str] = &["attach_metadata", "discover", "run_job"];
-
 /// Reads a notebook and translates its cells one by one.
 pub fn draft(bytes: &[u8], options: Options) -> Result<Draft, Invalid> {
     let notebook = read::read(bytes)?;
@@ -58,7 +54,7 @@ pub fn draft(bytes: &[u8], options: Options) -> Result<Draft, Invalid> {
     for cell in &notebook.cells {
         draft.cell(cell, &context, options, &mut needs);
     }
-    draft.helpers(&needs, &context, options);
+    helpers::add(&mut draft.pieces, &needs, &context.written, options.helpers);
     Ok(draft)
 }
 
@@ -150,8 +146,19 @@ impl Draft {
             issues: &mut self.issues,
             needs,
             dropped: Vec::new(),
+            above: 0,
         };
-        let code = translation.code(context)?;
+        let Some(code) = translation.code(context) else {
+            // A cell of nothing but what marimo does not need is left out as a whole.
+            let of_cell = self
+                .issues
+                .iter_mut()
+                .filter(|i| i.cell == Some(cell.number));
+            for issue in of_cell.filter(|issue| issue.done == DROPPED) {
+                "it was left out".clone_into(&mut issue.done);
+            }
+            return None;
+        };
         Some(Piece::of(cell, Role::Code, code))
     }
 
@@ -185,40 +192,6 @@ impl Draft {
         }
     }
 
-    /// Cells that hold what translations need.
-    fn helpers(&mut self, needs: &BTreeSet<Need>, context: &Context, options: Options) {
-        let imported = imports(&self.pieces);
-        let mut imports = Vec::new();
-        let mut functions = Vec::new();
-        for need in needs {
-            match need {
-                Need::Import(import) if !imported.contains(*import) => imports.push(*import),
-                Need::Import(_) => {}
-                Need::RunShell => functions.push(RUN_SHELL),
-                Need::ShellLines => functions.push(SHELL_LINES),
-                Need::RunScript => functions.push(RUN_SCRIPT),
-                Need::Display => functions.push(DISPLAY),
-            }
-        }
-        let imports = (!imports.is_empty()).then(|| Piece::helper(imports.join("\n")));
-        let functions = functions.into_iter().map(Piece::helper);
-        let first: Vec<Piece> = imports.into_iter().chain(functions).collect();
-        self.pieces.splice(0..0, first);
-        let free: Vec<&str> = HELPERS
-            .iter()
-            .copied()
-            .filter(|name| !context.written.contains(*name))
-            .collect();
-        if options.helpers && !free.is_empty() {
-            let (names, nothing) = (free.join(", "), free.join(" = "));
-            self.pieces.push(Piece::helper(format!(
-                "# Launch a job, list what a Dagster has, attach this notebook to an asset.\n\
-                 try:\n    from daglab.helpers import {names}\n\
-                 except ImportError:  # daglab's package is not installed here\n    {nothing} = None"
-            )));
-        }
-    }
-
     /// The modules that everything is imported from.
     pub fn stars(&self) -> BTreeSet<String> {
         stars::modules(&self.pieces)
@@ -237,8 +210,9 @@ impl Draft {
         pieces.retain(|piece| !piece.text().trim().is_empty());
         cycles::merge(pieces, issues, statistics);
         names_of_cells(pieces);
-        undefined(pieces, issues);
-        mutations(pieces, issues);
+        remarks::undefined(pieces, issues);
+        remarks::mutations(pieces, issues);
+        remarks::lines_of_shell(pieces, issues);
         if pieces.is_empty() {
             pieces.push(Piece::helper("import marimo as mo"));
         }
@@ -253,56 +227,82 @@ impl Draft {
         self
     }
 
-    /// Keeps a cell that marimo can't take as a comment.
-    pub fn mark(&mut self, index: usize, message: &str, line: Option<usize>) {
-        let Some(piece) = self.pieces.get_mut(index) else {
+    /// Keeps a cell that marimo can't take as a comment. `finished` is what became of this draft, and
+    /// the cell one of its pieces; what follows for other cells comes of finishing this draft again.
+    pub fn refuse(&mut self, finished: &Self, cell: usize, message: &str, line: Option<usize>) {
+        let Some(refused) = finished.pieces.get(cell) else {
             return;
         };
-        let action = "correct it, and take away the comment signs";
-        let issue = Issue::new(
-            Severity::Manual,
-            "refused",
-            format!("marimo can't take the cell: {message}"),
-        )
-        .source(
-            piece
-                .code
-                .lines()
-                .nth(line.unwrap_or(1).saturating_sub(1))
-                .unwrap_or_default(),
-        )
-        .done("the cell was kept as a comment")
-        .action(action);
-        let issue = piece.about(Issue { line, ..issue });
-        piece.code = as_comment(piece.code.trim_end(), &format!("{message}; {action}"));
-        piece.role = Role::Code;
-        piece.hidden = false;
-        self.statistics.kept_as_comment += 1;
-        self.issues.push(issue);
-    }
-}
-
-/// Imports that stand at the top of cells, as statements of one name.
-fn imports(pieces: &[Piece]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for piece in pieces {
-        let Ok(module) = parse_module(&piece.code) else {
-            continue;
-        };
-        for used in scope::names(&module.into_syntax().body).uses {
-            if let Access::Import(import) = used.access
-                && used.direct
-                && !import.dotted
-                && !import.what.contains(':')
-            {
-                found.insert(match import.what == used.name {
-                    true => format!("import {}", used.name),
-                    false => format!("import {} as {}", import.what, used.name),
-                });
+        let source = refused
+            .code
+            .lines()
+            .nth(line.unwrap_or(1).saturating_sub(1))
+            .unwrap_or_default();
+        // Helpers have no cell of the original; they keep their order.
+        let nth = |pieces: &[Piece]| pieces.iter().filter(|p| p.origins.is_empty()).count();
+        let number = nth(&finished.pieces[..cell]);
+        let mut helpers = 0;
+        for piece in &mut self.pieces {
+            let is_it = match piece.origins.first() {
+                Some(origin) => refused.origins.contains(origin),
+                None => {
+                    helpers += 1;
+                    refused.origins.is_empty() && helpers == number + 1
+                }
+            };
+            if !is_it {
+                continue;
             }
+            let action = "correct it, and take away the comment signs";
+            let reason = format!("marimo can't take the cell: {message}");
+            let issue = Issue::new(Severity::Manual, "refused", reason)
+                .source(source)
+                .done("the cell was kept as a comment")
+                .action(action);
+            self.issues.push(piece.about(Issue { line, ..issue }));
+            piece.code = as_comment(piece.code.trim_end(), &format!("{message}; {action}"));
+            piece.role = Role::Code;
+            piece.hidden = false;
+            self.statistics.kept_as_comment += 1;
         }
     }
-    found
+
+    /// Says what the command `marimo convert` does not write, and switches off cells in another way.
+    pub fn without_options(&mut self) {
+        let issue = |severity, what: &str| {
+            let reason = format!("{what}, which this marimo can't be told from outside");
+            Issue::new(severity, "command", reason)
+        };
+        for piece in &mut self.pieces {
+            if piece.disabled {
+                let action = "take away the comment signs, and disable it in marimo's editor";
+                let off = issue(Severity::Review, "the cell is switched off");
+                let off = off.done("it was kept as a comment").action(action);
+                self.issues.push(piece.about(off));
+                piece.code = as_comment(piece.code.trim_end(), action);
+                self.statistics.kept_as_comment += 1;
+            }
+            if let Some(name) = &piece.name {
+                let named = issue(Severity::Info, "the cell has a name").source(name);
+                self.issues.push(piece.about(named.done("it was left out")));
+            }
+        }
+        let action = "set them in marimo's editor";
+        if !self.app.is_empty() {
+            let options = issue(Severity::Review, "the notebook has options");
+            self.issues
+                .push(options.done("they were left out").action(action));
+        }
+        if !self.header.is_empty() {
+            let header = issue(Severity::Review, "the notebook names what it needs");
+            let header = header.done("it was left out");
+            self.issues.push(
+                header
+                    .source(&self.header)
+                    .action("put it at the file's top"),
+            );
+        }
+    }
 }
 
 /// The `# /// script` block of a cell, which belongs to the top of a file.
@@ -343,167 +343,6 @@ fn names_of_cells(pieces: &mut [Piece]) {
         }
     }
 }
-
-/// Names that nobody defines.
-fn undefined(pieces: &[Piece], issues: &mut Vec<Issue>) {
-    let mut written = BTreeSet::new();
-    let mut read: BTreeMap<String, usize> = BTreeMap::new();
-    for (index, piece) in pieces.iter().enumerate() {
-        let Ok(module) = parse_module(&piece.code) else {
-            continue;
-        };
-        let names = scope::names(&module.into_syntax().body);
-        written.extend(names.written().into_iter().map(str::to_owned));
-        if piece.role == Role::Code {
-            for name in names.read() {
-                read.entry(name.to_owned()).or_insert(index);
-            }
-        }
-    }
-    for (name, index) in read {
-        let of_modules = name.starts_with("__") && name.ends_with("__");
-        if written.contains(&name) || scope::is_builtin(&name) || of_modules {
-            continue;
-        }
-        let issue = Issue::new(Severity::Review, "undefined", format!("no cell defines `{name}`"))
-            .source(&name)
-            .action("define it: it may have come from a cell that was deleted, from a magic, or from a script that was run");
-        issues.push(pieces[index].about(issue));
-    }
-}
-
-/// Cells that change what another made: marimo does not see that.
-fn mutations(pieces: &[Piece], issues: &mut Vec<Issue>) {
-    for piece in pieces.iter().filter(|piece| piece.role == Role::Code) {
-        let Ok(module) = parse_module(&piece.code) else {
-            continue;
-        };
-        let body = module.into_syntax().body;
-        let names = scope::names(&body);
-        let mut changed = BTreeSet::new();
-        for statement in &body {
-            changed.extend(mutated(statement).filter(|name| !names.writes(name)));
-        }
-        changed.retain(|name| {
-            names.uses.iter().any(|u| u.name == *name)
-                && !names
-                    .uses
-                    .iter()
-                    .any(|u| u.name == *name && matches!(u.access, Access::Import(_)))
-        });
-        if changed.is_empty() {
-            continue;
-        }
-        let listed: Vec<String> = changed.iter().map(|name| format!("`{name}`")).collect();
-        let listed = listed.join(", ");
-        let issue = Issue::new(Severity::Info, "mutation", format!("the cell changes {listed}, which another cell made"))
-            .source(changed.first().map_or("", String::as_str))
-            .done("it was left as it is: in a run from top to bottom it works as before")
-            .action("where cells are run again by hand, make a new value instead, or change it in the cell that made it");
-        issues.push(piece.about(issue));
-    }
-}
-
-fn mutated(statement: &Stmt) -> std::vec::IntoIter<String> {
-    fn root(expression: &Expr) -> Option<String> {
-        match expression {
-            Expr::Name(name) => Some(name.id.to_string()),
-            Expr::Attribute(node) => root(&node.value),
-            Expr::Subscript(node) => root(&node.value),
-            Expr::Call(_) => None,
-            _ => None,
-        }
-    }
-    let part = |target: &Expr| match target {
-        Expr::Attribute(node) => root(&node.value),
-        Expr::Subscript(node) => root(&node.value),
-        _ => None,
-    };
-    let names: Vec<String> = match statement {
-        Stmt::Assign(node) => node.targets.iter().filter_map(part).collect(),
-        Stmt::AugAssign(node) => part(&node.target).into_iter().collect(),
-        Stmt::Delete(node) => node.targets.iter().filter_map(part).collect(),
-        Stmt::Expr(node) => match &*node.value {
-            Expr::Call(call) => match &*call.func {
-                Expr::Attribute(method) if changes(method.attr.as_str(), call) => {
-                    root(&method.value).into_iter().collect()
-                }
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    };
-    names.into_iter()
-}
-
-fn changes(method: &str, call: &ruff_python_ast::ExprCall) -> bool {
-    let inplace = call
-        .arguments
-        .keywords
-        .iter()
-        .any(|keyword| keyword.arg.as_ref().is_some_and(|name| name == "inplace"));
-    inplace
-        || matches!(
-            method,
-            "append"
-                | "extend"
-                | "insert"
-                | "remove"
-                | "update"
-                | "setdefault"
-                | "popitem"
-                | "clear"
-                | "sort"
-                | "reverse"
-                | "discard"
-        )
-}
-
-const RUN_SHELL: &str = r#"def run_shell(command):
-    """Run a command line and print what it says, as `!command` did in Jupyter."""
-    import subprocess
-
-    done = subprocess.run(
-        command,
-        shell=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    print(done.stdout, end="")"#;
-
-const SHELL_LINES: &str = r#"def shell_lines(command):
-    """Run a command line and return the lines it prints, as `name = !command` did."""
-    import subprocess
-
-    done = subprocess.run(
-        command, shell=True, stdout=subprocess.PIPE, text=True, errors="replace"
-    )
-    return done.stdout.splitlines()"#;
-
-const RUN_SCRIPT: &str = r#"def run_script(program, text):
-    """Give a text to a program and print what it says, as `%%bash` did in Jupyter."""
-    import subprocess
-
-    done = subprocess.run(
-        [program],
-        input=text,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    print(done.stdout, end="")
-    done.check_returncode()"#;
-
-const DISPLAY: &str = r#"def display(*values, **options):
-    """Show values in the cell's output, as Jupyter's `display` did."""
-    import marimo
-
-    for value in values:
-        marimo.output.append(value)"#;
 
 #[cfg(test)]
 mod tests {

@@ -117,7 +117,7 @@ pub fn read(bytes: &[u8]) -> Result<Notebook, Invalid> {
         let error = Invalid::new("it is a pointer of Git LFS, not the notebook itself");
         return Err(error.hint("run `git lfs pull`"));
     }
-    let value: Value = serde_json::from_str(text).map_err(|error| {
+    let value = parsed(text).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         let invalid = Invalid::at("it is not JSON", place);
         match text.lines().any(|line| line.starts_with("<<<<<<< ")) {
@@ -157,6 +157,61 @@ pub fn read(bytes: &[u8]) -> Result<Notebook, Invalid> {
         notebook.cells.push(cell);
     }
     Ok(notebook)
+}
+
+/// JSON, and what Python's `json` takes and writes beside: `NaN`, and halves of surrogate pairs.
+fn parsed(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text).or_else(|error| match lenient(text) {
+        Some(text) => serde_json::from_str(&text).map_err(|_| error),
+        None => Err(error),
+    })
+}
+
+/// A text of Python's `json` as JSON, if there is a difference. Numbers that are none become null,
+/// and halves of characters the sign for a character that is missing.
+fn lenient(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut in_string = false;
+    while let Some(c) = rest.chars().next() {
+        let mut length = c.len_utf8();
+        match (in_string, c) {
+            (_, '"') => in_string = !in_string,
+            (true, '\\') if rest[1..].starts_with('u') => {
+                let unit = |at: usize| {
+                    let digits = rest.get(at..at + 6)?.strip_prefix("\\u")?;
+                    u16::from_str_radix(digits, 16).ok()
+                };
+                let is_pair = matches!(
+                    (unit(0), unit(6)),
+                    (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff))
+                );
+                match unit(0) {
+                    _ if is_pair => length = 12,
+                    Some(0xd800..=0xdfff) => {
+                        out.push('\u{fffd}');
+                        rest = &rest[6..];
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
+            // The next may be a quote.
+            (true, '\\') => length += rest[1..].chars().next().map_or(0, char::len_utf8),
+            (false, 'N' | 'I' | '-') => {
+                let numbers = ["NaN", "Infinity", "-Infinity"];
+                if let Some(number) = numbers.iter().find(|number| rest.starts_with(**number)) {
+                    out.push_str("null");
+                    rest = &rest[number.len()..];
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    (out != text).then_some(out)
 }
 
 fn format(root: &Map<String, Value>, notebook: &mut Notebook) -> Result<u64, Invalid> {
@@ -581,5 +636,14 @@ mod tests {
             "its language is r, kernel `R 4`: marimo runs Python only"
         );
         assert!(read(b"<<<<<<< HEAD\n").is_err());
+    }
+
+    #[test]
+    fn what_python_writes_as_json_is_read() {
+        let text = r#"{"nbformat": 4, "cells": [{"cell_type": "code", "source": "a \"NaN\" \\ \ud83d\ude00 \ud83d!",
+            "metadata": {"x": [NaN, Infinity, -Infinity, -1]}, "outputs": []}]}"#;
+        let notebook = read(text.as_bytes()).unwrap();
+        assert_eq!(notebook.cells[0].source, "a \"NaN\" \\ 😀 \u{fffd}!");
+        assert_eq!(refused("{\"a\": nope}").0, "it is not JSON");
     }
 }
