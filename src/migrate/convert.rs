@@ -439,6 +439,71 @@ mod tests {
     }
 
     #[test]
+    fn figures_are_shown_before_the_last_value() {
+        insta::assert_snapshot!(of(&[
+            "import matplotlib.pyplot as plt",
+            "plt.plot([1])\ndf.head()",
+            "plt.plot([1])\ndf",
+            "plt.plot([1])\nplt.title('t');",
+            "fig, ax = plt.subplots()\nax.plot([1])\nfig",
+            "_, axes = plt.subplots()\naxes.plot([1])",
+            "ax = df.plot()\nplt.title('t')\nax.set_xlabel('x')",
+            "plt.show()\ndf",
+        ]));
+    }
+
+    #[test]
+    fn names_that_others_may_go_by_are_told() {
+        insta::assert_snapshot!(of(&[
+            "@asset\ndef orders(): pass",
+            "@asset\ndef orders(): return 1",
+            "class K: pass",
+            "class K:\n    def m(self): return K()\nK().m()",
+            "def f(): pass",
+            "def f(): return f()\nf()",
+            "print(orders, K, f)",
+        ]));
+    }
+
+    #[test]
+    fn queries_read_the_newest() {
+        insta::assert_snapshot!(of(&[
+            "df = load()",
+            "%%sql\nSELECT * FROM df",
+            "df = df.dropna()",
+            "%%sql r <<\nSELECT df.a FROM df",
+            "limit = 1\ndf.query('a > @limit')",
+            "limit = 2\ndf.query('a > @limit')",
+            "limit = 3\nexec(text)",
+        ]));
+    }
+
+    #[test]
+    fn functions_that_cells_below_may_call_are_told() {
+        let told = |cells: &[&str]| of(cells).contains("late-binding");
+        let again = "k = 2\nprint(k)";
+        for cell in [
+            "k = 1\ndef f(): return k",
+            "k = 1\ndef g(): return k\ndef f(): return g()",
+            "k = 1\nf = lambda: k",
+            "k = 1\nf = {'a': [lambda: k]}",
+            "k = 1\nclass C:\n    def m(self): return k\nf = C()",
+            "k = 1\ndef f():\n    global k\n    k += 1",
+            "k = 1\ndef g(): return k\nhooks.append(g)",
+            "k = 1\n@route\ndef g(): return k",
+        ] {
+            assert!(told(&[cell, again, "f()"]), "{cell}");
+        }
+        for cell in [
+            "k = 1\nf = sorted([], key=lambda v: k)",
+            "k = 1\ndef g(): return k\nf = g()",
+            "k = 1\nf['x'] = f.y.apply(lambda v: k)",
+        ] {
+            assert!(!told(&[cell, again, "f()"]), "{cell}");
+        }
+    }
+
+    #[test]
     fn stars_become_names() {
         let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
         let exports: Exports = [

@@ -135,7 +135,7 @@ pub struct Statistics {
     pub markdown_cells: usize,
     /// Of these, raw.
     pub raw_cells: usize,
-    /// Empty cells, left out.
+    /// Cells that are left out: empty ones, and such of nothing that marimo needs.
     pub empty_cells: usize,
     /// Cells of the result.
     pub cells_written: usize,

@@ -444,7 +444,7 @@ fn markdown_of(notebook: &NotebookReport, out: &mut String) {
     let s = &notebook.statistics;
     let _ = writeln!(
         out,
-        "\nFormat {}. {} ({} code, {} Markdown, {} raw, {} empty) became {}.",
+        "\nFormat {}. {} ({} code, {} Markdown, {} raw, {} left out) became {}.",
         inline(&notebook.format),
         text::count(s.cells, "cell"),
         s.code_cells,

@@ -13,6 +13,7 @@ mod imports;
 mod labels;
 mod late;
 mod naming;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -27,6 +28,7 @@ use super::{Issue, Severity, Statistics};
 use imports::{one_import, renamed};
 use labels::{Label, labelled};
 use late::late_binding;
+use texts::InText;
 
 /// One definition of a name by one cell.
 #[derive(Debug)]
@@ -47,14 +49,6 @@ struct Own {
     carry: bool,
     /// The statement that certainly defines it.
     sure: Option<usize>,
-}
-
-/// A word of a text that is evaluated, and the definition it means.
-#[derive(Debug)]
-struct InText {
-    piece: usize,
-    name: String,
-    version: usize,
 }
 
 /// Whether marimo keeps a name inside its cell.
@@ -227,6 +221,7 @@ impl<'a> Resolver<'a> {
                     self.in_texts.push(InText {
                         piece,
                         name,
+                        range: word.range,
                         version,
                     });
                 }
@@ -303,7 +298,7 @@ impl<'a> Resolver<'a> {
         for (piece, name) in self.owned() {
             self.note(piece, name, &mut edits[piece], issues, statistics);
         }
-        self.texts(issues);
+        self.texts(&mut edits, issues);
         self.imports(&mut edits, issues, statistics);
         for (piece, edits) in edits.iter_mut().enumerate() {
             self.deletions(piece, edits, issues);
@@ -375,38 +370,6 @@ impl<'a> Resolver<'a> {
             _ => Issue::new(Severity::Info, "renamed", reason),
         };
         issues.push(self.pieces[piece].about(issue.source(name).done(done)));
-    }
-
-    /// Texts can't be changed with certainty: a word in them may be a name or a column.
-    fn texts(&self, issues: &mut Vec<Issue>) {
-        let mut told = BTreeSet::new();
-        let mut tell = |piece: usize, name: &str, new: &str| {
-            if told.insert((piece, name.to_owned())) {
-                let reason =
-                    format!("`{name}` is `{new}` here, and texts that are evaluated may name it");
-                let issue = Issue::new(Severity::Review, "renamed-in-text", reason).source(name);
-                issues.push(self.pieces[piece].about(issue.action(format!(
-                    "look for `{name}` in the texts of this cell, and write `{new}` where it is meant"
-                ))));
-            }
-        };
-        for InText {
-            piece,
-            name,
-            version,
-        } in &self.in_texts
-        {
-            let new = &self.versions[name][*version].name;
-            if new != name {
-                tell(*piece, name, new);
-            }
-        }
-        for (piece, name) in self.owned() {
-            let new = &self.versions[name][self.own[&(piece, name.to_owned())].version].name;
-            if new != name && self.names[piece].opaque {
-                tell(piece, name, new);
-            }
-        }
     }
 
     /// Whether a name has a value for certain when the cell of a version is over.
