@@ -238,6 +238,11 @@ ALONE: dict[str, list[dict[str, Any]]] = {
         code("def top(): return max(xs) + 1\nxs = [7]\nprint(top())"),
         code("print(top(), xs)"),
     ],
+    "lazy": [
+        code("x = 1; y = 2"),
+        code("g = (i + x for i in range(2))\nx = 5\nprint(list(g), sum(i + y for i in range(2)))"),
+        code("y = 3\nprint(x, y)"),
+    ],
     "branches": [
         code("x = 10; y = 1"),
         code("if x < 5:\n    x = 1\nelse:\n    x = x + 1\nprint(x)"),

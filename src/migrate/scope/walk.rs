@@ -181,12 +181,17 @@ impl Walk {
     }
 
     fn comprehension(&mut self, generators: &[Comprehension], results: &[&Expr]) {
+        if let Some(first) = generators.first() {
+            self.visit_expr(&first.iter);
+        }
+        self.inside(generators, results);
+    }
+
+    /// A comprehension but for what it goes through.
+    fn inside(&mut self, generators: &[Comprehension], results: &[&Expr]) {
         let mut bound = BTreeSet::new();
         for generator in generators {
             bound.extend(targets(&generator.target));
-        }
-        if let Some(first) = generators.first() {
-            self.visit_expr(&first.iter);
         }
         let scope = Scope {
             bound,
@@ -344,7 +349,15 @@ impl<'a> Visitor<'a> for Walk {
             }
             Expr::ListComp(node) => self.comprehension(&node.generators, &[&node.elt]),
             Expr::SetComp(node) => self.comprehension(&node.generators, &[&node.elt]),
-            Expr::Generator(node) => self.comprehension(&node.generators, &[&node.elt]),
+            // It runs when it is asked for; a function that gets one asks at once.
+            Expr::Generator(node) => {
+                if let Some(first) = node.generators.first() {
+                    self.visit_expr(&first.iter);
+                }
+                self.late += 1;
+                self.inside(&node.generators, &[&node.elt]);
+                self.late -= 1;
+            }
             Expr::DictComp(node) => {
                 let mut results: Vec<&Expr> = node.key.as_deref().into_iter().collect();
                 results.push(&node.value);
@@ -353,7 +366,18 @@ impl<'a> Visitor<'a> for Walk {
             Expr::StringLiteral(node) => self.words(node.value.to_str(), node.range),
             Expr::Call(call) => {
                 self.called(call);
-                visitor::walk_expr(self, expression);
+                self.visit_expr(&call.func);
+                for argument in &call.arguments.args {
+                    match argument {
+                        Expr::Generator(node) => {
+                            self.comprehension(&node.generators, &[&node.elt]);
+                        }
+                        other => self.visit_expr(other),
+                    }
+                }
+                for keyword in &call.arguments.keywords {
+                    self.visit_expr(&keyword.value);
+                }
             }
             other => visitor::walk_expr(self, other),
         }
