@@ -180,7 +180,7 @@ fn dollar(after: &str) -> (bool, usize) {
 }
 
 /// The first `{expression}` or `$name` of a line that IPython may have put a value in for, and that
-/// stays as it is since the notebook does not have the names.
+/// keeps all of them as they are: the notebook does not have its names, or it has a format.
 pub fn unexpanded(line: &str, known: &dyn Fn(&str) -> bool) -> Option<String> {
     if parts(line, known).is_some() {
         return None;
@@ -194,7 +194,7 @@ pub fn unexpanded(line: &str, known: &dyn Fn(&str) -> bool) -> Option<String> {
             Some(b'{') => {
                 let Some(end) = closing(after) else { continue };
                 let of_shell = line[..line.len() - after.len() - 1].ends_with('$');
-                if !of_shell && is_value(&after[..end]) {
+                if !of_shell && is_value(&after[..end]) && !is_known(&after[..end], known) {
                     return Some(format!("{{{}}}", &after[..end]));
                 }
                 rest = &after[end + 1..];
@@ -317,7 +317,10 @@ mod tests {
         let known = |name: &str| name == "path";
         let of = |line: &str| unexpanded(line, &known);
         assert_eq!(of("ls $path {path}"), None);
-        assert_eq!(of("ls {missing.name}").as_deref(), Some("{missing.name}"));
+        assert_eq!(
+            of("ls {path} {missing.name}").as_deref(),
+            Some("{missing.name}")
+        );
         assert_eq!(of("ls {missing:>5} x").as_deref(), Some("{missing:>5}"));
         assert_eq!(of("ls $missing").as_deref(), Some("$missing"));
         for shells in [

@@ -49,12 +49,15 @@ pub fn call(markdown: &str) -> String {
         .map(|line| if line.trim().is_empty() { "" } else { line })
         .collect();
     let written = || lines.iter().filter(|line| !line.is_empty());
-    let is_block = written().all(|line| line.starts_with("    ")) && written().next().is_some();
+    fn inner(line: &str) -> Option<&str> {
+        line.strip_prefix("    ").or(line.strip_prefix('\t'))
+    }
+    let is_block = written().all(|line| inner(line).is_some()) && written().next().is_some();
     let text = match is_block {
         true => {
             let inner: Vec<&str> = lines
                 .iter()
-                .map(|line| line.strip_prefix("    ").unwrap_or(line))
+                .map(|line| inner(line).unwrap_or(line))
                 .collect();
             fenced(&inner.join("\n"))
         }
@@ -176,7 +179,7 @@ mod tests {
             "_markdown = \"a \\\"\\\"\\\" \\\\n\"\nmo.md(_markdown)"
         );
         assert_eq!(
-            call("    code\n    more"),
+            call("    code\n\tmore"),
             "mo.md(r\"\"\"\n```text\ncode\nmore\n```\n\"\"\")"
         );
         // `mo.md` leaves the indentation of a literal that begins with a line of its own.

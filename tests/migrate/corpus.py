@@ -178,7 +178,7 @@ ALONE: dict[str, list[dict[str, Any]]] = {
     "empty_loop": [
         code("i = 5"),
         code("for i in []:\n    print(i)"),
-        code("print(i)"),
+        code("print(i)\nfor i in []:\n    pass\nprint(i)"),
         code("for i, (a, *b) in enumerate([(1, 2, 3)]):\n    print(i, a, b)"),
         code("while i < 3:\n    i += 1\nelse:\n    k = 'done'\nprint(i, k)"),
     ],

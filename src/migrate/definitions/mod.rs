@@ -177,7 +177,7 @@ impl<'a> Resolver<'a> {
         may_be_used || scope::may_use_old(&body[sure], name)
     }
 
-    /// Whether a loop that never runs would leave a name to cells below as it was.
+    /// Whether a loop that never runs would leave a name to what is below as it was.
     fn may_be_left_by_a_loop(&self, piece: usize, name: &str, sure: Option<usize>) -> bool {
         let names = &self.names[piece];
         let Some(sure) = sure.filter(|sure| names.loops.contains(sure)) else {
@@ -186,7 +186,8 @@ impl<'a> Resolver<'a> {
         let is_set_again = names.sure.iter().enumerate().any(|(index, certain)| {
             index > sure && !names.loops.contains(&index) && certain.contains(name)
         });
-        !is_set_again && scope::is_read_after(self.names, piece, name)
+        let is_read_here = names.first_is_read(name, sure + 1, usize::MAX) == Some(true);
+        !is_set_again && (is_read_here || scope::is_read_after(self.names, piece, name))
     }
 
     /// Which version each use means.

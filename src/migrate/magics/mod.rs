@@ -89,7 +89,7 @@ impl Translated {
     fn expanded(self, text: &str, known: Known<'_>) -> Self {
         match unexpanded(text, known) {
             Some(place) if self.severity == Severity::Info => self.review(
-                format!("`{place}` stayed as it is: no cell defines what it names"),
+                format!("`{place}` stayed as it is: no value could be put in for it"),
                 "put the value in, if it is Python's and not the shell's",
             ),
             _ => self,
