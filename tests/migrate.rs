@@ -199,7 +199,8 @@ fn one_notebook_becomes_a_file_beside_it() {
         .code(),
         0
     );
-    let run = migrate(&project, &["sales.ipynb", "--report", "sales.py"]);
+    project.write("mine.md", "# Mine\n");
+    let run = migrate(&project, &["sales.ipynb", "--report", "mine.md"]);
     assert_eq!(run.code(), 8, "{}", run.stderr());
 }
 
@@ -232,6 +233,66 @@ fn what_stands_in_the_way_is_said_with_its_exit_code() {
     );
 }
 
+#[test]
+fn what_a_refused_cell_defines_is_missed() {
+    let project = Project::empty();
+    let cells = [
+        code("import os\nwanted = 1\nreturn 5"),
+        code("import os\nprint(os.sep, wanted)"),
+    ];
+    project.write("a.ipynb", &notebook(&cells));
+    let run = migrate(&project, &["a.ipynb"]);
+    assert_eq!(run.code(), 0, "{}", run.stderr());
+    let said = run.stdout();
+    assert!(said.contains("no cell defines `wanted`"), "{said}");
+    let text = std::fs::read_to_string(project.root().join("a.py")).unwrap();
+    assert!(text.contains("\n    import os\n"), "{text}");
+}
+
+#[test]
+fn one_place_that_can_not_be_written_costs_the_others_nothing() {
+    let project = Project::empty();
+    for name in ["a.ipynb", "b.ipynb", "c.ipynb", "random.ipynb"] {
+        project.write(name, &notebook(&[code("x = 1")]));
+    }
+    std::fs::create_dir(project.root().join("a.py")).unwrap();
+    std::fs::write(project.root().join("b.py"), b"\xff").unwrap();
+    let run = migrate(&project, &["."]);
+    assert_eq!(run.code(), 8, "{}{}", run.stdout(), run.stderr());
+    let said = run.stdout();
+    assert!(
+        said.contains("! a.ipynb: `a.py`") && said.contains("! b.ipynb: `b.py`"),
+        "{said}"
+    );
+    assert!(said.contains("hides Python's module `random`"), "{said}");
+    assert!(project.root().join("c.py").is_file());
+}
+
+#[test]
+fn a_report_goes_where_nothing_else_is() {
+    let project = Project::empty();
+    project.write("a.ipynb", &notebook(&[code("x = 1")]));
+    let original = std::fs::read(project.root().join("a.ipynb")).unwrap();
+    let to = |report: &str| migrate(&project, &["a.ipynb", "--force", "--report", report]).code();
+    assert_eq!((to("a.py"), to("a.ipynb"), to(".")), (2, 2, 2));
+    assert!(!project.root().join("a.py").exists());
+    assert_eq!(
+        std::fs::read(project.root().join("a.ipynb")).unwrap(),
+        original
+    );
+    assert_eq!(to("report.json"), 0);
+    for name in ["report.json", "report.md"] {
+        assert!(project.root().join(name).is_file(), "{name}");
+    }
+    // What `daglab ci` writes has notebooks, too.
+    project.write(
+        "ci.json",
+        "{\n  \"schema_version\": 1,\n  \"notebooks\": []\n}\n",
+    );
+    let again = |report: &str| migrate(&project, &["a.ipynb", "--report", report]).code();
+    assert_eq!((again("report.md"), again("ci.md")), (0, 8));
+}
+
 /// A marimo that has lost its private functions is used by its commands.
 #[test]
 fn another_marimo_is_used_by_its_commands() {
@@ -242,6 +303,8 @@ fn another_marimo_is_used_by_its_commands() {
             json!({"cell_type": "markdown", "source": "# T", "metadata": {}}),
             code("x = 1\n!ls"),
             code("x = 2\nprint(x)"),
+            json!({"cell_type": "code", "source": "raise SystemExit(3)", "outputs": [],
+                "metadata": {"tags": ["skip-execution"]}}),
         ]),
     );
     // marimo keeps all it has; only those who are not marimo can't get at it.
@@ -269,6 +332,13 @@ builtins.__import__ = hidden
     assert!(
         text.contains("app = marimo.App(") && text.contains("run_shell("),
         "{text}"
+    );
+    // The command can't switch off a cell.
+    assert!(text.contains("# raise SystemExit(3)"), "{text}");
+    assert!(
+        run.stdout().contains("it was kept as a comment"),
+        "{}",
+        run.stdout()
     );
 }
 

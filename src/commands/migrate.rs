@@ -1,5 +1,7 @@
 //! `daglab migrate`: Jupyter notebooks as marimo notebooks.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -11,15 +13,17 @@ use crate::host::package;
 use crate::migrate::convert::{self, Draft, Options};
 use crate::migrate::find::{self, Source};
 use crate::migrate::read::Invalid;
-use crate::migrate::report::{self, NotebookReport, Refusal, Report, Status};
-use crate::migrate::worker::{Setting, Worker};
-use crate::migrate::{Error, Issue, Severity};
+use crate::migrate::report::Report;
+use crate::migrate::worker::{Setting, Worker, Written};
+use crate::migrate::{Error, Issue, Severity, remarks};
 use crate::project::environment::cache_dir;
 use crate::redact;
-use crate::scaffold::changes::{Action, Changes, Overwrite, Plan};
+use crate::scaffold::changes::Plan;
 use crate::supervise::cancel::Cancel;
 use crate::supervise::left;
 use crate::ui::progress::{Event, Progress};
+
+use files::ReportFiles;
 
 /// The largest notebook that is read, in bytes.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -55,7 +59,7 @@ pub struct MigrateArgs {
     #[arg(long)]
     pub no_helpers: bool,
 
-    /// Write the report to this file as Markdown, and beside it as JSON
+    /// Write the report that is printed to this file too, as Markdown, and beside it as JSON
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 
@@ -90,6 +94,8 @@ pub async fn run(args: &MigrateArgs, context: &Context) -> Result<ExitStatus, Fa
 struct Item {
     source: Source,
     result: Result<(Draft, String, Vec<String>), Invalid>,
+    /// Why nothing can be written in its place.
+    blocked: Option<String>,
 }
 
 async fn migrate(args: &MigrateArgs, context: &Context) -> Result<ExitStatus, Failure> {
@@ -100,7 +106,7 @@ async fn migrate(args: &MigrateArgs, context: &Context) -> Result<ExitStatus, Fa
         .cloned()
         .collect();
     let sources = find::find(&context.dir, &paths, args.to.as_deref())?;
-    let overwrite_report = refuse_foreign_report(args, context)?;
+    let report_files = ReportFiles::of(args, context)?;
     let setting = setting(context)?;
     let pythons = pythons(args.python.as_deref(), context, &sources);
     let emit = Progress::new(context.printer).listening();
@@ -124,22 +130,30 @@ async fn migrate(args: &MigrateArgs, context: &Context) -> Result<ExitStatus, Fa
             }
             Err(error) => return Err(error.into()),
         };
-        items.push(Item { source, result });
+        items.push(Item {
+            source,
+            result,
+            blocked: None,
+        });
     }
-    let plans = plans(args, context, &items)?;
-    if !args.dry_run {
-        for (_, plan) in &plans {
-            plan.apply()?;
-        }
-    }
+    let plans = files::plans(args, context, &mut items)?;
+    let failure = match args.dry_run {
+        true => None,
+        false => files::apply(&plans, &mut items),
+    };
     let notebooks = items
         .into_iter()
-        .map(|item| told(item, &plans, context))
+        .map(|item| files::told(item, &plans, context))
         .collect();
     let report = Report::new(notebooks, ready.marimo, ready.degraded, args.dry_run);
-    write_report(args, context, &report, overwrite_report)?;
+    if let Some(files) = report_files.filter(|_| !args.dry_run) {
+        files.write(context, &report)?;
+    }
     print(args, context, &report, &plans)?;
-    Ok(report.exit_status())
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(report.exit_status()),
+    }
 }
 
 fn failed(error: &Error) -> Invalid {
@@ -174,35 +188,24 @@ async fn one(
         preserve_outputs: args.preserve_outputs,
         helpers: !args.no_helpers,
     };
-    let draft = match convert::draft(&bytes, options) {
+    let mut draft = match convert::draft(&bytes, options) {
         Ok(draft) => draft,
         Err(invalid) => return Ok(Err(invalid)),
     };
     let roots: Vec<&Path> = source.from.parent().into_iter().collect();
     let exports = worker.exports(&draft.stars(), &roots).await?;
-    let mut draft = draft.finish(&exports);
     for _ in 0..ROUNDS {
-        let written = worker.write(&draft).await?;
+        let mut finished = draft.clone().finish(&exports);
+        if worker.ready.by_command {
+            finished.without_options();
+        }
+        let written = worker.write(&finished).await?;
         if written.refused.is_empty() && !written.text.is_empty() {
-            for index in &written.changed {
-                let Some(piece) = draft.pieces.get(*index) else {
-                    continue;
-                };
-                let reason = "a text over several lines comes out different: marimo indents it";
-                let issue = Issue::new(Severity::Review, "layout", reason)
-                    .action("compare it with the original");
-                draft.issues.push(piece.about(issue));
-            }
-            if !written.stable {
-                let reason = "marimo's editor will lay the file out anew when it saves it";
-                draft.issues.push(
-                    Issue::new(Severity::Review, "layout", reason).action("save it there once"),
-                );
-            }
-            return Ok(Ok((draft, written.text, written.findings)));
+            remark(&mut finished, &written, source, worker);
+            return Ok(Ok((finished, written.text, written.findings)));
         }
         for refused in &written.refused {
-            draft.mark(refused.cell, &refused.message, refused.line);
+            draft.refuse(&finished, refused.cell, &refused.message, refused.line);
         }
     }
     let message = "marimo refuses it whatever is left out".to_owned();
@@ -211,6 +214,32 @@ async fn one(
         place: None,
         hint: None,
     }))
+}
+
+/// What is known once a notebook is written.
+fn remark(draft: &mut Draft, written: &Written, source: &Source, worker: &Worker) {
+    let Draft { pieces, issues, .. } = draft;
+    for piece in written
+        .changed
+        .iter()
+        .filter_map(|index| pieces.get(*index))
+    {
+        let reason = "a text over several lines comes out different: marimo indents it";
+        let issue = Issue::new(Severity::Review, "layout", reason);
+        issues.push(piece.about(issue.action("compare it with the original")));
+    }
+    if !written.stable {
+        let reason = "marimo's editor will lay the file out anew when it saves it";
+        issues.push(Issue::new(Severity::Review, "layout", reason).action("save it there once"));
+    }
+    if let Some(name) = source.to.file_stem() {
+        remarks::shadow(
+            pieces,
+            &name.to_string_lossy(),
+            &worker.ready.modules,
+            issues,
+        );
+    }
 }
 
 /// How Python is started: with daglab's package, and with no more of the environment than it needs.
@@ -276,132 +305,6 @@ fn shown(path: &Path, context: &Context) -> String {
         .unwrap_or(path)
         .display()
         .to_string()
-}
-
-/// What is to be written, one plan for each folder that files go below.
-fn plans(
-    args: &MigrateArgs,
-    context: &Context,
-    items: &[Item],
-) -> Result<Vec<(PathBuf, Plan)>, Failure> {
-    let overwrite = if args.force {
-        Overwrite::Force
-    } else {
-        Overwrite::Keep
-    };
-    let mut folders: BTreeMap<PathBuf, Vec<(&Path, &str)>> = BTreeMap::new();
-    let to = args.to.as_ref().map(|to| context.dir.join(to));
-    for item in items {
-        let Ok((_, text, _)) = &item.result else {
-            continue;
-        };
-        let target = &item.source.to;
-        let parent = target.parent().unwrap_or(target).to_owned();
-        let root = [to.as_ref(), Some(&context.dir)]
-            .into_iter()
-            .flatten()
-            .find(|root| target.starts_with(root) && *root != target)
-            .cloned()
-            .unwrap_or(parent);
-        folders.entry(root).or_default().push((target, text));
-    }
-    let mut plans = Vec::new();
-    for (root, files) in folders {
-        context.undo_interrupted(&root)?;
-        let mut changes = Changes::new(&root);
-        for (target, text) in files {
-            changes.file(target.strip_prefix(&root).unwrap_or(target), text);
-        }
-        plans.push((root, changes.plan(overwrite)?));
-    }
-    Ok(plans)
-}
-
-/// What became of a notebook.
-fn told(item: Item, plans: &[(PathBuf, Plan)], context: &Context) -> NotebookReport {
-    let Item { source, result } = item;
-    let (name, target) = (shown(&source.from, context), shown(&source.to, context));
-    match result {
-        Ok((draft, _, findings)) => {
-            let action = plans.iter().find_map(|(root, plan)| {
-                let mut steps = plan.steps.iter();
-                let step = steps.find(|step| root.join(&step.path) == source.to)?;
-                Some(step.action)
-            });
-            let status = match action {
-                Some(Action::Keep) => Status::Exists,
-                Some(Action::Unchanged) => Status::Unchanged,
-                _ => Status::Converted,
-            };
-            NotebookReport {
-                source: name,
-                target,
-                status,
-                refusal: None,
-                format: draft.format,
-                statistics: draft.statistics,
-                issues: draft.issues,
-                findings,
-            }
-        }
-        Err(invalid) => NotebookReport {
-            source: name,
-            target,
-            status: Status::Invalid,
-            refusal: Some(Refusal {
-                message: invalid.message,
-                place: invalid.place,
-                hint: invalid.hint,
-            }),
-            format: String::new(),
-            statistics: crate::migrate::Statistics::default(),
-            issues: Vec::new(),
-            findings: Vec::new(),
-        },
-    }
-}
-
-/// Whether earlier reports may be replaced: files that are none stay, unless `--force` is given.
-fn refuse_foreign_report(args: &MigrateArgs, context: &Context) -> Result<Overwrite, Failure> {
-    let Some(path) = args.report.as_ref().map(|path| context.dir.join(path)) else {
-        return Ok(Overwrite::Never);
-    };
-    let is_report = |path: &Path| match std::fs::read_to_string(path) {
-        Ok(text) => text.starts_with(report::HEADING) || text.contains("\"notebooks\": ["),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    let foreign = [path.clone(), path.with_extension("json")]
-        .into_iter()
-        .find(|path| !is_report(path));
-    match foreign {
-        Some(path) if !args.force && !args.dry_run => Err(Error::NotAReport { path }.into()),
-        _ => Ok(Overwrite::Force),
-    }
-}
-
-/// `--report`: Markdown there, JSON beside it.
-fn write_report(
-    args: &MigrateArgs,
-    context: &Context,
-    report: &Report,
-    overwrite: Overwrite,
-) -> Result<(), Failure> {
-    let Some(path) = args.report.as_ref().filter(|_| !args.dry_run) else {
-        return Ok(());
-    };
-    let path = context.dir.join(path);
-    let root = path.parent().unwrap_or(&context.dir);
-    let mut changes = Changes::new(root);
-    let name = Path::new(path.file_name().unwrap_or_default());
-    let known = redact::secrets::known();
-    changes.file(name, known.remove_from_document(&report.markdown()));
-    changes.file(
-        name.with_extension("json"),
-        known.remove_from_document(&(report.json() + "\n")),
-    );
-    context.undo_interrupted(root)?;
-    changes.plan(overwrite)?.apply()?;
-    Ok(())
 }
 
 fn print(

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, Stmt};
+use ruff_python_ast::{Alias, Stmt, StmtImportFrom};
 use ruff_python_parser::parse_module;
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged as _, TextSize};
 
-use super::definitions::{Edit, apply};
+use super::edits::{Edit, apply, hashed, line_at};
 use super::ipython::{TODO, as_comment};
 use super::magics::{Need, Translated};
-use super::scope::{self, Access};
-use super::{Issue, Severity, Statistics, ipython, read};
+use super::scope::{self, Access, Imported, Names, Use};
+use super::{Issue, Severity, Statistics, blank_lines, figures, ipython, read};
 
 /// Where a piece comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +80,18 @@ impl Piece {
         issue
     }
 
+    /// Its statements; none if it is not Python.
+    pub fn body(&self) -> Vec<Stmt> {
+        parse_module(&self.code)
+            .map(|module| module.into_syntax().body.into_iter().collect())
+            .unwrap_or_default()
+    }
+
+    /// The global names in it.
+    pub fn names(&self) -> Names {
+        scope::names(&self.body())
+    }
+
     /// The code as it is written. A cell of comments alone gets a value, or marimo's linter would
     /// have it removed.
     pub fn text(&self) -> String {
@@ -127,18 +138,19 @@ impl Context {
                     context.pyplot.insert(used.name.clone());
                 }
             }
-            let displays = names.uses.iter().any(|used| {
-                matches!(&used.access, Access::Import(import) if import.what.starts_with("IPython.") && import.what.ends_with(":display"))
-            });
+            let is_jupyters = |name: &str| is_jupyters(name) || name == "display";
             let written = names
                 .written()
                 .into_iter()
-                .filter(|name| !(displays && *name == "display"));
+                .filter(|name| !is_jupyters(name) || gives(&names, name));
             context.written.extend(written.map(str::to_owned));
         }
         context
     }
 }
+
+/// What is said of a magic that becomes a comment.
+pub const DROPPED: &str = "it became a comment";
 
 /// A cell that is being translated.
 #[derive(Debug)]
@@ -153,11 +165,14 @@ pub struct Cell<'a> {
     pub needs: &'a mut BTreeSet<Need>,
     /// Comments in place of what marimo does not need.
     pub dropped: Vec<String>,
+    /// How many lines of the cell are above the code that is being looked at.
+    pub above: usize,
 }
 
 impl Cell<'_> {
     /// Something about this cell.
     pub fn issue(&mut self, mut issue: Issue) {
+        issue.line = issue.line.map(|line| line + self.above);
         issue.cell = Some(self.cell.number);
         issue.execution_count = self.cell.execution_count;
         self.issues.push(issue);
@@ -177,7 +192,7 @@ impl Cell<'_> {
             }
             (None, _) => {
                 self.statistics.magics_dropped += 1;
-                "it became a comment".to_owned()
+                DROPPED.to_owned()
             }
         };
         let reason = match what.reason.is_empty() {
@@ -194,11 +209,12 @@ impl Cell<'_> {
     /// The cell's code, translated; `None` if nothing is left of it.
     pub fn code(&mut self, context: &Context) -> Option<String> {
         let known = |name: &str| context.written.contains(name);
-        let source = self.cell.source.trim_matches('\n').trim_end();
-        let code = ipython::translate(self, source, &known);
+        let source = self.cell.source.trim_start_matches('\n');
+        self.above = self.cell.source.len() - source.len();
+        let code = ipython::translate(self, source.trim_end(), &known);
         let code = self.statements(&code, context);
-        let code = figures(self, code, context);
-        let code = blank_lines(&code);
+        let code = figures::shown(self, code, context);
+        let code = blank_lines::emptied(&code);
         let is_left =
             |line: &str| !line.trim().is_empty() && !self.dropped.iter().any(|d| d == line.trim());
         let left = code.lines().any(is_left);
@@ -214,38 +230,38 @@ impl Cell<'_> {
         let names = scope::names(&body);
         let mut edits = Vec::new();
         for (index, statement) in body.iter().enumerate() {
-            let line = code[..statement.start().to_usize()].matches('\n').count() + 1;
+            let line = line_at(code, statement.start());
             let source = &code[statement.range()];
-            if let Some(text) = self.import(statement, source, line) {
-                edits.push(Edit {
-                    range: statement.range(),
-                    text,
-                });
+            if let Stmt::ImportFrom(node) = statement
+                && let Some(edit) = self.import(node, code, line)
+            {
+                edits.push(edit);
                 continue;
             }
-            let of_jupyter = names.uses.iter().find(|used| {
+            let of_jupyter = |used: &&Use| {
                 used.statement == index
                     && used.access == Access::Read
                     && is_jupyters(&used.name)
-                    && !names.writes(&used.name)
+                    && !gives(&names, &used.name)
                     && !context.written.contains(&used.name)
-            });
-            if let Some(used) = of_jupyter {
-                let (reason, action) = jupyters(&used.name);
-                self.statistics.kept_as_comment += 1;
-                self.issue(
-                    Issue::new(Severity::Manual, "jupyter", &reason)
-                        .line(line)
-                        .source(source)
-                        .done("the statement was kept as a comment")
-                        .action(action),
-                );
-                let text = as_comment(source, &format!("{reason}; {action}"));
-                edits.push(Edit {
-                    range: whole(code, statement.range()),
-                    text: on_lines(code, statement.range(), &text),
-                });
-            }
+            };
+            let mut of_jupyter = names.uses.iter().filter(of_jupyter);
+            // A function that asks for the shell expects that there may be none.
+            let Some(used) = of_jupyter.find(|used| !(used.late && used.name == "get_ipython"))
+            else {
+                continue;
+            };
+            let (reason, action) = jupyters(&used.name);
+            self.statistics.kept_as_comment += 1;
+            self.issue(
+                Issue::new(Severity::Manual, "jupyter", &reason)
+                    .line(line)
+                    .source(source)
+                    .done("the statement was kept as a comment")
+                    .action(action),
+            );
+            let text = as_comment(source, &format!("{reason}; {action}"));
+            edits.push(Edit::comment(code, statement.range(), &text));
         }
         let shows = names
             .uses
@@ -254,14 +270,15 @@ impl Cell<'_> {
         if shows && !context.written.contains("display") {
             self.needs.insert(Need::Display);
         }
+        self.of_ipython(&names, code);
         self.widgets(&names, &mut edits);
         apply(code, edits)
     }
 
-    /// `from __future__` and `from IPython.display import display`.
-    fn import(&mut self, statement: &Stmt, source: &str, line: usize) -> Option<String> {
-        let node = statement.as_import_from_stmt()?;
+    /// `from __future__` and `from IPython.display import display`, which become comments.
+    fn import(&mut self, node: &StmtImportFrom, code: &str, line: usize) -> Option<Edit> {
         let module = node.module.as_ref()?.as_str();
+        let source = &code[node.range];
         if module == "__future__" {
             let annotations = node.names.iter().any(|alias| &*alias.name == "annotations");
             let issue = match annotations {
@@ -273,33 +290,20 @@ impl Cell<'_> {
                 )
                 .action("put annotations that name later classes in quotes"),
             };
-            self.issue(issue.line(line).source(source).done("it became a comment"));
-            let comment = format!("# {}", source.replace('\n', "\n# "));
-            self.dropped.extend(comment.lines().map(str::to_owned));
-            return Some(comment);
+            self.issue(issue.line(line).source(source).done(DROPPED));
+            return Some(self.dropped(node, code));
         }
-        if !matches!(module, "IPython.display" | "IPython.core.display") {
+        if !is_display(module) {
             return None;
         }
-        let (display, kept): (Vec<_>, Vec<_>) = node
-            .names
-            .iter()
-            .partition(|alias| &*alias.name == "display" && alias.asname.is_none());
-        if !kept.is_empty() {
-            self.issue(
-                Issue::new(Severity::Review, "ipython", "it needs the package `ipython` in marimo's environment")
-                    .line(line).source(source).done("it was left as it is")
-                    .action("add `ipython` to the project, or use `mo.Html`, `mo.md`, `mo.image`, `mo.video` and `mo.audio`"),
-            );
-        }
+        let is_plain = |alias: &&Alias| &*alias.name == "display" && alias.asname.is_none();
+        let (display, kept): (Vec<_>, Vec<_>) = node.names.iter().partition(is_plain);
         if display.is_empty() {
             return None;
         }
         self.needs.insert(Need::Display);
         if kept.is_empty() {
-            let comment = format!("# {}", source.replace('\n', "\n# "));
-            self.dropped.extend(comment.lines().map(str::to_owned));
-            return Some(comment);
+            return Some(self.dropped(node, code));
         }
         let kept: Vec<String> = kept
             .iter()
@@ -308,16 +312,59 @@ impl Cell<'_> {
                 None => alias.name.to_string(),
             })
             .collect();
-        Some(format!("from {module} import {}", kept.join(", ")))
+        Some(Edit {
+            range: node.range,
+            text: format!("from {module} import {}", kept.join(", ")),
+        })
     }
 
-    fn widgets(&mut self, names: &scope::Names, edits: &mut Vec<Edit>) {
-        let import = names.uses.iter().find_map(|used| match &used.access {
-            Access::Import(import)
-                if import.what.split(['.', ':']).next() == Some("ipywidgets") =>
-            {
-                Some(import)
+    fn dropped(&mut self, node: &StmtImportFrom, code: &str) -> Edit {
+        let comment = hashed(&code[node.range]);
+        self.dropped.extend(comment.lines().map(str::to_owned));
+        Edit::comment(code, node.range, &comment)
+    }
+
+    /// What is imported from IPython, wherever in the cell.
+    fn of_ipython(&mut self, names: &Names, code: &str) {
+        let mut told = BTreeSet::new();
+        for used in &names.uses {
+            let Access::Import(import) = &used.access else {
+                continue;
+            };
+            let is_replaced = used.direct && import.plain.is_some() && is_its_display(import);
+            if root(import) != "IPython" || is_replaced || !told.insert(import.statement.start()) {
+                continue;
             }
+            let reason = match import.what.split(':').next().is_some_and(is_display) {
+                true => "it needs the package `ipython` in marimo's environment",
+                false => "it needs the package `ipython`, and marimo does not run in its shell",
+            };
+            let issue = Issue::new(Severity::Review, "ipython", reason)
+                .line(line_at(code, import.statement.start()))
+                .source(&code[import.statement])
+                .done("it was left as it is");
+            self.issue(issue.action(
+                "add `ipython` to the project, or use `mo.Html`, `mo.md`, `mo.image`, `mo.video` and `mo.audio`",
+            ));
+        }
+        if let Some(at) = code.find("ast_node_interactivity") {
+            let line = code[..at].matches('\n').count() + 1;
+            self.issue(
+                Issue::new(
+                    Severity::Review,
+                    "interactivity",
+                    "Jupyter was told which values of a cell to show, and marimo shows the last",
+                )
+                .line(line)
+                .source(code.lines().nth(line - 1).unwrap_or_default())
+                .action("put several values into `mo.vstack([…])`, or print them"),
+            );
+        }
+    }
+
+    fn widgets(&mut self, names: &Names, edits: &mut Vec<Edit>) {
+        let import = names.uses.iter().find_map(|used| match &used.access {
+            Access::Import(import) if root(import) == "ipywidgets" => Some(import),
             _ => None,
         });
         let Some(import) = import else { return };
@@ -329,12 +376,37 @@ impl Cell<'_> {
                 .done("the code was left as it is, with a comment")
                 .action(action),
         );
-        let at = TextRange::empty(import.statement.start());
-        edits.push(Edit {
-            range: at,
-            text: format!("{TODO} {reason}; {action}\n"),
-        });
+        edits.push(Edit::insert(
+            TextSize::new(0),
+            format!("{TODO} {reason}; {action}\n"),
+        ));
     }
+}
+
+/// The package that an import is of.
+fn root(import: &Imported) -> &str {
+    import.what.split(['.', ':']).next().unwrap_or_default()
+}
+
+fn is_display(module: &str) -> bool {
+    matches!(module, "IPython.display" | "IPython.core.display")
+}
+
+/// `display` of IPython, which a function of the notebook's own replaces.
+fn is_its_display(import: &Imported) -> bool {
+    import.what.strip_suffix(":display").is_some_and(is_display)
+}
+
+/// Whether a cell defines a name that is else Jupyter's: `get_ipython` of IPython is Jupyter's still.
+fn gives(names: &Names, name: &str) -> bool {
+    names.uses.iter().any(|used| {
+        used.name == name
+            && match &used.access {
+                Access::Read | Access::Delete => false,
+                Access::Import(import) => root(import) != "IPython",
+                _ => true,
+            }
+    })
 }
 
 /// Names that only Jupyter has.
@@ -366,209 +438,4 @@ fn jupyters(name: &str) -> (String, &'static str) {
             "give the value a name where it is made, and use that",
         ),
     }
-}
-
-/// A statement's range, with the `;` behind it.
-fn whole(code: &str, range: TextRange) -> TextRange {
-    let rest = &code[range.end().to_usize()..];
-    let trimmed = rest.trim_start_matches([' ', '\t']);
-    match trimmed.strip_prefix(';') {
-        Some(after) => {
-            let after = after.trim_start_matches([' ', '\t']);
-            let length = u32::try_from(rest.len() - after.len()).unwrap_or(0);
-            TextRange::new(
-                range.start(),
-                range.end() + ruff_text_size::TextSize::new(length),
-            )
-        }
-        None => range,
-    }
-}
-
-/// Comments on lines of their own.
-fn on_lines(code: &str, range: TextRange, comment: &str) -> String {
-    let before = &code[..range.start().to_usize()];
-    let after = &code[whole(code, range).end().to_usize()..];
-    let lead = if before.is_empty() || before.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    let tail = if after.is_empty() || after.starts_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    format!("{lead}{comment}{tail}")
-}
-
-/// Functions of pyplot that draw.
-const DRAWS: &[&str] = &[
-    "plot",
-    "scatter",
-    "bar",
-    "barh",
-    "hist",
-    "hist2d",
-    "imshow",
-    "matshow",
-    "boxplot",
-    "violinplot",
-    "pie",
-    "fill_between",
-    "contour",
-    "contourf",
-    "errorbar",
-    "step",
-    "stem",
-    "subplots",
-    "subplot",
-    "figure",
-    "title",
-    "suptitle",
-    "xlabel",
-    "ylabel",
-    "legend",
-    "axhline",
-    "axvline",
-    "axis",
-    "grid",
-    "xlim",
-    "ylim",
-    "xticks",
-    "yticks",
-    "tight_layout",
-    "text",
-    "annotate",
-    "loglog",
-    "semilogx",
-    "semilogy",
-    "pcolormesh",
-    "hexbin",
-    "quiver",
-    "streamplot",
-    "stackplot",
-    "specgram",
-    "colorbar",
-    "axes",
-    "gca",
-];
-
-/// Jupyter showed every open figure when a cell ended; marimo shows the value of the last line.
-fn figures(cell: &mut Cell<'_>, code: String, context: &Context) -> String {
-    let Ok(module) = parse_module(&code) else {
-        return code;
-    };
-    let body = &module.syntax().body;
-    let mut drawing = Drawing {
-        pyplot: &context.pyplot,
-        drawn: None,
-        shown: false,
-    };
-    drawing.visit_body(body);
-    let ends_with_figure = body.last().is_some_and(|last| {
-        last.as_expr_stmt()
-            .is_some_and(|last| last.value.is_name_expr())
-    });
-    let Some(pyplot) = drawing
-        .drawn
-        .filter(|_| !drawing.shown && !ends_with_figure)
-    else {
-        return code;
-    };
-    cell.issue(
-        Issue::new(
-            Severity::Info,
-            "figure",
-            "Jupyter shows figures at a cell's end",
-        )
-        .done(format!("`{pyplot}.show()` was added")),
-    );
-    format!("{}\n{pyplot}.show()", code.trim_end())
-}
-
-struct Drawing<'a> {
-    pyplot: &'a BTreeSet<String>,
-    drawn: Option<String>,
-    shown: bool,
-}
-
-impl<'a> Visitor<'a> for Drawing<'_> {
-    fn visit_stmt(&mut self, statement: &'a Stmt) {
-        if !matches!(statement, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
-            visitor::walk_stmt(self, statement);
-        }
-    }
-
-    fn visit_expr(&mut self, expression: &'a Expr) {
-        if let Expr::Call(call) = expression
-            && let Expr::Attribute(attribute) = &*call.func
-        {
-            let function = attribute.attr.as_str();
-            if let Expr::Name(name) = &*attribute.value
-                && self.pyplot.contains(name.id.as_str())
-                && DRAWS.contains(&function)
-            {
-                self.drawn.get_or_insert_with(|| name.id.to_string());
-            }
-            self.shown |= matches!(function, "show" | "close");
-        }
-        visitor::walk_expr(self, expression);
-    }
-}
-
-/// marimo empties lines of white space when it reads a cell. Where that would change a text, they
-/// are written as escapes; elsewhere they are emptied now.
-fn blank_lines(code: &str) -> String {
-    if !code
-        .split('\n')
-        .any(|line| !line.is_empty() && line.trim().is_empty())
-    {
-        return code.to_owned();
-    }
-    let Ok(parsed) = parse_module(code) else {
-        return code.to_owned();
-    };
-    let mut plain: Vec<TextRange> = Vec::new();
-    let mut raw: Vec<TextRange> = Vec::new();
-    for token in parsed.tokens() {
-        use ruff_python_ast::token::TokenKind::{FStringMiddle, String as Text, TStringMiddle};
-        if !matches!(token.kind(), Text | FStringMiddle | TStringMiddle) {
-            continue;
-        }
-        let prefix = code[token.range()]
-            .split(['"', '\''])
-            .next()
-            .unwrap_or_default();
-        match prefix.to_lowercase().contains('r') && token.kind() == Text {
-            true => raw.push(token.range()),
-            false => plain.push(token.range()),
-        }
-    }
-    let mut out = String::with_capacity(code.len());
-    let mut at = 0usize;
-    for line in code.split_inclusive('\n') {
-        let text = line.strip_suffix('\n').unwrap_or(line);
-        let inside = |ranges: &[TextRange]| {
-            ranges
-                .iter()
-                .any(|r| r.start().to_usize() < at && at + text.len() < r.end().to_usize())
-        };
-        if text.is_empty() || !text.trim().is_empty() || inside(&raw) {
-            out.push_str(line);
-        } else if inside(&plain) {
-            let first = if text.starts_with('\t') {
-                "\\t"
-            } else {
-                "\\x20"
-            };
-            out.push_str(first);
-            out.push_str(&text[text.chars().next().map_or(0, char::len_utf8)..]);
-            out.push_str(&line[text.len()..]);
-        } else {
-            out.push_str(&line[text.len()..]);
-        }
-        at += line.len();
-    }
-    out
 }

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use ruff_python_parser::parse_module;
-
 use super::cells::{Piece, Role};
 use super::definitions::is_private;
 use super::{Issue, Severity, Statistics, scope};
@@ -24,6 +22,9 @@ pub fn merge(pieces: &mut Vec<Piece>, issues: &mut Vec<Issue>, statistics: &mut 
             let other_piece = pieces[*other].clone();
             let piece = &mut pieces[*first];
             piece.code = format!("{}\n\n{}", piece.code.trim_end(), other_piece.code);
+            if !piece.trailer.is_empty() && !other_piece.trailer.is_empty() {
+                piece.trailer.push('\n');
+            }
             piece.trailer.push_str(&other_piece.trailer);
             piece.origins.extend(other_piece.origins);
             gone.insert(*other);
@@ -49,9 +50,9 @@ pub fn merge(pieces: &mut Vec<Piece>, issues: &mut Vec<Issue>, statistics: &mut 
 fn edges(pieces: &[Piece]) -> Vec<Vec<usize>> {
     let names: Vec<scope::Names> = pieces
         .iter()
-        .map(|piece| match (piece.role, parse_module(&piece.code)) {
-            (Role::Markdown, _) | (_, Err(_)) => scope::Names::default(),
-            (_, Ok(module)) => scope::names(&module.into_syntax().body),
+        .map(|piece| match piece.role {
+            Role::Markdown => scope::Names::default(),
+            Role::Helper | Role::Code => piece.names(),
         })
         .collect();
     let mut definer: HashMap<&str, usize> = HashMap::new();

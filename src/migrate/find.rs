@@ -29,7 +29,7 @@ pub fn find(dir: &Path, paths: &[PathBuf], to: Option<&Path>) -> Result<Vec<Sour
     for path in paths {
         let full = dir.join(path);
         if full.is_dir() {
-            found.extend(below(&full));
+            found.extend(below(&full)?);
         } else if !full.exists() {
             return Err(Error::Missing { path: path.clone() });
         } else if is_notebook(&full) {
@@ -78,20 +78,25 @@ pub fn find(dir: &Path, paths: &[PathBuf], to: Option<&Path>) -> Result<Vec<Sour
     Ok(sources)
 }
 
-fn below(folder: &Path) -> Vec<(PathBuf, PathBuf)> {
+fn below(folder: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     let walk = WalkBuilder::new(folder)
         .require_git(false)
         .filter_entry(|entry| is_worth_a_look(entry) && entry.file_name() != ".ipynb_checkpoints")
         .build();
-    walk.flatten()
-        .filter(|entry| {
-            entry.file_type().is_some_and(|kind| kind.is_file()) && is_notebook(entry.path())
-        })
-        .filter_map(|entry| {
-            let relative = entry.path().strip_prefix(folder).ok()?.to_owned();
-            Some((entry.path().to_owned(), relative))
-        })
-        .collect()
+    let mut found = Vec::new();
+    for entry in walk {
+        let entry = entry.map_err(|error| Error::Unreadable {
+            what: error.to_string(),
+        })?;
+        let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
+        if is_file
+            && is_notebook(entry.path())
+            && let Ok(relative) = entry.path().strip_prefix(folder)
+        {
+            found.push((entry.path().to_owned(), relative.to_owned()));
+        }
+    }
+    Ok(found)
 }
 
 fn distinct(sources: &[Source]) -> Result<(), Error> {

@@ -1,15 +1,17 @@
 //! Finding what is not Python in a cell, and putting Python in its place.
 
+use std::collections::BTreeSet;
+
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Expr, IpyEscapeKind, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, parse, parse_module};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::cells::Cell;
-use super::definitions::{Edit, apply};
+use super::edits::{Edit, apply, before_on_line, hashed, indent_at, line_at};
 use super::literal::quote;
 use super::magics::{self, CellMagic, Known, Translated};
-use super::{Issue, Severity};
+use super::{Issue, Severity, python2, scope};
 
 /// What begins every comment that asks a person for something.
 pub const TODO: &str = "# TODO(migrate):";
@@ -54,9 +56,9 @@ pub fn translate(cell: &mut Cell<'_>, code: &str, known: Known<'_>) -> String {
     let text = head.trim_start_matches('%');
     let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     match magics::cell(name, rest, body, known) {
-        CellMagic::Body(what) => {
+        CellMagic::Body(setup, what) => {
             cell.note(&what, head, line, "its body is the cell's code");
-            let body = translate(cell, body, known);
+            let body = below(cell, line, &setup, body, known);
             let comment = match what.severity {
                 Severity::Manual => as_comment(head, &format!("{}; {}", what.reason, what.action)),
                 _ => format!("# {head}"),
@@ -73,38 +75,41 @@ pub fn translate(cell: &mut Cell<'_>, code: &str, known: Known<'_>) -> String {
                     format!("{TODO} {}\n{code}", what.action)
                 }
                 Some(code) => code,
+                None if what.severity == Severity::Info => {
+                    hashed(&crate::ui::text::sanitize(code.trim_end()))
+                }
                 None => as_comment(
                     code.trim_end(),
                     &format!("{}; {}", what.reason, what.action),
                 ),
             }
         }
-        CellMagic::Within(with, what) => {
-            let body = translate(cell, body, known);
-            match indented(&body) {
-                Some(body) => {
-                    cell.note(
-                        &what,
-                        head,
-                        line,
-                        "what the cell prints is caught by `contextlib`",
-                    );
-                    format!("{with}\n{body}")
+        CellMagic::Within(within) => {
+            let body = below(cell, line, &within.setup, body, known);
+            match within.around(&body) {
+                Some(block) => {
+                    cell.note(&within.what, head, line, within.done);
+                    block
                 }
                 None => {
-                    let shown = Translated {
-                        code: None,
-                        severity: Severity::Review,
-                        reason: "the cell's output was not to be seen".to_owned(),
-                        action: "hide the cell's output in marimo".to_owned(),
-                        ..what
-                    };
-                    cell.note(&shown, head, line, "");
+                    cell.note(&within.otherwise, head, line, "");
                     format!("# {head}\n{body}")
                 }
             }
         }
     }
+}
+
+/// The code of a magic's own line, and the body below it.
+fn below(cell: &mut Cell<'_>, line: usize, setup: &str, body: &str, known: Known<'_>) -> String {
+    let (above, code) = match setup.is_empty() {
+        true => (line, body.to_owned()),
+        false => (line - 1, format!("{setup}\n{body}")),
+    };
+    cell.above += above;
+    let translated = translate(cell, &code, known);
+    cell.above -= above;
+    translated
 }
 
 /// The `%%` line of a cell, and what is below.
@@ -118,7 +123,7 @@ fn cell_magic(code: &str) -> Option<(&str, &str)> {
 }
 
 /// Indented code, unless a text over several lines would change by that.
-fn indented(code: &str) -> Option<String> {
+pub(super) fn indented(code: &str) -> Option<String> {
     let parsed = parse_module(code).ok()?;
     let body = &parsed.syntax().body;
     if body.is_empty() {
@@ -143,7 +148,7 @@ fn indented(code: &str) -> Option<String> {
 fn lines(cell: &mut Cell<'_>, code: &str, known: Known<'_>) -> String {
     let (code, body) = match parse_cell(code) {
         Ok(body) => (code.to_owned(), body),
-        Err(error) => match repaired(cell, code) {
+        Err(error) => match python2::repaired(cell, code) {
             Some(repaired) => repaired,
             None => return unparsable(cell, code, &error),
         },
@@ -152,6 +157,7 @@ fn lines(cell: &mut Cell<'_>, code: &str, known: Known<'_>) -> String {
         known,
         code: &code,
         top: true,
+        locals: Vec::new(),
         found: Vec::new(),
     };
     escapes.visit_body(&body);
@@ -192,84 +198,6 @@ pub fn unparsable(cell: &mut Cell<'_>, code: &str, (message, line): &(String, us
     as_comment(code.trim_end(), &format!("{reason}; {action}"))
 }
 
-/// Code that IPython or Python 2 would take.
-fn repaired(cell: &mut Cell<'_>, code: &str) -> Option<(String, Vec<Stmt>)> {
-    let automagic: String = each_line(code, |line| {
-        let word = line.split_whitespace().next()?;
-        let is_magic = magics::AUTOMAGIC.contains(&word) && !line.contains(['=', '(']);
-        (is_magic && line.starts_with(word)).then(|| format!("%{line}"))
-    });
-    if automagic != code
-        && let Ok(body) = parse_cell(&automagic)
-    {
-        return Some((automagic, body));
-    }
-    let python3 = each_line(&automagic, python3_line);
-    let body = parse_cell(&python3).ok()?;
-    let changed = code
-        .lines()
-        .zip(python3.lines())
-        .position(|(a, b)| a != b)
-        .unwrap_or(0);
-    let issue = Issue::new(Severity::Review, "python2", "it was written for Python 2")
-        .line(changed + 1)
-        .source(code.lines().nth(changed).unwrap_or_default())
-        .done("`print`, `exec`, `raise` and `except` were rewritten")
-        .action("look at divisions and texts");
-    cell.issue(issue);
-    Some((python3, body))
-}
-
-fn each_line(code: &str, change: impl Fn(&str) -> Option<String>) -> String {
-    let lines = code
-        .split('\n')
-        .map(|line| change(line).unwrap_or_else(|| line.to_owned()));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// A line of Python 2 that is not Python 3.
-fn python3_line(line: &str) -> Option<String> {
-    let text = line.trim_start();
-    let indent = &line[..line.len() - text.len()];
-    if text == "print" {
-        return Some(format!("{indent}print()"));
-    }
-    if let Some(rest) = text.strip_prefix("print ") {
-        let rest = rest.trim_end();
-        if let Some(rest) = rest.strip_prefix(">>") {
-            let (file, rest) = rest.split_once(',')?;
-            return Some(format!(
-                "{indent}print({}, file={})",
-                rest.trim(),
-                file.trim()
-            ));
-        }
-        return Some(match rest.strip_suffix(',') {
-            Some(rest) => format!("{indent}print({rest}, end=\" \")"),
-            None => format!("{indent}print({rest})"),
-        });
-    }
-    if let Some(rest) = text.strip_prefix("exec ") {
-        return Some(format!("{indent}exec({})", rest.trim_end()));
-    }
-    if let Some(rest) = text.strip_prefix("except ")
-        && let Some((kind, name)) = rest.trim_end().strip_suffix(':')?.rsplit_once(',')
-    {
-        return Some(format!(
-            "{indent}except {} as {}:",
-            kind.trim(),
-            name.trim()
-        ));
-    }
-    if let Some(rest) = text.strip_prefix("raise ")
-        && let Some((kind, message)) = rest.split_once(',')
-        && !kind.contains('(')
-    {
-        return Some(format!("{indent}raise {kind}({})", message.trim()));
-    }
-    None
-}
-
 /// A piece of IPython inside Python.
 struct Escape {
     range: TextRange,
@@ -283,12 +211,15 @@ struct Escape {
     statement: TextRange,
     /// The body of a cell magic that is called as a function.
     body: Option<String>,
+    /// The names that the functions around it have.
+    locals: BTreeSet<String>,
 }
 
 struct Escapes<'a> {
     known: Known<'a>,
     code: &'a str,
     top: bool,
+    locals: Vec<BTreeSet<String>>,
     found: Vec<Escape>,
 }
 
@@ -321,6 +252,11 @@ impl<'a> Visitor<'a> for Escapes<'a> {
                 }
                 _ => visitor::walk_stmt(self, statement),
             },
+            Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {
+                self.locals.push(scope::locals(statement));
+                visitor::walk_stmt(self, statement);
+                self.locals.pop();
+            }
             other => visitor::walk_stmt(self, other),
         }
         self.top = top;
@@ -366,6 +302,7 @@ impl Escapes<'_> {
             top,
             statement,
             body: None,
+            locals: self.locals.iter().flatten().cloned().collect(),
         });
     }
 }
@@ -408,6 +345,7 @@ fn get_ipython_call(expression: &Expr) -> Option<(IpyEscapeKind, String, Option<
 impl Escape {
     fn translated(&self, cell: &mut Cell<'_>, known: Known<'_>) -> Translated {
         let value = self.value.trim();
+        let known = &|name: &str| self.locals.contains(name) || known(name);
         match self.kind {
             IpyEscapeKind::Shell => magics::shell(value, self.is_value, known),
             IpyEscapeKind::ShCap => magics::shell(value, true, known),
@@ -417,11 +355,21 @@ impl Escape {
                 let body = self.body.as_deref().unwrap_or_default();
                 match magics::cell(name, rest, body, known) {
                     CellMagic::Replaced(what) => what,
-                    CellMagic::Body(what) | CellMagic::Within(_, what) => {
-                        let body = translate(cell, body, known);
-                        Translated {
-                            code: Some(body),
-                            ..what
+                    CellMagic::Body(setup, what) => Translated {
+                        code: Some(below(cell, 1, &setup, body, known)),
+                        ..what
+                    },
+                    CellMagic::Within(within) => {
+                        let body = below(cell, 1, &within.setup, body, known);
+                        match within.around(&body) {
+                            Some(block) => Translated {
+                                code: Some(block),
+                                ..within.what
+                            },
+                            None => Translated {
+                                code: Some(body),
+                                ..within.otherwise
+                            },
                         }
                     }
                 }
@@ -431,7 +379,7 @@ impl Escape {
                 severity: Severity::Info,
                 reason: "marimo shows documentation beside the cell".to_owned(),
                 action: String::new(),
-                needs: std::collections::BTreeSet::new(),
+                needs: BTreeSet::new(),
             },
             kind => called(kind, value),
         }
@@ -439,7 +387,7 @@ impl Escape {
 
     fn edit(&self, cell: &mut Cell<'_>, code: &str, known: Known<'_>) -> Edit {
         let source = code[self.range].trim_end();
-        let line = code[..self.range.start().to_usize()].matches('\n').count() + 1;
+        let line = line_at(code, self.range.start());
         let what = self.translated(cell, known);
         let assigned = self.is_value && what.code.is_none();
         cell.note(
@@ -452,7 +400,7 @@ impl Escape {
                 .map(|code| format!("it is `{}` now", first_line(code)))
                 .unwrap_or_default(),
         );
-        let indent = indent_of(code, self.range);
+        let indent = indent_at(code, self.range.start());
         if let Some(new) = what.code {
             let new = new.replace('\n', &format!("\n{indent}"));
             return Edit {
@@ -479,13 +427,7 @@ impl Escape {
                 comment
             }
         };
-        let before = &code[..range.start().to_usize()];
-        let own_line = before
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .is_empty();
+        let own_line = before_on_line(code, range.start()).trim().is_empty();
         let newline = if own_line { "" } else { "\n" };
         let text = format!("{newline}{filler}{text}").replace('\n', &format!("\n{indent}"));
         Edit { range, text }
@@ -495,15 +437,6 @@ impl Escape {
 fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     crate::ui::text::truncate(line, 80).into_owned()
-}
-
-/// The white space before a place.
-fn indent_of(code: &str, range: TextRange) -> String {
-    let line = code[..range.start().to_usize()]
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default();
-    line.chars().take_while(|c| c.is_whitespace()).collect()
 }
 
 /// `,f a b`, `;f a b` and `/f a b`.
@@ -523,6 +456,6 @@ fn called(kind: IpyEscapeKind, value: &str) -> Translated {
         severity: Severity::Info,
         reason: String::new(),
         action: String::new(),
-        needs: std::collections::BTreeSet::new(),
+        needs: BTreeSet::new(),
     }
 }

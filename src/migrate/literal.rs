@@ -134,20 +134,26 @@ fn parts(line: &str, known: &dyn Fn(&str) -> bool) -> Option<Vec<Part>> {
                 rest = &after[end + 1..];
             }
             '}' => return None,
-            '$' if after.starts_with('$') => {
-                text.push('$');
-                rest = &after[1..];
-            }
             '$' => {
-                let name = identifier(after);
-                if !name.is_empty() && known(name) {
-                    parts.push(Part::Text(std::mem::take(&mut text)));
-                    parts.push(Part::Value(name.to_owned()));
-                } else {
-                    text.push('$');
-                    text.push_str(name);
+                let (twice, word) = dollar(after);
+                let name = &after[usize::from(twice)..][..word];
+                match (word, twice) {
+                    (0, _) => {
+                        text.push('$');
+                        rest = after;
+                        continue;
+                    }
+                    (_, true) => {
+                        text.push('$');
+                        text.push_str(name);
+                    }
+                    (_, false) if is_known(name, known) => {
+                        parts.push(Part::Text(std::mem::take(&mut text)));
+                        parts.push(Part::Value(name.to_owned()));
+                    }
+                    _ => return None,
                 }
-                rest = &after[name.len()..];
+                rest = &after[usize::from(twice) + word..];
             }
             c => {
                 text.push(c);
@@ -158,6 +164,80 @@ fn parts(line: &str, known: &dyn Fn(&str) -> bool) -> Option<Vec<Part>> {
     parts.push(Part::Text(text));
     parts.retain(|part| *part != Part::Text(String::new()));
     Some(parts)
+}
+
+/// What `$` stands for before a text: whether there is a second one, and how long the name is, with
+/// attributes. Between single quotes there is none.
+fn dollar(after: &str) -> (bool, usize) {
+    let twice = after.starts_with('$');
+    let name = &after[usize::from(twice)..];
+    let is_end = |c: char| !(c.is_alphanumeric() || c == '_' || c == '.');
+    let length = name.find(is_end).unwrap_or(name.len());
+    // IPython looks as far as the next `{`.
+    let text = after.split('{').next().unwrap_or(after);
+    let quoted = text.matches('\'').count() % 2 == 1;
+    (twice, if quoted { 0 } else { length })
+}
+
+/// The first `{expression}` or `$name` of a line that IPython may have put a value in for, and that
+/// keeps all of them as they are: the notebook does not have its names, or it has a format.
+pub fn unexpanded(line: &str, known: &dyn Fn(&str) -> bool) -> Option<String> {
+    if parts(line, known).is_some() {
+        return None;
+    }
+    let mut rest = line;
+    while let Some(at) = rest.find(['{', '$']) {
+        let after = &rest[at + 1..];
+        rest = after;
+        match line.as_bytes().get(line.len() - after.len() - 1) {
+            Some(b'{') if after.starts_with('{') => rest = &after[1..],
+            Some(b'{') => {
+                let Some(end) = closing(after) else { continue };
+                let of_shell = line[..line.len() - after.len() - 1].ends_with('$');
+                if !of_shell && is_value(&after[..end]) && !is_known(&after[..end], known) {
+                    return Some(format!("{{{}}}", &after[..end]));
+                }
+                rest = &after[end + 1..];
+            }
+            _ => {
+                let (twice, length) = dollar(after);
+                let name = &after[usize::from(twice)..][..length];
+                if !twice && !is_of_shell(name, line) {
+                    return Some(format!("${name}"));
+                }
+                rest = &after[usize::from(twice) + length..];
+            }
+        }
+    }
+    None
+}
+
+/// Whether what stands between braces can be a value of Python: `a,b` is the shell's.
+fn is_value(text: &str) -> bool {
+    let is_name = |text: &str| {
+        parse_expression(text.trim()).is_ok_and(|parsed| match parsed.expr() {
+            Expr::Tuple(_) => false,
+            other => !other.is_literal_expr(),
+        })
+    };
+    // What follows a colon is a format.
+    is_name(text)
+        || text
+            .split_once(':')
+            .is_some_and(|(value, _)| is_name(value))
+}
+
+/// Whether a name is no doubt a variable of the shell: `HOME`, or one that the line sets.
+fn is_of_shell(name: &str, line: &str) -> bool {
+    let sets = [
+        format!("{name}="),
+        format!("for {name} in"),
+        format!("read {name}"),
+        format!("read -r {name}"),
+    ];
+    identifier(name).is_empty()
+        || !name.contains(char::is_lowercase)
+        || sets.iter().any(|set| line.contains(set))
 }
 
 fn closing(text: &str) -> Option<usize> {
@@ -227,5 +307,31 @@ mod tests {
         assert_eq!(of("echo {row['a']}"), r#""echo " + str(row['a'])"#);
         assert_eq!(of("echo {missing} $path"), r#""echo {missing} $path""#);
         assert_eq!(of("echo $$path é"), r#""echo $path é""#);
+        assert_eq!(of("ls $path.name"), r#"f"ls {path.name}""#);
+        assert_eq!(of("grep '$path' $path"), r#"f"grep '$path' {path}""#);
+        assert_eq!(of("echo $$"), r#""echo $$""#);
+    }
+
+    #[test]
+    fn what_may_have_had_a_value_is_found() {
+        let known = |name: &str| name == "path";
+        let of = |line: &str| unexpanded(line, &known);
+        assert_eq!(of("ls $path {path}"), None);
+        assert_eq!(
+            of("ls {path} {missing.name}").as_deref(),
+            Some("{missing.name}")
+        );
+        assert_eq!(of("ls {missing:>5} x").as_deref(), Some("{missing:>5}"));
+        assert_eq!(of("ls $missing").as_deref(), Some("$missing"));
+        for shells in [
+            "echo $HOME ${x} $?",
+            "awk '{print $1}'",
+            "cp a.{b,c} .",
+            "for f in *; do echo $f; done",
+            "find . -exec ls {} +",
+            "seq {1..3}",
+        ] {
+            assert_eq!(of(shells), None, "{shells}");
+        }
     }
 }

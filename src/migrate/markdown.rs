@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
 use super::literal::quote;
 use super::{Issue, Severity, Statistics, read};
 use crate::ui::text;
@@ -9,11 +11,36 @@ use crate::ui::text;
 /// The largest picture that is written into the notebook, in bytes of base64.
 const LARGEST_ATTACHMENT: usize = 256 * 1024;
 
+/// What JavaScript's `encodeURI` leaves as it is, besides letters and digits.
+const OF_URI: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b';')
+    .remove(b',')
+    .remove(b'/')
+    .remove(b'?')
+    .remove(b':')
+    .remove(b'@')
+    .remove(b'&')
+    .remove(b'=')
+    .remove(b'+')
+    .remove(b'$')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'#');
+
 /// A call that shows Markdown, as marimo writes it where it can: its editor then knows the cell for
 /// Markdown.
 ///
-/// marimo writes `""` as `"\"` in such calls, whether the text is raw or not, and takes away common
-/// indentation. What would come out different is given a name first, which marimo leaves alone.
+/// marimo writes `""` as `"\"` in such calls, whether the text is raw or not, and takes away what is
+/// before the first line's text. What would come out different is given a name first, which marimo
+/// leaves alone. `mo.md` itself takes away indentation that all lines have, so a text that is one
+/// block of code is fenced.
 pub fn call(markdown: &str) -> String {
     let lines: Vec<&str> = markdown
         .trim_matches('\n')
@@ -21,20 +48,34 @@ pub fn call(markdown: &str) -> String {
         .split('\n')
         .map(|line| if line.trim().is_empty() { "" } else { line })
         .collect();
-    let text = lines.join("\n");
+    let written = || lines.iter().filter(|line| !line.is_empty());
+    fn inner(line: &str) -> Option<&str> {
+        line.strip_prefix("    ").or(line.strip_prefix('\t'))
+    }
+    let is_block = written().all(|line| inner(line).is_some()) && written().next().is_some();
+    let text = match is_block {
+        true => {
+            let inner: Vec<&str> = lines
+                .iter()
+                .map(|line| inner(line).unwrap_or(line))
+                .collect();
+            fenced(&inner.join("\n"))
+        }
+        false => lines.join("\n"),
+    };
     let odd = text
         .chars()
         .any(|c| (c.is_control() && c != '\n') || matches!(c, '\u{2028}' | '\u{2029}' | '\u{a0}'));
-    let indented = lines
-        .iter()
-        .filter(|line| !line.is_empty())
-        .all(|line| line.starts_with(' '));
+    let indented = text.starts_with(' ');
     let (quotes, slashes) = (text.contains("\"\""), text.contains('\\'));
-    match (
-        odd || indented || lines.first().is_some_and(|line| line.starts_with(' ')),
-        quotes,
-        slashes,
-    ) {
+    match (odd || indented, quotes, slashes) {
+        // The first line would lose what is before it.
+        (true, ..) if indented => {
+            format!(
+                "_markdown = {}\nmo.md(_markdown)",
+                quote(&format!("\n{text}"))
+            )
+        }
         (true, ..) | (_, true, true) => format!("_markdown = {}\nmo.md(_markdown)", quote(&text)),
         (false, false, _) => format!("mo.md(r\"\"\"\n{text}\n\"\"\")"),
         (false, true, false) => {
@@ -43,19 +84,19 @@ pub fn call(markdown: &str) -> String {
     }
 }
 
+/// A text as a block that is shown as it is.
+fn fenced(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{text}\n{fence}")
+}
+
 /// The text of a raw cell: as Jupyter shows it, unless it is something that can be shown better.
 pub fn raw(source: &str, mime: &str) -> String {
     match mime {
         "text/markdown" | "markdown" => call(source),
         "text/html" | "html" => format!("mo.Html({})", quote(source.trim())),
-        _ => {
-            let longest = source.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-            let fence = "`".repeat(longest.max(2) + 1);
-            call(&format!(
-                "{fence}text\n{}\n{fence}",
-                source.trim_matches('\n')
-            ))
-        }
+        _ => call(&fenced(source.trim_matches('\n'))),
     }
 }
 
@@ -68,9 +109,11 @@ pub fn with_attachments(
     let mut source = cell.source.clone();
     let mut unused: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, (mime, data)) in &cell.attachments {
+        let encoded = percent_encoding::utf8_percent_encode(name, OF_URI);
         let written = [
             format!("attachment:{name}"),
             format!("attachment:{}", name.replace(' ', "%20")),
+            format!("attachment:{encoded}"),
         ];
         let Some(written) = written.iter().find(|written| source.contains(*written)) else {
             unused.insert(name, data.len());
@@ -136,8 +179,13 @@ mod tests {
             "_markdown = \"a \\\"\\\"\\\" \\\\n\"\nmo.md(_markdown)"
         );
         assert_eq!(
-            call("    code\n    more"),
-            "_markdown = \"\"\"    code\n    more\"\"\"\nmo.md(_markdown)"
+            call("    code\n\tmore"),
+            "mo.md(r\"\"\"\n```text\ncode\nmore\n```\n\"\"\")"
+        );
+        // `mo.md` leaves the indentation of a literal that begins with a line of its own.
+        assert_eq!(
+            call("    code\n\ntext"),
+            "_markdown = \"\"\"\n    code\n\ntext\"\"\"\nmo.md(_markdown)"
         );
         assert_eq!(
             raw("a ```` b", ""),

@@ -3,21 +3,28 @@
 //! [`read`] takes a notebook of any format apart. [`cells`] makes Python of each of its cells:
 //! [`magics`] are translated, [`markdown`] and [`outputs`] become calls and comments. What marimo
 //! asks of a notebook as a whole, each name defined in one cell and no circles, is the business of
-//! [`definitions`]. [`convert`] is all of these for one notebook; nothing in it starts a process.
+//! [`definitions`] and [`cycles`]; [`remarks`] says what can't be mended. [`convert`] is all of these
+//! for one notebook; nothing in it starts a process.
 //! [`worker`] is the Python in which marimo writes the files and checks them. [`report`] shows what
 //! became of every cell.
 
+pub mod blank_lines;
 pub mod cells;
 pub mod convert;
 pub mod cycles;
 pub mod definitions;
+pub mod edits;
+pub mod figures;
 pub mod find;
+pub mod helpers;
 pub mod ipython;
 pub mod literal;
 pub mod magics;
 pub mod markdown;
 pub mod outputs;
+pub mod python2;
 pub mod read;
+pub mod remarks;
 pub mod report;
 pub mod scope;
 pub mod stars;
@@ -128,7 +135,7 @@ pub struct Statistics {
     pub markdown_cells: usize,
     /// Of these, raw.
     pub raw_cells: usize,
-    /// Empty cells, left out.
+    /// Cells that are left out: empty ones, and such of nothing that marimo needs.
     pub empty_cells: usize,
     /// Cells of the result.
     pub cells_written: usize,
@@ -162,6 +169,12 @@ pub enum Error {
     Missing {
         /// The path.
         path: PathBuf,
+    },
+    /// Something below a folder that can't be looked at.
+    #[error("not all notebooks can be found: {what}")]
+    Unreadable {
+        /// What the system says of it.
+        what: String,
     },
     /// A folder or list without notebooks.
     #[error("there are no Jupyter notebooks in {what}")]
@@ -207,6 +220,12 @@ pub enum Error {
         /// The end of what it printed.
         output: String,
     },
+    /// `--report` names what is no place for a report.
+    #[error("`{}` is no place for a report", path.display())]
+    ReportPlace {
+        /// The path.
+        path: PathBuf,
+    },
     /// `--report` names a file that is something else.
     #[error("`{}` is there already, and is not a report of a migration", path.display())]
     NotAReport {
@@ -221,7 +240,9 @@ impl Diagnose for Error {
             Self::Missing { .. }
             | Self::Nothing { .. }
             | Self::NotANotebook { .. }
-            | Self::SeveralToOne { .. } => ExitStatus::Usage,
+            | Self::SeveralToOne { .. }
+            | Self::Unreadable { .. }
+            | Self::ReportPlace { .. } => ExitStatus::Usage,
             Self::NoMarimo { .. } | Self::Worker { .. } => ExitStatus::Environment,
             Self::SamePlace { .. } | Self::NotAReport { .. } => ExitStatus::Conflict,
         }
@@ -230,6 +251,10 @@ impl Diagnose for Error {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::SeveralToOne { .. } => "give `--to` a folder",
+            Self::Unreadable { .. } => "make it readable, or name the notebooks one by one",
+            Self::ReportPlace { .. } => {
+                "name a file such as `report.md`: the same as JSON goes beside it"
+            }
             Self::NotAReport { .. } => {
                 "name another file with `--report`, or overwrite this one with `--force`"
             }

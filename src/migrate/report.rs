@@ -15,6 +15,20 @@ const VERSION: u32 = 1;
 /// What a report in Markdown begins with.
 pub const HEADING: &str = "# Migration from Jupyter";
 
+/// Whether a text is a report in JSON: other reports of daglab have notebooks, too.
+pub fn is_json(text: &str) -> bool {
+    let report: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(text);
+    let keys = [
+        "version",
+        "daglab",
+        "marimo",
+        "dry_run",
+        "totals",
+        "notebooks",
+    ];
+    report.is_ok_and(|report| keys.iter().all(|key| report.contains_key(*key)))
+}
+
 /// What became of one notebook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -23,7 +37,7 @@ pub enum Status {
     Converted,
     /// What would be written is there already.
     Unchanged,
-    /// There is another file in its place.
+    /// Something else is in its place, or nothing can be written there.
     Exists,
     /// It can't be read, or is not Python.
     Invalid,
@@ -49,7 +63,7 @@ pub struct NotebookReport {
     pub target: String,
     /// What became of it.
     pub status: Status,
-    /// Why it was not migrated.
+    /// Why it was not migrated, or not written.
     pub refusal: Option<Refusal>,
     /// The format it was written in.
     pub format: String,
@@ -202,10 +216,11 @@ impl Report {
             }
             Status::Exists => {
                 let mark = paint.paint(Role::Warn, "!");
-                writeln!(
-                    out,
-                    "{mark} {source}: `{target}` is there already, with another text"
-                )
+                let reason = match &notebook.refusal {
+                    Some(refusal) => text::one_line(&refusal.message),
+                    None => format!("`{target}` is there already, with another text"),
+                };
+                writeln!(out, "{mark} {source}: {reason}")
             }
             Status::Invalid => {
                 let mark = paint.paint(Role::Bad, "✗");
@@ -416,17 +431,20 @@ fn markdown_of(notebook: &NotebookReport, out: &mut String) {
         return;
     }
     let _ = match notebook.status {
-        Status::Exists => writeln!(
-            out,
-            "Not written: {} is there already, with another text.",
-            inline(&notebook.target)
-        ),
+        Status::Exists => match &notebook.refusal {
+            Some(refusal) => writeln!(out, "Not written: {}.", inline(&refusal.message)),
+            None => writeln!(
+                out,
+                "Not written: {} is there already, with another text.",
+                inline(&notebook.target)
+            ),
+        },
         _ => writeln!(out, "Written to {}.", inline(&notebook.target)),
     };
     let s = &notebook.statistics;
     let _ = writeln!(
         out,
-        "\nFormat {}. {} ({} code, {} Markdown, {} raw, {} empty) became {}.",
+        "\nFormat {}. {} ({} code, {} Markdown, {} raw, {} left out) became {}.",
         inline(&notebook.format),
         text::count(s.cells, "cell"),
         s.code_cells,

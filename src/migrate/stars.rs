@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ruff_python_ast::Stmt;
-use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged as _, TextSize};
 
 use super::cells::{Piece, Role};
-use super::definitions::{Edit, apply};
+use super::edits::{Edit, apply, line_at};
+use super::ipython::TODO;
 use super::scope::Names;
 use super::{Issue, Severity, Statistics, scope};
 
@@ -16,11 +16,9 @@ pub type Exports = BTreeMap<String, Option<BTreeSet<String>>>;
 
 /// The modules that a notebook imports everything from.
 pub fn modules(pieces: &[Piece]) -> BTreeSet<String> {
-    let of = |piece: &Piece| match parse_module(&piece.code) {
-        Ok(module) => star_imports(&module.into_syntax().body)
-            .map(|(_, name)| name)
-            .collect(),
-        Err(_) => Vec::new(),
+    let of = |piece: &Piece| -> Vec<String> {
+        let body = piece.body();
+        star_imports(&body).map(|(_, name)| name).collect()
     };
     pieces.iter().flat_map(of).collect()
 }
@@ -62,20 +60,12 @@ fn collect<'a>(body: &'a [Stmt], found: &mut Vec<(&'a ruff_python_ast::StmtImpor
 /// Names that neither a cell nor Python defines.
 fn open(pieces: &[Piece]) -> BTreeSet<String> {
     let (mut read, mut written) = (BTreeSet::new(), BTreeSet::new());
-    for piece in pieces.iter().filter(|piece| piece.role == Role::Code) {
-        let Ok(module) = parse_module(&piece.code) else {
-            continue;
-        };
-        let names = scope::names(&module.into_syntax().body);
-        read.extend(names.read().into_iter().map(str::to_owned));
+    for piece in pieces.iter().filter(|piece| piece.role != Role::Markdown) {
+        let names = piece.names();
         written.extend(names.written().into_iter().map(str::to_owned));
-    }
-    for piece in pieces.iter().filter(|piece| piece.role == Role::Helper) {
-        let Ok(module) = parse_module(&piece.code) else {
-            continue;
-        };
-        let names = scope::names(&module.into_syntax().body);
-        written.extend(names.written().into_iter().map(str::to_owned));
+        if piece.role == Role::Code {
+            read.extend(names.read().into_iter().map(str::to_owned));
+        }
     }
     let is_open = |name: &String| !written.contains(name) && !scope::is_builtin(name);
     read.into_iter().filter(is_open).collect()
@@ -134,10 +124,7 @@ struct Star {
 fn stars(pieces: &[Piece]) -> Vec<Star> {
     let mut found = Vec::new();
     for (piece, text) in pieces.iter().enumerate() {
-        let Ok(module) = parse_module(&text.code) else {
-            continue;
-        };
-        let body = module.into_syntax().body;
+        let body = text.body();
         for (node, module) in star_imports(&body) {
             let start = node.range.start();
             let statement = body.iter().position(|one| one.range().contains(start));
@@ -157,9 +144,9 @@ fn taken(pieces: &[Piece], exports: &Exports, open: &BTreeSet<String>) -> Taken 
     let stars = stars(pieces);
     let names: Vec<Names> = pieces
         .iter()
-        .map(|piece| match (piece.role, parse_module(&piece.code)) {
-            (Role::Markdown, _) | (_, Err(_)) => Names::default(),
-            (_, Ok(module)) => scope::names(&module.into_syntax().body),
+        .map(|piece| match piece.role {
+            Role::Markdown => Names::default(),
+            Role::Helper | Role::Code => piece.names(),
         })
         .collect();
     let read: BTreeSet<&str> = names.iter().flat_map(|names| names.read()).collect();
@@ -223,17 +210,11 @@ fn replace(
     issues: &mut Vec<Issue>,
     statistics: &mut Statistics,
 ) {
-    let Ok(module) = parse_module(&piece.code) else {
-        return;
-    };
-    let module = module.into_syntax();
+    let body = piece.body();
     let mut edits = Vec::new();
-    for (node, name) in star_imports(&module.body) {
+    for (node, name) in star_imports(&body) {
         let source = &piece.code[node.range];
-        let line = piece.code[..node.range.start().to_usize()]
-            .matches('\n')
-            .count()
-            + 1;
+        let line = line_at(&piece.code, node.range.start());
         let issue = |severity| {
             Issue::new(
                 severity,
@@ -243,36 +224,36 @@ fn replace(
             .line(line)
             .source(source)
         };
-        let at_top = module
-            .body
+        let at_top = body
             .iter()
             .any(|s| matches!(s, Stmt::ImportFrom(top) if top.range == node.range));
-        let filler = if at_top { "" } else { "pass  " };
-        let (text, issue) = match taken.get(&(index, node.range.start())) {
+        let comment = |text: &str| match at_top {
+            true => Edit::comment(&piece.code, node.range, text),
+            false => Edit::pass(&piece.code, node.range, text),
+        };
+        let (edit, issue) = match taken.get(&(index, node.range.start())) {
             Some(names) if !names.is_empty() => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let names = names.join(", ");
                 let known = matches!(exports.get(&*name), Some(Some(_)));
-                let issue = issue(if known {
+                let severity = if known {
                     Severity::Info
                 } else {
                     Severity::Review
-                });
-                let issue = issue.done(format!(
-                    "the names that are used are imported: {}",
-                    names.join(", ")
-                ));
-                (
-                    format!("from {name} import {}", names.join(", ")),
-                    match known {
-                        true => issue,
-                        false => issue.action(format!(
-                            "see whether all of these come from `{name}`, which was not found here"
-                        )),
-                    },
-                )
+                };
+                let done = format!("the names that are used are imported: {names}");
+                let issue = issue(severity).done(done);
+                let edit = Edit {
+                    range: node.range,
+                    text: format!("from {name} import {names}"),
+                };
+                let action = format!(
+                    "see whether all of these come from `{name}`, which was not found here"
+                );
+                (edit, if known { issue } else { issue.action(action) })
             }
             Some(_) => (
-                format!("{filler}# {source}: nothing of it was used"),
+                comment(&format!("# {source}: nothing of it was used")),
                 issue(Severity::Info).done("it was left out: no cell uses any of its names"),
             ),
             None => {
@@ -283,19 +264,16 @@ fn replace(
                     names.join(", ")
                 );
                 (
-                    format!(
-                        "{filler}# TODO(migrate): import the names that are used, one by one\n# {source}"
-                    ),
+                    comment(&format!(
+                        "{TODO} import the names that are used, one by one\n# {source}"
+                    )),
                     issue(Severity::Manual)
                         .done("it was kept as a comment")
                         .action(action),
                 )
             }
         };
-        edits.push(Edit {
-            range: node.range,
-            text,
-        });
+        edits.push(edit);
         issues.push(piece.about(issue));
     }
     if !edits.is_empty() {

@@ -26,6 +26,12 @@ pub struct Ready {
     /// What goes a slower way with this marimo, and why.
     #[serde(default)]
     pub degraded: Vec<String>,
+    /// Files are written by marimo's command, which takes code and nothing else.
+    #[serde(default)]
+    pub by_command: bool,
+    /// The modules of Python itself.
+    #[serde(default)]
+    pub modules: BTreeSet<String>,
 }
 
 /// A cell that is not taken.
@@ -113,6 +119,8 @@ impl Worker {
         let ready = Ready {
             marimo: String::new(),
             degraded: Vec::new(),
+            by_command: false,
+            modules: BTreeSet::new(),
         };
         let mut worker = Self {
             ready,

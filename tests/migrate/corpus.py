@@ -178,7 +178,7 @@ ALONE: dict[str, list[dict[str, Any]]] = {
     "empty_loop": [
         code("i = 5"),
         code("for i in []:\n    print(i)"),
-        code("print(i)"),
+        code("print(i)\nfor i in []:\n    pass\nprint(i)"),
         code("for i, (a, *b) in enumerate([(1, 2, 3)]):\n    print(i, a, b)"),
         code("while i < 3:\n    i += 1\nelse:\n    k = 'done'\nprint(i, k)"),
     ],
@@ -229,6 +229,79 @@ ALONE: dict[str, list[dict[str, Any]]] = {
         code("scale = 2\ndef area(r):\n    return scale * r", need="review"),
         code("print(area(2))"),
         code("scale = 3\nprint(scale)"),
+    ],
+    "called_at_once": [
+        code("xs = [3, 1, 2]"),
+        code("xs = sorted(xs, key=lambda v: v - max(xs))\nprint(xs)"),
+        code("xs = list(filter(lambda v: v < max(xs), xs))\nprint(xs)"),
+        code("def top(): return max(xs)\nprint(top())\nxs = [9]\nprint(top(), xs)"),
+        code("def top(): return max(xs) + 1\nxs = [7]\nprint(top())"),
+        code("print(top(), xs)"),
+    ],
+    "lazy": [
+        code("x = 1; y = 2"),
+        code("g = (i + x for i in range(2))\nx = 5\nprint(list(g), sum(i + y for i in range(2)))"),
+        code("y = 3\nprint(x, y)"),
+    ],
+    "branches": [
+        code("x = 10; y = 1"),
+        code("if x < 5:\n    x = 1\nelse:\n    x = x + 1\nprint(x)"),
+        code("try:\n    y = int('no')\nexcept ValueError:\n    y = y + 1\nprint(y)"),
+        code("with open('scratch.txt', 'w') as y:\n    y.write('a')\nprint(y.closed, x)"),
+        code(
+            "if x > 5:\n    if y.closed:\n        x = [x]\n    else:\n        x = 2\nelse:\n    x = 3"
+        ),
+        code("print(x)"),
+    ],
+    "imported_perhaps": [
+        code("if False:\n    import os\n    import json as j"),
+        code("import os\nprint(os.sep)"),
+        code("if True:\n    import json as j\nprint(j.dumps(1))"),
+        code("print(os.curdir, j.dumps(2))"),
+    ],
+    "one_line": [
+        code("from __future__ import division; x = 1\nprint(x)"),
+        code("import gc; y = 2; w = 1"),
+        code("del x; print(gc.isenabled())"),
+        code("print('a'); del y; print('b')"),
+        code("if w:\n    del w; print('c')"),
+        code("from math import *; print('d')"),
+        code("tmp = 1\nprint(tmp)"),
+        code("tmp = 2; z = 3\ndel z, gc, tmp\nprint('e')"),
+    ],
+    "import_lists": [
+        code("import os, sys\nfrom importlib import import_module"),
+        code(
+            "from importlib import reload, import_module\nprint(callable(reload), callable(import_module))"
+        ),
+        code("def sys(): return 'mine'\nprint(sys())"),
+        code("import sys, os\nprint(os.sep, sys.maxsize > 1)"),
+        code("print(sys.maxsize > 2)"),
+        code("sys = 4; xml = 3\nprint(sys, xml)"),
+        code("import xml.dom, json\nprint(xml.dom.__name__, json.dumps(1))"),
+        code("print(xml.__name__)"),
+        code("try:\n    import email\nfinally:\n    pass"),
+        code("import email.message\nprint(email.message.Message().is_multipart())"),
+    ],
+    "in_texts": [
+        code("limit = 1\nprint(limit)"),
+        code("limit = 5"),
+        code("print(eval('limit + 1'))"),
+        code("limit = 6\nprint(limit)"),
+    ],
+    "counted_elsewhere": [
+        code("n = 0\ndef bump():\n    global n\n    n += 1", need="review"),
+        code("bump()\nprint(n)"),
+        code("def _in(r): return scale * r\nscale = 2\ndef area(r): return _in(r)", need="review"),
+        code("print(area(1))"),
+        code("scale = 3\nprint(scale)"),
+        code("n = 5\nprint(n)"),
+    ],
+    "lists_of_lines": [
+        code("results = []\nseen = set()\nstack = [1, 2]"),
+        code("for x in range(3):\n    results.append(x)"),
+        code("if stack.pop() == 2:\n    seen.add(1)"),
+        code("print(results, seen, stack)"),
     ],
 }
 
@@ -291,6 +364,40 @@ OTHER: dict[str, list[dict[str, Any]]] = {
         code("%%cython\ndef f(int x): return x", need="manual"),
         code("if True:\n    %unheard inside", need="manual"),
     ],
+    "skipped": [
+        code("%%script false --no-raise-error\nraise ValueError('no')"),
+        code("%%script echo skipping\nraise ValueError('no')"),
+        code("%%bash --no-raise-error\nexit 3"),
+        code("x = 1"),
+        code("x = 2", tags=["skip-execution"]),
+        code("print(x)"),
+    ],
+    "of_ipython": [
+        code("from IPython import get_ipython", need="review"),
+        code("shell = get_ipython()", need="manual"),
+        code("import IPython.display as ipd", need="review"),
+        code(
+            "from IPython.core.interactiveshell import InteractiveShell\nInteractiveShell.ast_node_interactivity = 'all'",
+            need="review",
+        ),
+        code("%config InteractiveShell.ast_node_interactivity = 'all'", need="review"),
+        code(
+            "def in_notebook():\n    try:\n        return get_ipython() is not None\n    except NameError:\n        return False"
+        ),
+    ],
+    "expanded": [
+        code("path = '.'\ndef show(p):\n    !ls {p} $p\nshow(path)"),
+        code("!ls {somewhere.else_}", need="review"),
+        code("!ls $somewhere", need="review"),
+        code("!echo $HOME; for f in *; do echo $f; done"),
+        code("lines = !ls"),
+        code("lines.grep('x')", need="review"),
+    ],
+    "timed": [
+        code("%%timeit -n 3 y = 1\nleaks = y + 1", need="review"),
+        code("leaks = 5\nprint(leaks)"),
+        code("try:\n    import ipywidgets as w\nexcept ImportError:\n    w = None", need="manual"),
+    ],
     "help": [
         code("print?\n?len\nlen??\n%who\n%whos"),
         code("get_ipython().run_line_magic('matplotlib', 'inline')\nget_ipython().system('ls')"),
@@ -333,6 +440,9 @@ OTHER: dict[str, list[dict[str, Any]]] = {
         code("%%sql out <<\nSELECT a FROM df", need="review"),
         code("%%sql postgresql://u@h/d\nSELECT 1", need="manual"),
         code("rows = %sql SELECT a FROM df", need="review"),
+        code("df = df.dropna()"),
+        code("%%sql kept << SELECT a\nFROM df", need="review"),
+        code("%%sql sqlite:// r <<\nSELECT 1", need="manual"),
     ],
     "stars": [
         code("from math import *\nfrom os.path import *"),

@@ -24,7 +24,14 @@ def main() -> None:
     if writer is None:
         say({"missing": missing})
         return
-    say({"marimo": writer.version, "degraded": writer.degraded})
+    say(
+        {
+            "marimo": writer.version,
+            "degraded": writer.degraded,
+            "by_command": writer.by_command,
+            "modules": sorted(sys.stdlib_module_names),
+        }
+    )
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
         if "exports" in request:

@@ -48,6 +48,11 @@ class Writer:
         self._lint = self._found("marimo checks files by its command", _linter)
         self._compile = self._found("cells are compiled by Python alone", _compiler)
 
+    @property
+    def by_command(self) -> bool:
+        """Whether files are written by marimo's command, which takes code and nothing else."""
+        return self._generate is None
+
     def _found(self, otherwise: str, find: Callable[[], Any]) -> Any:
         try:
             return find()

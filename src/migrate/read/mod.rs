@@ -1,5 +1,9 @@
 //! Jupyter notebooks of all formats, as the newest one has them.
 
+mod json;
+mod language;
+mod outputs;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -117,7 +121,7 @@ pub fn read(bytes: &[u8]) -> Result<Notebook, Invalid> {
         let error = Invalid::new("it is a pointer of Git LFS, not the notebook itself");
         return Err(error.hint("run `git lfs pull`"));
     }
-    let value: Value = serde_json::from_str(text).map_err(|error| {
+    let value = json::parsed(text).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         let invalid = Invalid::at("it is not JSON", place);
         match text.lines().any(|line| line.starts_with("<<<<<<< ")) {
@@ -131,7 +135,7 @@ pub fn read(bytes: &[u8]) -> Result<Notebook, Invalid> {
     let mut notebook = Notebook::default();
     let major = format(&root, &mut notebook)?;
     let metadata = object(&root, "metadata");
-    language(metadata, &mut notebook.issues)?;
+    language::check(metadata, &mut notebook.issues)?;
     if metadata.contains_key("widgets") {
         notebook.issues.push(
             Issue::new(
@@ -216,72 +220,6 @@ fn string<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     map.get(key)
         .and_then(Value::as_str)
         .filter(|text| !text.is_empty())
-}
-
-/// Refuses what is not Python.
-fn language(metadata: &Map<String, Value>, issues: &mut Vec<Issue>) -> Result<(), Invalid> {
-    let (spec, info) = (
-        object(metadata, "kernelspec"),
-        object(metadata, "language_info"),
-    );
-    let kernel = string(spec, "name").unwrap_or_default().to_lowercase();
-    let language = string(spec, "language").or_else(|| string(info, "name"));
-    let language = language.map(str::to_lowercase).or_else(|| {
-        let of_kernel = [
-            ("ir", "r"),
-            ("julia", "julia"),
-            ("bash", "bash"),
-            ("javascript", "javascript"),
-            ("deno", "typescript"),
-            ("scala", "scala"),
-            ("almond", "scala"),
-            ("octave", "octave"),
-            ("matlab", "matlab"),
-            (".net", "c#"),
-            ("sparkkernel", "scala"),
-            ("ruby", "ruby"),
-            ("gophernotes", "go"),
-            ("xcpp", "c++"),
-            ("sagemath", "sage"),
-            ("iperl", "perl"),
-        ];
-        let found = of_kernel
-            .iter()
-            .find(|(name, _)| kernel == *name || (name.len() > 2 && kernel.starts_with(name)));
-        found.map(|(_, language)| (*language).to_owned())
-    });
-    let language = language.unwrap_or_else(|| "python".to_owned());
-    if !matches!(
-        &*language,
-        "python" | "ipython" | "python2" | "python3" | "ipython3" | "cython"
-    ) {
-        let language = crate::ui::text::one_line(&language);
-        let title = string(spec, "display_name").map(crate::ui::text::one_line);
-        let title = title
-            .map(|title| format!(", kernel `{title}`"))
-            .unwrap_or_default();
-        let refused = format!("its language is {language}{title}: marimo runs Python only");
-        return Err(Invalid::at(refused, "$.metadata.kernelspec"));
-    }
-    let version = string(info, "version").unwrap_or_default();
-    if version.starts_with("2.") || kernel == "python2" {
-        issues.push(
-            Issue::new(Severity::Review, "python2", "it was written for Python 2").action(
-                "look at divisions, `print`, strings, and what dictionaries' methods return",
-            ),
-        );
-    }
-    if kernel.contains("spark") {
-        issues.push(
-            Issue::new(
-                Severity::Manual,
-                "kernel",
-                "its kernel runs the code on a Spark cluster",
-            )
-            .action("make a session in the notebook, for example with `pyspark` or Spark Connect"),
-        );
-    }
-    Ok(())
 }
 
 /// A cell and its JSON path.
@@ -416,7 +354,7 @@ fn cell(
         .get("execution_count")
         .or_else(|| value.get("prompt_number"));
     let outputs = match value.get("outputs") {
-        Some(Value::Array(outputs)) => outputs.iter().map(output).collect(),
+        Some(Value::Array(outputs)) => outputs.iter().map(outputs::output).collect(),
         None | Some(Value::Null) => Vec::new(),
         Some(_) => return Err(Invalid::at("it is not a list", format!("{path}.outputs"))),
     };
@@ -468,53 +406,6 @@ fn attachments(all: &Map<String, Value>) -> BTreeMap<String, (String, String)> {
         }
     }
     found
-}
-
-/// What one output is, in any format.
-fn output(value: &Value) -> Output {
-    let Value::Object(map) = value else {
-        return Output::Data(BTreeMap::new());
-    };
-    let of = |key: &str| map.get(key).and_then(text).unwrap_or_default();
-    match string(map, "output_type") {
-        Some("stream") => {
-            let name = string(map, "name").or_else(|| string(map, "stream"));
-            Output::Stream(name.unwrap_or("stdout").to_owned(), of("text"))
-        }
-        Some("error" | "pyerr") => Output::Error(format!("{}: {}", of("ename"), of("evalue"))),
-        _ => {
-            let data = match map.get("data") {
-                Some(Value::Object(data)) => data.iter().map(form).collect(),
-                _ => old_data(map),
-            };
-            Output::Data(data)
-        }
-    }
-}
-
-fn form((mime, value): (&String, &Value)) -> (String, String) {
-    (
-        mime.clone(),
-        text(value).unwrap_or_else(|| value.to_string()),
-    )
-}
-
-/// Formats before 4 had short names for MIME types.
-fn old_data(map: &Map<String, Value>) -> BTreeMap<String, String> {
-    let names = [
-        ("text", "text/plain"),
-        ("html", "text/html"),
-        ("png", "image/png"),
-        ("jpeg", "image/jpeg"),
-        ("svg", "image/svg+xml"),
-        ("latex", "text/latex"),
-        ("json", "application/json"),
-        ("javascript", "application/javascript"),
-    ];
-    let forms = names
-        .iter()
-        .filter_map(|(name, mime)| Some(((*mime).to_owned(), text(map.get(*name)?)?)));
-    forms.collect()
 }
 
 #[cfg(test)]
@@ -581,5 +472,14 @@ mod tests {
             "its language is r, kernel `R 4`: marimo runs Python only"
         );
         assert!(read(b"<<<<<<< HEAD\n").is_err());
+    }
+
+    #[test]
+    fn what_python_writes_as_json_is_read() {
+        let text = r#"{"nbformat": 4, "cells": [{"cell_type": "code", "source": "a \"NaN\" \\ \ud83d\ude00 \ud83d!",
+            "metadata": {"x": [NaN, Infinity, -Infinity, -1]}, "outputs": []}]}"#;
+        let notebook = read(text.as_bytes()).unwrap();
+        assert_eq!(notebook.cells[0].source, "a \"NaN\" \\ 😀 \u{fffd}!");
+        assert_eq!(refused("{\"a\": nope}").0, "it is not JSON");
     }
 }
