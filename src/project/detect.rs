@@ -124,7 +124,9 @@ fn search(
             // A definitions file beside `__init__.py` is a module of a package whose project is
             // further up: loaded as a file its relative imports would fail.
             if !folder.join("__init__.py").exists() {
-                return Ok((folder.to_owned(), from_definitions_file(folder, file)));
+                let named = named_above(folder, &file, variable);
+                return Ok(named
+                    .unwrap_or_else(|| (folder.to_owned(), from_definitions_file(folder, file))));
             }
             inside_package.get_or_insert((folder, file));
         }
@@ -140,6 +142,20 @@ fn search(
         top: top.to_owned(),
         candidates: python_files::candidates_below(start),
     })
+}
+
+/// The project whose own files name a definitions file in a folder below it: there, who calls from
+/// that folder works on the same project. What can't be read up there is of no concern down here.
+fn named_above(
+    folder: &Path,
+    file: &Path,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Option<(PathBuf, Found)> {
+    let mut found = folder.ancestors().skip(1).filter_map(|folder| {
+        let found = from_markers(folder, variable).ok().flatten()?;
+        Some((folder.to_owned(), found))
+    });
+    found.find(|(_, found)| found.locations.iter().any(|it| it.target.is_file(file)))
 }
 
 fn from_markers(

@@ -66,6 +66,22 @@ pub enum Target {
 }
 
 impl Target {
+    /// Whether a file, without links on its path, is what is loaded.
+    pub(super) fn is_file(&self, file: &Path) -> bool {
+        match self {
+            Self::PythonFile { path, .. } => path.canonicalize().is_ok_and(|path| path == file),
+            Self::Module {
+                name,
+                working_directory,
+                ..
+            } => {
+                let module = working_directory.join(name.replace('.', "/"));
+                module.with_extension("py") == file
+            }
+            Self::Package { .. } | Self::DefsModule { .. } | Self::Grpc { .. } => false,
+        }
+    }
+
     /// The folder that is added to the import path; `None` for a server.
     pub fn working_directory(&self) -> Option<&Path> {
         match self {

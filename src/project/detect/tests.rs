@@ -236,6 +236,36 @@ fn dg_toml_is_read_as_dg_dev_reads_it() {
 }
 
 #[test]
+fn whoever_is_in_the_folder_of_the_definitions_is_in_their_project() {
+    let tree = Tree::new(&[
+        (
+            "workspace.yaml",
+            "load_from: [{python_file: {relative_path: dagster/definitions.py}}]\n",
+        ),
+        ("dagster/definitions.py", DEFINITIONS),
+        ("dagster/notebooks/README.md", ""),
+    ]);
+    let root_from = |start: &str| {
+        let found = tree.detect_in(start, TargetFlags::default());
+        found.expect("a project").root
+    };
+    assert_eq!(root_from("dagster"), tree.root());
+    tree.folder(".git");
+    assert_eq!(root_from("dagster/notebooks"), tree.root());
+    tree.write(
+        "workspace.yaml",
+        "load_from: [{python_module: {module_name: definitions, working_directory: dagster}}]\n",
+    );
+    assert_eq!(root_from("dagster"), tree.root());
+    // Another project above says nothing about it, and neither does one that can't be read.
+    for other in ["load_from: [{python_file: other.py}]\n", "load_from: ["] {
+        tree.write("workspace.yaml", other);
+        tree.write("other.py", DEFINITIONS);
+        assert_eq!(root_from("dagster"), tree.root().join("dagster"), "{other}");
+    }
+}
+
+#[test]
 fn a_dg_workspace_lists_its_projects() {
     let member = "[tool.dg]\ndirectory_type = 'project'\n[tool.dg.project]\nroot_module = 'm'\n";
     let tree = Tree::new(&[
