@@ -8,6 +8,8 @@
 //   `press`    the name of a button
 //   `twice`    the name of a button that is pressed two times, as fast as it goes
 //   `insist`   [button, text]: presses until the text appears, as one who was told that it was too soon
+//   `rest`     does nothing for a second, as people do: an editor tells marimo what it holds when nobody
+//              has typed for a while, and marimo takes it for that of the editor in its place by then
 //   `see`      a text that appears
 //   `gone`     a text that disappears
 //   `choose`   [label, option] of a dropdown
@@ -69,6 +71,7 @@ function doer(page, name, kept) {
       }
       throw new Error("it was pressed ten times");
     },
+    rest: () => page.waitForTimeout(1_000),
     see: (wanted) => text(wanted).waitFor(),
     gone: (wanted) => text(wanted).waitFor({ state: "hidden" }),
     choose: ([label, option]) => field(label).selectOption({ label: option }),

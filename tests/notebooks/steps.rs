@@ -156,8 +156,10 @@ pub fn training(in_editor: bool) -> Value {
             // What was sent for a job stays so.
             {"choose": ["Job", "quick"]},
             {"gone": "epochs: 5"},
+            {"rest": true},
             {"choose": ["Job", "training"]},
             {"see": "epochs: 5"},
+            {"rest": true},
             {"fill": ["epochs", "10"]},
             {"press": "Write to the run config"},
             {"see": "epochs: 10"},

@@ -25,7 +25,6 @@ class Choices:
     def __init__(self) -> None:
         """Nothing was chosen yet."""
         self._chosen: dict[str, Any] = {}
-        self._edited: dict[str, tuple[object, int]] = {}
 
     def keep(self, name: str, value: Any) -> None:
         """Keeps what was chosen.
@@ -115,12 +114,6 @@ class Choices:
         import marimo as mo
 
         name = f"{label}: {about}"
-        last, count = self._edited.get(label, (about, 0))
-        self._edited[label] = about, count + int(last != about)
-        if self._edited[label][1] % 2:
-            # An editor tells late what it holds, and marimo knows controls by their number in a
-            # cell. This one takes the last editor's, whose text would be that of the next.
-            mo.ui.text()
         return mo.ui.code_editor(
             value=self._chosen.get(name, value),
             language="yaml",
