@@ -109,7 +109,14 @@ impl World {
             .expect("a folder")
             .to_string_lossy()
             .into_owned();
-        let path = format!("{bin}:{}", std::env::var("PATH").expect("PATH is set"));
+        // An environment that is active where the tests are run is none of this user's.
+        let path = std::env::var_os("PATH").expect("PATH is set");
+        let others = std::env::split_paths(&path).filter(|folder| {
+            !(folder.join("python").exists() && folder.join("../pyvenv.cfg").is_file())
+        });
+        let folders = std::iter::once(PathBuf::from(bin)).chain(others);
+        let path = std::env::join_paths(folders).expect("no colons");
+        let path = path.into_string().expect("a text");
         let mut variables: BTreeMap<String, String> = [
             ("PATH", path),
             ("HOME", text(self.path("home"))),

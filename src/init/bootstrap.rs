@@ -214,7 +214,7 @@ fn dependencies(template: Template) -> Vec<&'static str> {
     let mut all = vec![
         "dagster>=1.11,<2",
         "dagster-webserver>=1.11,<2",
-        "marimo>=0.13,<1",
+        "marimo>=0.14,<1",
     ];
     match template {
         Template::Minimal => {}
