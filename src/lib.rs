@@ -22,6 +22,7 @@ pub mod log;
 pub mod marimo;
 pub mod migrate;
 pub mod page;
+pub mod percent;
 pub mod project;
 pub mod publish;
 pub mod redact;

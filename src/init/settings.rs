@@ -54,37 +54,26 @@ pub(super) fn render(values: &Values<'_>) -> String {
         Some(name) => format!("  repository_location_name: {}\n", scalar(name)),
         None => "  # repository_location_name: NAME  # where there are several\n".to_owned(),
     };
-    let line = |key: &str, value: &str, wanted: bool| {
-        let (indent, name) = match key.rsplit_once('.') {
-            Some((_, name)) => ("  ", name),
-            None => ("", key),
-        };
-        match values.above.file(key).filter(|_| !wanted) {
-            None => format!("{indent}{name}: {value}\n"),
-            Some(file) => format!("{indent}# {name}: {value}  # `{file}` has it\n"),
-        }
+    let line = |key: &str, value: &str, remark: &str| match values.above.file(key) {
+        None => set(key, &format!("{value}{remark}")),
+        Some(file) => format!("  # {}: {value}  # `{file}` has it\n", name(key)),
     };
-    let port = |key: &str, wanted: Option<u16>, default: u16| {
-        line(
-            key,
-            &wanted.unwrap_or(default).to_string(),
-            wanted.is_some(),
-        )
+    let port = |key: &str, wanted: Option<u16>, default: u16| match wanted {
+        Some(port) => set(key, &port.to_string()),
+        None => line(key, &default.to_string(), ""),
     };
     let of_dagster = [
-        line("dagster.host", "localhost", false),
+        line("dagster.host", "localhost", ""),
         port("dagster.port", values.ports.dagster, DAGSTER_PORT),
         location,
     ];
     let of_marimo = [port("marimo.port", values.ports.marimo, MARIMO_PORT)];
+    let others = "  # or minimal, ml, feature-store";
     let defaults = [
-        line("defaults.notebook_template", "default", false).replace(
-            ": default\n",
-            ": default  # or minimal, ml, feature-store\n",
-        ),
-        line("defaults.attach_metadata_key", "exploration", false),
+        line("defaults.notebook_template", "default", others),
+        line("defaults.attach_metadata_key", "exploration", ""),
     ];
-    let export = [line("export.retention_days", "30", false)];
+    let export = [line("export.retention_days", "30", "")];
     [
         "# Settings of daglab. `daglab config show --origin` prints all of them and where each comes \
          from,\n# `daglab config schema` their schema.\nversion: 1.0\n\n\
@@ -106,6 +95,15 @@ pub(super) fn render(values: &Values<'_>) -> String {
         ),
     ]
     .concat()
+}
+
+/// The last part of a key, as it stands in its section.
+fn name(key: &str) -> &str {
+    key.rsplit_once('.').map_or(key, |(_, name)| name)
+}
+
+fn set(key: &str, value: &str) -> String {
+    format!("  {}: {value}\n", name(key))
 }
 
 /// A mapping; a comment where all of it is one.

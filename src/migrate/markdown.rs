@@ -2,37 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
-
 use super::literal::quote;
 use super::{Issue, Severity, Statistics, read};
+use crate::percent::ADDRESS;
 use crate::ui::text;
 
 /// The largest picture that is written into the notebook, in bytes of base64.
 const LARGEST_ATTACHMENT: usize = 256 * 1024;
-
-/// What JavaScript's `encodeURI` leaves as it is, besides letters and digits.
-const OF_URI: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b';')
-    .remove(b',')
-    .remove(b'/')
-    .remove(b'?')
-    .remove(b':')
-    .remove(b'@')
-    .remove(b'&')
-    .remove(b'=')
-    .remove(b'+')
-    .remove(b'$')
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'#');
 
 /// A call that shows Markdown, as marimo writes it where it can: its editor then knows the cell for
 /// Markdown.
@@ -109,7 +85,7 @@ pub fn with_attachments(
     let mut source = cell.source.clone();
     let mut unused: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, (mime, data)) in &cell.attachments {
-        let encoded = percent_encoding::utf8_percent_encode(name, OF_URI);
+        let encoded = percent_encoding::utf8_percent_encode(name, ADDRESS);
         let written = [
             format!("attachment:{name}"),
             format!("attachment:{}", name.replace(' ', "%20")),

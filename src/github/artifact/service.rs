@@ -12,6 +12,7 @@ use url::{Host, Url};
 use super::error::Error;
 use super::patience::Limits;
 use super::wire::Ids;
+use crate::percent::COMPONENT;
 
 const TOKEN: &str = "ACTIONS_RUNTIME_TOKEN";
 const RESULTS_URL: &str = "ACTIONS_RESULTS_URL";
@@ -129,7 +130,9 @@ impl Service {
         for (name, value) in url.query_pairs() {
             if name == "sig" {
                 self.hide_value(&value);
-                self.hide_value(&encoded(&value));
+                // As JavaScript writes it.
+                let encoded = percent_encoding::utf8_percent_encode(&value, COMPONENT);
+                self.hide_value(&encoded.to_string());
             }
         }
     }
@@ -139,21 +142,6 @@ impl Service {
             (self.on_secret)(value);
         }
     }
-}
-
-/// Everything but letters, digits and a few signs as `%XX`, as JavaScript does it.
-fn encoded(value: &str) -> String {
-    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'_')
-        .remove(b'.')
-        .remove(b'!')
-        .remove(b'~')
-        .remove(b'*')
-        .remove(b'\'')
-        .remove(b'(')
-        .remove(b')');
-    percent_encoding::utf8_percent_encode(value, KEPT).to_string()
 }
 
 /// The forge's own address. Its name decides, as in GitHub's client, whether there is the service;

@@ -33,8 +33,6 @@ pub(super) fn installed<'a>(words: &[&'a str]) -> Option<Vec<&'a str>> {
     };
     let rest = match words {
         ["pip" | "pip3" | "conda" | "mamba", "install", rest @ ..] => rest,
-        ["uv", "pip", "install", rest @ ..] => rest,
-        ["pip", rest @ ..] if rest.first() == Some(&"install") => &rest[1..],
         _ => return None,
     };
     Some(

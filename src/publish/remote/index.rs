@@ -8,6 +8,7 @@ use percent_encoding::utf8_percent_encode;
 use serde::Serialize;
 
 use super::runs::{Entry, Runs};
+use crate::percent::PATH;
 use crate::report::html::{environment, policy, started};
 use crate::ui::text::one_line;
 
@@ -113,7 +114,7 @@ fn is_web(url: &str) -> bool {
 }
 
 fn href(path: &str) -> String {
-    utf8_percent_encode(path, super::links::PATH).to_string()
+    utf8_percent_encode(path, PATH).to_string()
 }
 
 fn fill(name: &str, context: Value) -> Vec<u8> {

@@ -4,21 +4,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use object_store::path::Path as Key;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
 use super::connect::Connection;
 use super::credentials::Lifetime;
 use super::error::Error;
 use super::store::RemoteStore;
 use crate::config::model::{CloudStorage, Links};
-
-/// What stands in a path as it is.
-pub(super) const PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
+use crate::percent::PATH;
 
 /// A page's address.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,10 +10,11 @@ use percent_encoding::utf8_percent_encode;
 use super::error::Error;
 use super::index;
 use super::layout::{self, Layout, Subject};
-use super::links::{self, Link, Policy};
+use super::links::{Link, Policy};
 use super::runs::{self, Entry, Manifest, Runs};
 use super::store::{AT_ONCE, Content, Put, RemoteStore};
 use crate::config::model::{CloudStorage, Links};
+use crate::percent::PATH;
 use crate::redact::secrets;
 
 /// How often somebody else may have written a list before us. Each time, one of us was done.
@@ -169,7 +170,7 @@ impl Publication {
         }
         let name = self.plain(name);
         let last = name.rsplit('/').next().unwrap_or(&name);
-        Ok(utf8_percent_encode(last, links::PATH).to_string())
+        Ok(utf8_percent_encode(last, PATH).to_string())
     }
 
     /// Where the list of the branch's runs is.

@@ -4,39 +4,9 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What Python's `quote` leaves as it is if it is told of no other.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// What Python's `quote` leaves as it is.
-const OF_A_PATH: &AsciiSet = &UNRESERVED.remove(b'/');
-
-/// What JavaScript's `encodeURIComponent` leaves as it is.
-const COMPONENT: &AsciiSet = &UNRESERVED
-    .remove(b'!')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
-
-/// What JavaScript's `encodeURI` leaves as it is.
-const ADDRESS: &AsciiSet = &COMPONENT
-    .remove(b';')
-    .remove(b',')
-    .remove(b'/')
-    .remove(b'?')
-    .remove(b':')
-    .remove(b'@')
-    .remove(b'&')
-    .remove(b'=')
-    .remove(b'+')
-    .remove(b'$')
-    .remove(b'#');
+use crate::percent::{ADDRESS, COMPONENT, PATH, UNRESERVED};
 
 /// How many characters a value may have to be looked for in notations inside each other. Longer
 /// ones are found in any of them by their pieces.
@@ -85,7 +55,7 @@ fn written(text: &str) -> Vec<String> {
     forms.push(json.replace('/', "\\/"));
     forms.push(escaped(&json.replace('/', "\\/"), |c| !c.is_ascii(), false));
     forms.extend(python(text));
-    for kept in [NON_ALPHANUMERIC, UNRESERVED, OF_A_PATH, COMPONENT, ADDRESS] {
+    for kept in [NON_ALPHANUMERIC, UNRESERVED, PATH, COMPONENT, ADDRESS] {
         let upper = utf8_percent_encode(text, kept).to_string();
         forms.push(lower_percent(&upper));
         // As forms of pages are sent.

@@ -1,20 +1,13 @@
 //! Places in files, linked to where a reviewer sees them.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use sha2::{Digest as _, Sha256};
 
 use super::escape::{code, link, link_words};
+use crate::percent::PATH;
 use crate::report::annotations::inside;
 use crate::report::model::{CiReport, Origin};
 use crate::report::summary;
-
-/// What stays as it is in an address's path.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'~');
 
 /// Knows where the repository can be seen, if anywhere.
 #[derive(Clone, Copy)]

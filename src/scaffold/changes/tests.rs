@@ -54,6 +54,18 @@ fn changes(root: &Path) -> Changes {
     changes
 }
 
+/// A copy of a folder, with modes and times.
+fn copy_of(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let copied = std::process::Command::new("cp")
+        .args(["-a", "--"])
+        .arg(folder.join("."))
+        .arg(copy.path())
+        .status();
+    assert!(copied.unwrap().success());
+    copy
+}
+
 #[test]
 fn what_is_planned_is_written_and_the_second_time_nothing_is() {
     let dir = user();
@@ -161,13 +173,7 @@ fn the_diff_is_git_s() {
     assert!(!plan.shown(Paint::new(false)).contains('\r'));
 
     // git makes of the old state what the plan makes of it.
-    let copy = tempfile::tempdir().unwrap();
-    let copied = std::process::Command::new("cp")
-        .args(["-a", "--"])
-        .arg(dir.path().join("."))
-        .arg(copy.path())
-        .status();
-    assert!(copied.unwrap().success());
+    let copy = copy_of(dir.path());
     std::fs::write(copy.path().join("it.diff"), &diff).unwrap();
     let git = std::process::Command::new("git")
         .args(["apply", "--whitespace=nowarn", "it.diff"])
@@ -562,13 +568,7 @@ fn a_foreign_journal_reaches_nothing() {
 #[test]
 fn a_copy_of_a_half_written_folder_is_not_touched() {
     let (dir, _) = killed();
-    let copy = tempfile::tempdir().unwrap();
-    let copied = std::process::Command::new("cp")
-        .args(["-a", "--"])
-        .arg(dir.path().join("."))
-        .arg(copy.path())
-        .status();
-    assert!(copied.unwrap().success());
+    let copy = copy_of(dir.path());
     let before = tree(copy.path());
     assert!(matches!(recover(copy.path()), Err(Error::Journal { .. })));
     assert_eq!(tree(copy.path()), before);
